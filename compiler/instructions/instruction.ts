@@ -1,0 +1,45 @@
+/**
+ * The contract of an instruction: text (C with intrinsics, inline assembly, or an assembly function) plus its meaning as a
+ * small Program. `replace` puts it where a loop nest equals that meaning. A recipe makes an instruction from parameters;
+ * `infer` reads the parameters that the nest itself determines, so that a schedule names only free choices.
+ */
+import type { DType, Loop, Program } from '../program/program.ts';
+import type { Layout } from '../program/layouts.ts';
+
+export type Params = Readonly<Record<string, number>>;
+export interface Operand {
+  readonly dtype: DType;
+  readonly layout?: Layout;
+  /** Record layout the operand's constant must have been packed into. */
+  readonly bundle?: Layout;
+  /** Bytes. */
+  readonly align?: number;
+}
+export interface Instruction {
+  /** Unique per parameters: equal symbols share one function. */
+  readonly symbol: string;
+  /** Operands are its buffers of space in, out, const; the rest is private to it. */
+  readonly meaning: Program;
+  readonly operands: Readonly<Record<string, Operand>>;
+  /** Private buffer -> the power of two that |its values| must stay below, proved by interval analysis on the actual constants. */
+  readonly inRange: Readonly<Record<string, number>>;
+  /** CPU features it needs: 'dsp', 'fpu'. */
+  readonly features: readonly string[];
+  /** Stack it uses beyond its caller's, bytes. */
+  readonly stackBytes: number;
+  /** The C statement of a call, from the C expressions of the operands' addresses. */
+  c(at: Readonly<Record<string, string>>): string;
+  /** C text that must stand once before the first use (static inline function, prototype); equal texts once. */
+  readonly prelude: string;
+  /** Top-level assembly of its function, '' when `c` and `prelude` are all. */
+  readonly asm: string;
+  /** The same in plain C for hosts without the feature, so that every schedule can be compiled and tested on the PC. */
+  readonly portable: string;
+}
+export interface Recipe {
+  readonly name: string;
+  /** Throws Illegal where the parameters do not fit together. */
+  make(params: Params): Instruction;
+  /** Parameters that the nest determines; `shape` gives the shape of the buffer named for a role. */
+  infer(nest: Loop, shape: (role: string) => readonly number[]): Params;
+}

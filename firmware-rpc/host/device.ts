@@ -1,0 +1,64 @@
+/**
+ * What a device can do for its user, whichever board it is: the commands of SPEC.md as methods. client.ts implements this
+ * over a Transport. Failures that are expected (fault, deadline, lost link) come back as values.
+ */
+export interface DeviceInfo {
+  readonly protocol: number;
+  readonly board: string;
+  readonly uid: string;
+  /** Identifies the firmware build; part of every record's environment. */
+  readonly buildId: string;
+  readonly cpuHz: number;
+  /** Where candidates' code and constants are loaded, and where their data (x, y, scratch) lie. Addresses in the device. */
+  readonly load: { readonly base: number; readonly bytes: number };
+  readonly data: { readonly base: number; readonly bytes: number };
+  /** A network linked into the firmware, if any: addresses of its entry, input, output. */
+  readonly network?: {
+    readonly entry: number;
+    readonly input: number;
+    readonly inputBytes: number;
+    readonly output: number;
+    readonly outputBytes: number;
+    readonly init: number;
+  };
+}
+
+export type CallResult =
+  | {
+      readonly ok: true /** Counter ticks of each measured repeat, in order. */;
+      readonly cycles: readonly number[];
+      readonly returned: number /** Bytes of stack the call used at most, by watermark; 0 if unknown. */;
+      readonly stackBytes: number;
+    }
+  | { readonly ok: false; readonly code: 'FAULT' | 'DEADLINE' | 'LINK'; readonly detail: string };
+
+export interface CallRequest {
+  readonly entry: number;
+  /** At most 4 words, passed as the C function's arguments. */
+  readonly args: readonly number[];
+  /** Untimed runs first (design: one), then the measured ones. */
+  readonly warmups: number;
+  readonly repeats: number;
+  /** Milliseconds for the whole call on the device. */
+  readonly deadlineMs: number;
+}
+
+/** The link is broken beyond retransmission, or the peer is not our firmware. The pool decides what happens next. */
+export class LinkError extends Error {}
+
+export interface Device {
+  readonly info: DeviceInfo;
+  /** Writes bytes to device memory and makes code visible (board_sync_code). */
+  load(address: number, bytes: Uint8Array): Promise<void>;
+  /** xorshift32 from `seed`, int8(x >> 24) >> shr a byte (the generator of the golden files). */
+  fill(address: number, bytes: number, seed: number, shr: number): Promise<void>;
+  /** CRC-32 (IEEE) of device memory. */
+  crc(address: number, bytes: number): Promise<number>;
+  fetch(address: number, bytes: number): Promise<Uint8Array>;
+  call(request: CallRequest): Promise<CallResult>;
+  /** Restarts the firmware; the load region is lost. */
+  reset(): Promise<void>;
+  /** Bytes sent and received since opening, for the record. */
+  readonly traffic: { readonly sent: number; readonly received: number };
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** The MLPerf Tiny networks with golden outputs, where they are at hand (--models DIR); tests skip with a line otherwise. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+export interface GoldenVector {
+  readonly seed: number;
+  readonly shr: number;
+  readonly out_crc32: number;
+  readonly out_hex: string;
+  readonly ops?: readonly {
+    readonly index: number;
+    readonly op: string;
+    readonly out_bytes: number;
+    readonly out_crc32: number;
+  }[];
+}
+export interface GoldenModel {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly golden: {
+    readonly input_bytes: number;
+    readonly output_bytes: number;
+    readonly vectors: readonly GoldenVector[];
+  };
+}
+const flag = process.argv.indexOf('--models');
+export const modelsDir = resolve(
+  flag > 0 ? (process.argv[flag + 1] ?? '') : join(import.meta.dirname, '../../shared/models'),
+);
+
+/** A model of kws, ic, vww, ad; undefined (and the caller skips) when the folder is absent. */
+export function goldenModel(name: 'kws' | 'ic' | 'vww' | 'ad'): GoldenModel | undefined {
+  const file = join(modelsDir, `${name}_int8.tflite`);
+  const golden = join(modelsDir, 'golden', `${name}_int8.json`);
+  if (!existsSync(file) || !existsSync(golden)) return undefined;
+  return { name, bytes: readFileSync(file), golden: JSON.parse(readFileSync(golden, 'utf8')) };
+}
+
+/** The input generator of the golden files: xorshift32, int8(x >> 24) >> shr. */
+export function generateInput(bytes: number, seed: number, shr: number): Int8Array {
+  const out = new Int8Array(bytes);
+  let x = seed >>> 0;
+  for (let i = 0; i < bytes; i++) {
+    x = (x ^ (x << 13)) >>> 0;
+    x = (x ^ (x >>> 17)) >>> 0;
+    x = (x ^ (x << 5)) >>> 0;
+    out[i] = (x >> 24) >> shr;
+  }
+  return out;
+}
