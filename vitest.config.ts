@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks', maxWorkers: 2 },
-});
+/** Each room of test/ needs a little more than the one before (see test/README.md). `--mode long`: full sample counts. */
+export default defineConfig(({ mode }) => ({
+  test: {
+    include: ['test/**/*.test.ts'],
+    provide: { count: mode === 'long' ? ('full' as const) : ('bounded' as const) },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+}));

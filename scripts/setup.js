@@ -1,0 +1,57 @@
+/**
+ * Makes a fresh clone ready: Node packages (with a Node 24 of the project's own) and the Debian packages that compile and
+ * emulate. Plain JavaScript without imports of ours, because it runs on whatever Node the system has, before anything is
+ * installed. Says one line for each thing that it does, and nothing when all is there.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
+
+/** Debian package -> what shows that it is there: a program in PATH, or a file that exists. */
+const debian = JSON.parse(readFileSync(join(root, 'scripts/packages.json'), 'utf8'));
+
+const inPath = (program) => (process.env.PATH ?? '').split(delimiter).some((dir) => existsSync(join(dir, program)));
+const present = (sign) => (sign.startsWith('/') ? existsSync(sign) : inPath(sign));
+
+function stop(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function nodePackages() {
+  const stamp = join(root, 'node_modules/.microtune-setup');
+  const want = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  console.log('setup: installing Node packages (npm ci)');
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
+  if (done.status !== 0) stop('setup: npm ci failed; see the lines above');
+  writeFileSync(stamp, want);
+}
+
+function debianPackages() {
+  const missing = Object.keys(debian).filter((name) => !present(debian[name]));
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (!inPath('apt-get')) stop(`setup: missing ${missing.join(', ')}, and no apt-get here: install their equivalents`);
+  const root_ = process.getuid?.() === 0;
+  const sudo = !root_ && inPath('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0;
+  if (!root_ && !sudo) stop(`setup: missing Debian packages. Type this, then run the command again:\n  sudo sh -c '${command}'`);
+  console.log(`setup: installing Debian packages: ${missing.join(' ')}`);
+  const [program, ...args] = [...(sudo ? ['sudo'] : []), 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', `(${command}) >&2`];
+  try {
+    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  } catch (error) {
+    stop(`setup: apt-get failed:\n${String(error.stderr ?? error).slice(-2000)}\nTo repeat by hand: ${command}`);
+  }
+  const still = missing.filter((name) => !present(debian[name]));
+  if (still.length > 0) stop(`setup: ${still.join(', ')} installed, but ${still.map((n) => debian[n]).join(', ')} not found`);
+}
+
+if (Number(process.versions.node.split('.')[0]) < 20) stop(`setup: Node 20 or newer is needed, this is ${process.version}`);
+debianPackages();
+nodePackages();
