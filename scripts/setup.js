@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
@@ -30,6 +30,10 @@ function nodePackages() {
   console.log('setup: installing Node packages (npm ci)');
   const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
   if (done.status !== 0) stop('setup: npm ci failed; see the lines above');
+  // npm links the programs of dependencies, not a project's own: `npx microtune` in a clone needs this one.
+  const link = join(root, 'node_modules/.bin/microtune');
+  rmSync(link, { force: true });
+  symlinkSync('../../bin/microtune.js', link);
   writeFileSync(stamp, want);
 }
 

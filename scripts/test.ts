@@ -32,11 +32,20 @@ const checks = rest.length > 0 ? [] : [tool('tsc', '--noEmit'), tool('biome', 'c
 const dir = mkdtempSync(join(tmpdir(), 'microtune-test-'));
 const file = join(dir, 'report.json');
 const started = Date.now();
-const status = tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...(long ? ['--mode', 'long'] : []), ...rest);
+const status = tool(
+  'vitest',
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${file}`,
+  ...(long ? ['--mode', 'long'] : []),
+  ...rest,
+);
 const report: Report | undefined = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 rmSync(dir, { recursive: true });
 
-const brokenFiles = report?.testResults.filter((f) => f.status === 'failed' && f.assertionResults.length === 0).length ?? 1;
+const brokenFiles =
+  report?.testResults.filter((f) => f.status === 'failed' && f.assertionResults.length === 0).length ?? 1;
 const passed = checks.filter((c) => c === 0).length + (report?.numPassedTests ?? 0);
 let failed = checks.filter((c) => c !== 0).length + (report?.numFailedTests ?? 0) + brokenFiles;
 if (status !== 0 && failed === 0) failed = 1;
@@ -47,7 +56,14 @@ if (requireModels && skipped > 0 && existsSync(modelsDir)) {
 }
 if (long) {
   const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim();
-  const summary = { command: 'npm run test:long', commit, passed, failed, skipped, seconds: Math.round((Date.now() - started) / 1000) };
+  const summary = {
+    command: 'npm run test:long',
+    commit,
+    passed,
+    failed,
+    skipped,
+    seconds: Math.round((Date.now() - started) / 1000),
+  };
   writeFileSync(join(root, 'test/long-summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
 }
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);

@@ -1,0 +1,18 @@
+# The daemon with its compiler and emulator. The Debian packages are those of scripts/packages.json (a test compares them).
+FROM node:24-bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+      gcc \
+      libc6-dev \
+      gcc-arm-none-eabi \
+      libnewlib-arm-none-eabi \
+      qemu-system-arm \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/microtune
+COPY . .
+RUN npm ci --no-audit --no-fund && mkdir -p /data && chown node /data
+USER node
+VOLUME /data
+EXPOSE 8710
+# Inside the container it must listen on all interfaces; docker-compose.yml publishes the port on 127.0.0.1 only.
+CMD ["node", "bin/microtune.js", "serve", "--host", "0.0.0.0", "--port", "8710", "--data", "/data"]

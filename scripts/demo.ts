@@ -1,0 +1,30 @@
+/**
+ * `npm run demo`: the whole road on the example model, with the commands that a user would type. A daemon with a data
+ * directory of its own is started, the model uploaded and tuned over HTTP on an emulated Cortex-M4, the winners emitted as C
+ * and firmware, and the firmware's outputs compared with the model's.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const dir = join(root, 'build/demo');
+rmSync(dir, { recursive: true, force: true });
+mkdirSync(dir, { recursive: true });
+
+const command = [
+  'tune',
+  'examples/bearing-fault/bearing-fault.tflite',
+  ...['--board', 'mps2-an386'],
+  ...['--trials', '240'],
+  ...['--seed', '1'],
+  ...['--data', 'build/demo/data'],
+  ...['--out', 'build/demo/out'],
+];
+console.log(`$ npx microtune ${command.join(' ')}`);
+const child = spawn(process.execPath, [join(root, 'bin/microtune.js'), ...command], { cwd: root, stdio: 'inherit' });
+// Ctrl-C reaches the child too, which asks what to do; only its answer ends the demo.
+process.on('SIGINT', () => {});
+child.on('exit', (code, signal) => {
+  process.exitCode = code ?? (signal === null ? 1 : 130);
+});
