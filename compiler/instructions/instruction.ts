@@ -21,8 +21,11 @@ export interface Instruction {
   /** Operands are its buffers of space in, out, const; the rest is private to it. */
   readonly meaning: Program;
   readonly operands: Readonly<Record<string, Operand>>;
-  /** Private buffer -> the power of two that |its values| must stay below, proved by interval analysis on the actual constants. */
-  readonly inRange: Readonly<Record<string, number>>;
+  /**
+   * What it relies on beyond equality with its meaning, checked on the actual constants when `replace` puts it in: the reason
+   * why it must not be used, or undefined. `values` gives the whole constant named for a role.
+   */
+  requires?(values: (role: string) => Int32Array): string | undefined;
   /** CPU features it needs: 'dsp', 'fpu'. */
   readonly features: readonly string[];
   /** Stack it uses beyond its caller's, bytes. */
