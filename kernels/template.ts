@@ -2,7 +2,7 @@
  * A template is a human's plan for one kind of layer: it looks at a workload, says which knobs there are, and turns a
  * setting of them into a schedule (data: a list of steps on the workload's naive program). Templates never emit C.
  */
-import type { Step } from '../compiler/program/rewrites/index.ts';
+import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 
 export type KnobValue = number | string;

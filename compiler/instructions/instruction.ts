@@ -3,8 +3,9 @@
  * small Program. `replace` puts it where a loop nest equals that meaning. A recipe makes an instruction from parameters;
  * `infer` reads the parameters that the nest itself determines, so that a schedule names only free choices.
  */
-import type { DType, Loop, Program } from '../program/program.ts';
+
 import type { Layout } from '../program/layouts.ts';
+import type { DType, Loop, Program } from '../program/program.ts';
 
 export type Params = Readonly<Record<string, number>>;
 export interface Operand {

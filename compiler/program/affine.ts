@@ -39,7 +39,8 @@ export function affine(e: Expr): Affine {
 function foldExtremum(op: 'min' | 'max', a: Expr, b: Expr): Expr {
   const x = simplify(a);
   const y = simplify(b);
-  if (x.kind === 'const' && y.kind === 'const') return num(op === 'min' ? Math.min(x.value, y.value) : Math.max(x.value, y.value));
+  if (x.kind === 'const' && y.kind === 'const')
+    return num(op === 'min' ? Math.min(x.value, y.value) : Math.max(x.value, y.value));
   return bin(op, x, y);
 }
 
@@ -47,7 +48,9 @@ function foldExtremum(op: 'min' | 'max', a: Expr, b: Expr): Expr {
 export function simplify(e: Expr): Expr {
   if (e.kind === 'const' || e.kind === 'iter') return e;
   const terms = [...affine(e)].sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1));
-  const parts = terms.map(([key, { coef, atom }]) => (key === '' ? num(coef) : coef === 1 ? atom : bin('*', num(coef), atom)));
+  const parts = terms.map(([key, { coef, atom }]) =>
+    key === '' ? num(coef) : coef === 1 ? atom : bin('*', num(coef), atom),
+  );
   return parts.length > 0 ? parts.reduce((a, b) => bin('+', a, b)) : num(0);
 }
 

@@ -71,4 +71,5 @@ export function quantize(value: number, scale: number, zero: number, min: number
   const rounded = Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
   return clamp(rounded + zero, min, max);
 }
-export const dequantize = (value: number, scale: number, zero: number): number => Math.fround(Math.fround(scale) * (value - zero));
+export const dequantize = (value: number, scale: number, zero: number): number =>
+  Math.fround(Math.fround(scale) * (value - zero));

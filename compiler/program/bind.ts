@@ -11,7 +11,10 @@ export function bind(p: Program, constants: Constants): Program {
       if (b.space !== 'const' || b.values !== undefined) return b;
       const values = constants[b.name];
       if (values === undefined) throw new Error(`${p.name}: no constant ${b.name}`);
-      if (values.length !== elements(b.shape)) throw new Error(`${p.name}: ${b.name} has ${values.length} values, its shape [${b.shape}] wants another number`);
+      if (values.length !== elements(b.shape))
+        throw new Error(
+          `${p.name}: ${b.name} has ${values.length} values, its shape [${b.shape}] wants another number`,
+        );
       const [lo, hi] = spanOf(b.dtype);
       if (values.some((v) => v < lo || v > hi)) throw new Error(`${p.name}: ${b.name} does not fit ${b.dtype}`);
       return { ...b, values };

@@ -19,7 +19,9 @@ export function canonical(stmts: readonly Stmt[], privates: ReadonlySet<string>)
     (l) => loops.get(l) ?? l,
   );
   // An alloc only declares: where it stands in the block does not matter to what is computed.
-  const bare = mapStmts(renamed, sorted, (s) => (s.kind === 'alloc' ? [] : [s.kind === 'loop' ? { kind: 'loop', iter: s.iter, extent: s.extent, body: s.body } : s]));
+  const bare = mapStmts(renamed, sorted, (s) =>
+    s.kind === 'alloc' ? [] : [s.kind === 'loop' ? { kind: 'loop', iter: s.iter, extent: s.extent, body: s.body } : s],
+  );
   return showStmts(bare);
 }
 

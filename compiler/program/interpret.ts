@@ -13,7 +13,10 @@ type Cells = ReturnType<typeof storage>;
 type Thunk = () => number;
 
 /** Values of the out buffers by name. `inputs` holds the in buffers' elements in logical order. */
-export function interpret(program: Program, inputs: Readonly<Record<string, ArrayLike<number>>>): Readonly<Record<string, Cells>> {
+export function interpret(
+  program: Program,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Readonly<Record<string, Cells>> {
   const p = inlineCalls(program);
   const machine = new Machine();
   for (const b of p.buffers) {

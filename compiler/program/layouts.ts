@@ -15,7 +15,8 @@ export function position(layout: Layout | undefined, at: number): number {
 }
 /** What the innermost extent of a buffer must be a multiple of, so that groups do not cross rows. */
 export const groupOf = (layout: Layout | undefined): number => (layout === undefined ? 1 : layout.order.length);
-export const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean => JSON.stringify(a) === JSON.stringify(b);
+export const sameLayout = (a: Layout | undefined, b: Layout | undefined): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
 
 /** Is it a layout that position() understands? For schedules that come from a file or database. */
 export function isLayout(value: unknown): value is Layout {
@@ -47,6 +48,7 @@ export function encodeBuffer(b: Buffer): Uint8Array {
   values.forEach((v, i) => {
     out[position(b.layout, i)] = v;
   });
-  if (bytesOf(b.dtype) * out.length !== out.byteLength) throw new Error(`${b.name}: storage of ${b.dtype} has another width`);
+  if (bytesOf(b.dtype) * out.length !== out.byteLength)
+    throw new Error(`${b.name}: storage of ${b.dtype} has another width`);
   return new Uint8Array(out.buffer);
 }

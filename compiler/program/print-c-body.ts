@@ -1,7 +1,7 @@
 /** Statements as C: declarations where a temporary is first written, loops, stores with the storage's width, calls. */
 import { instruction } from '../instructions/index.ts';
-import { addressText, cellText, ctypes, exprText } from './print-c-expr.ts';
 import type { Scope } from './print-c-expr.ts';
+import { addressText, cellText, ctypes, exprText } from './print-c-expr.ts';
 import type { Printable } from './print-c-memory.ts';
 import type { Buffer, Expr, Loop, Program, Store } from './program.ts';
 import { allocsIn, elements, loopsIn, mapExpr } from './walk.ts';
@@ -36,7 +36,9 @@ export function allNames(p: Program, scalars: ReadonlySet<string>, constants: Re
     const one = elements(b.shape) === 1;
     cells.set(
       b.name,
-      Array.from({ length: elements(b.shape) }, (_, i) => (one ? (buffers.get(b.name) as string) : fresh(`${b.name}_${indexOf(i, b.shape).join('_')}`))),
+      Array.from({ length: elements(b.shape) }, (_, i) =>
+        one ? (buffers.get(b.name) as string) : fresh(`${b.name}_${indexOf(i, b.shape).join('_')}`),
+      ),
     );
   }
   return {
@@ -118,7 +120,9 @@ class BodyPrinter {
       case 'call': {
         const declared = this.declareUsed([s], scope, pad);
         const at = Object.entries(s.operands).map(([role, w]) => [role, addressText(w.buf, w.origin, scope)]);
-        const text = instruction(s.instr, s.params).c(Object.fromEntries(at)).replaceAll(/\*&(\w+)/g, '$1');
+        const text = instruction(s.instr, s.params)
+          .c(Object.fromEntries(at))
+          .replaceAll(/\*&(\w+)/g, '$1');
         return `${declared}${pad}${text}\n`;
       }
       case 'store':
@@ -130,7 +134,8 @@ class BodyPrinter {
     const { scalars, names, scratch } = this.context;
     this.buffers.set(b.name, b);
     const type = ctypes[b.dtype];
-    if (b.space === 'scratch') return `${pad}${type} *const ${names.buffer(b.name)} = (${type} *)(void *)((uint8_t *)scratch + ${scratch.get(b.name) ?? 0});\n`;
+    if (b.space === 'scratch')
+      return `${pad}${type} *const ${names.buffer(b.name)} = (${type} *)(void *)((uint8_t *)scratch + ${scratch.get(b.name) ?? 0});\n`;
     if (!scalars.has(b.name)) return `${pad}${type} ${names.buffer(b.name)}[${elements(b.shape)}];\n`;
     for (let i = 0; i < elements(b.shape); i++) this.pending.set(names.cell(b.name, i), type);
     return '';
@@ -207,7 +212,9 @@ function stored(b: Buffer, value: Expr, scope: Scope): string {
   const text = exprText(value, scope);
   if (b.dtype === 'i32' || b.dtype === 'f32') return text;
   const same = value.kind === 'load' && value.outside === undefined && scope.buffer(value.buf).dtype === b.dtype;
-  return same ? text : `(${ctypes[b.dtype]})${/^[\w.]+$|^\w+\((?:[^()]|\([^()]*\))*\)$/.test(text) ? text : `(${text})`}`;
+  return same
+    ? text
+    : `(${ctypes[b.dtype]})${/^[\w.]+$|^\w+\((?:[^()]|\([^()]*\))*\)$/.test(text) ? text : `(${text})`}`;
 }
 
 function reduction(b: Buffer, target: string, s: Store, scope: Scope): string {

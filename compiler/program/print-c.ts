@@ -75,7 +75,8 @@ export function printC(program: Program, symbol: string, options: PrintOptions =
     prototype,
     constants,
     scratchBytes: scratch.bytes,
-    stackBytes: localBytes(arrays) + Math.max(0, ...callsIn(program.body).map((c) => instruction(c.instr, c.params).stackBytes)),
+    stackBytes:
+      localBytes(arrays) + Math.max(0, ...callsIn(program.body).map((c) => instruction(c.instr, c.params).stackBytes)),
     params,
     flags: program.flags,
     codePlace,
@@ -175,7 +176,11 @@ function instructionText(p: Program): string {
   const texts = used.map((i) => guarded(i, p.placement[i.symbol] ?? p.placement.code ?? 'flash'));
   return [...new Set(texts)].filter((t) => t !== '').join('\n');
 }
-const macros: Readonly<Record<string, string>> = { dsp: '__ARM_FEATURE_DSP', fpu: '__ARM_FP', mve: '__ARM_FEATURE_MVE' };
+const macros: Readonly<Record<string, string>> = {
+  dsp: '__ARM_FEATURE_DSP',
+  fpu: '__ARM_FP',
+  mve: '__ARM_FEATURE_MVE',
+};
 function guarded(i: Instruction, place: Place): string {
   const native = i.prelude + (i.asm === '' ? '' : topLevelAsm(i.asm, place));
   if (i.features.length === 0 || native === i.portable) return native;

@@ -30,7 +30,8 @@ export function show(e: Expr): string {
   }
 }
 
-const layoutText = (layout: unknown): string => (layout === undefined ? '' : ` layout ${JSON.stringify(layout).replaceAll('"', '')}`);
+const layoutText = (layout: unknown): string =>
+  layout === undefined ? '' : ` layout ${JSON.stringify(layout).replaceAll('"', '')}`;
 
 export function showStmts(stmts: readonly Stmt[], pad = '  '): string {
   return stmts
@@ -44,7 +45,9 @@ export function showStmts(stmts: readonly Stmt[], pad = '  '): string {
           return `${pad}${s.buffer.space} ${s.buffer.name}: ${s.buffer.dtype}[${s.buffer.shape}]${layoutText(s.buffer.layout)}\n`;
         case 'call': {
           const params = Object.entries(s.params).map(([k, v]) => `${k}=${v}`);
-          const operands = Object.entries(s.operands).map(([k, w]) => `${k}: ${show({ kind: 'load', buf: w.buf, index: w.origin })}`);
+          const operands = Object.entries(s.operands).map(
+            ([k, w]) => `${k}: ${show({ kind: 'load', buf: w.buf, index: w.origin })}`,
+          );
           return `${pad}${s.instr}<${params.join(' ')}>(${operands.join(', ')})\n`;
         }
       }
@@ -55,7 +58,9 @@ export function showStmts(stmts: readonly Stmt[], pad = '  '): string {
 /** The whole program; deterministic, so it serves as a golden. */
 export function showProgram(p: Program): string {
   const head = p.buffers.map((b) => `  ${b.space} ${b.name}: ${b.dtype}[${b.shape}]${layoutText(b.layout)}\n`);
-  const bundles = p.bundles.map((b) => `  bundle ${b.name} = ${Object.values(b.members).join(' + ')}${layoutText(b.layout)}\n`);
+  const bundles = p.bundles.map(
+    (b) => `  bundle ${b.name} = ${Object.values(b.members).join(' + ')}${layoutText(b.layout)}\n`,
+  );
   const places = Object.entries(p.placement).map(([k, v]) => `  place ${k} in ${v}\n`);
   const flags = p.flags.length > 0 ? [`  flags ${p.flags.join(' ')}\n`] : [];
   return `program ${p.name}\n${[...head, ...bundles, ...places, ...flags].join('')}${showStmts(p.body)}`;

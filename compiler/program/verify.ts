@@ -32,7 +32,8 @@ function unique(what: string, names: readonly string[]): void {
 function verifyBuffer(b: Buffer): void {
   if (b.shape.some((d) => !Number.isInteger(d) || d < 1)) refuse(`${b.name} has shape [${b.shape}]`);
   const group = groupOf(b.layout);
-  if (group > 1 && (b.shape.at(-1) ?? 1) % group !== 0) refuse(`${b.name}: this layout needs rows of a multiple of ${group}`);
+  if (group > 1 && (b.shape.at(-1) ?? 1) % group !== 0)
+    refuse(`${b.name}: this layout needs rows of a multiple of ${group}`);
 }
 
 function block(stmts: readonly Stmt[], outer: ReadonlyMap<string, Buffer>, loops: readonly Loop[]): void {
@@ -74,6 +75,7 @@ function place(b: Buffer, index: readonly Expr[], loops: readonly Loop[], padded
   index.forEach((e, d) => {
     const range = extent(e, loops);
     if (range === undefined) return refuse(`${b.name}[${show(e)}] is not an affine index`);
-    if (!padded && (range[0] < 0 || range[1] >= (b.shape[d] ?? 0))) refuse(`${b.name}[${show(e)}] reaches ${range[0]}..${range[1]} of ${b.shape[d]}`);
+    if (!padded && (range[0] < 0 || range[1] >= (b.shape[d] ?? 0)))
+      refuse(`${b.name}[${show(e)}] reaches ${range[0]}..${range[1]} of ${b.shape[d]}`);
   });
 }

@@ -51,7 +51,10 @@ export function visitExpr(e: Expr, f: (e: Expr) => void): void {
   });
 }
 
-const mapWindow = (w: Window, f: (e: Expr) => Expr): Window => ({ buf: w.buf, origin: w.origin.map((e) => simplify(mapExpr(e, f))) });
+const mapWindow = (w: Window, f: (e: Expr) => Expr): Window => ({
+  buf: w.buf,
+  origin: w.origin.map((e) => simplify(mapExpr(e, f))),
+});
 const mapCall = (c: Call, f: (e: Expr) => Expr): Call => ({
   ...c,
   operands: Object.fromEntries(Object.entries(c.operands).map(([role, w]) => [role, mapWindow(w, f)])),
@@ -84,7 +87,11 @@ export const substitute = (stmts: readonly Stmt[], name: string, by: Expr): read
   mapStmts(stmts, (e) => (e.kind === 'iter' && e.name === name ? by : e));
 
 /** Renames buffers (stores, loads, allocs, operands) and loops with their iterators. */
-export function rename(stmts: readonly Stmt[], buf: (name: string) => string, loopName: (name: string) => string): readonly Stmt[] {
+export function rename(
+  stmts: readonly Stmt[],
+  buf: (name: string) => string,
+  loopName: (name: string) => string,
+): readonly Stmt[] {
   return mapStmts(
     stmts,
     (e) => (e.kind === 'iter' ? iter(loopName(e.name)) : e.kind === 'load' ? { ...e, buf: buf(e.buf) } : e),
@@ -97,7 +104,12 @@ export function rename(stmts: readonly Stmt[], buf: (name: string) => string, lo
         case 'alloc':
           return [{ ...s, buffer: { ...s.buffer, name: buf(s.buffer.name) } }];
         case 'call':
-          return [{ ...s, operands: Object.fromEntries(Object.entries(s.operands).map(([r, w]) => [r, { ...w, buf: buf(w.buf) }])) }];
+          return [
+            {
+              ...s,
+              operands: Object.fromEntries(Object.entries(s.operands).map(([r, w]) => [r, { ...w, buf: buf(w.buf) }])),
+            },
+          ];
       }
     },
   );
@@ -135,7 +147,8 @@ export function accesses(stmts: readonly Stmt[], loops: readonly Loop[] = []): r
   });
 }
 
-export const loopsIn = (stmts: readonly Stmt[]): readonly Loop[] => stmts.flatMap((s) => (s.kind === 'loop' ? [s, ...loopsIn(s.body)] : []));
+export const loopsIn = (stmts: readonly Stmt[]): readonly Loop[] =>
+  stmts.flatMap((s) => (s.kind === 'loop' ? [s, ...loopsIn(s.body)] : []));
 export const allocsIn = (stmts: readonly Stmt[]): readonly Buffer[] =>
   stmts.flatMap((s) => (s.kind === 'alloc' ? [s.buffer] : s.kind === 'loop' ? allocsIn(s.body) : []));
 export const callsIn = (stmts: readonly Stmt[]): readonly Call[] =>
@@ -143,14 +156,18 @@ export const callsIn = (stmts: readonly Stmt[]): readonly Call[] =>
 
 /** Every buffer of a program: its own and its temporaries. */
 export const buffersOf = (p: Program): readonly Buffer[] => [...p.buffers, ...allocsIn(p.body)];
-export const bufferOf = (p: Program, name: string): Buffer => buffersOf(p).find((b) => b.name === name) ?? refuse(`no buffer ${name}`);
-export const loopOf = (p: Program, name: string): Loop => loopsIn(p.body).find((l) => l.iter === name) ?? refuse(`no loop ${name}`);
+export const bufferOf = (p: Program, name: string): Buffer =>
+  buffersOf(p).find((b) => b.name === name) ?? refuse(`no buffer ${name}`);
+export const loopOf = (p: Program, name: string): Loop =>
+  loopsIn(p.body).find((l) => l.iter === name) ?? refuse(`no loop ${name}`);
 
 /** Replaces the one loop of that name. Loop names are unique in a program, so a name is an address. */
 export function atLoop(p: Program, name: string, f: (l: Loop) => readonly Stmt[]): Program {
   loopOf(p, name);
   const go = (stmts: readonly Stmt[]): readonly Stmt[] =>
-    stmts.flatMap((s): readonly Stmt[] => (s.kind !== 'loop' ? [s] : s.iter === name ? f(s) : [{ ...s, body: go(s.body) }]));
+    stmts.flatMap((s): readonly Stmt[] =>
+      s.kind !== 'loop' ? [s] : s.iter === name ? f(s) : [{ ...s, body: go(s.body) }],
+    );
   return { ...p, body: go(p.body) };
 }
 

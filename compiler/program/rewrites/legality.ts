@@ -34,7 +34,12 @@ function direction(e: Expr): string {
  * Conservative: a read moves with a store when its index, cut down to the store's iterators, is a multiple of one of the
  * store's own index forms.
  */
-export function requireFree(p: Program, body: readonly Stmt[], names: readonly string[], times: 'once' | 'repeated'): void {
+export function requireFree(
+  p: Program,
+  body: readonly Stmt[],
+  names: readonly string[],
+  times: 'once' | 'repeated',
+): void {
   const opened = inlineStmts(body);
   const all = accesses(opened);
   const bound = new Set([...names, ...loopsIn(opened).map((l) => l.iter)]);
@@ -48,7 +53,13 @@ export function requireFree(p: Program, body: readonly Stmt[], names: readonly s
   }
 }
 
-function requirePlaceDecides(w: Access, all: readonly Access[], hidden: ReadonlySet<string>, names: readonly string[], bound: ReadonlySet<string>): void {
+function requirePlaceDecides(
+  w: Access,
+  all: readonly Access[],
+  hidden: ReadonlySet<string>,
+  names: readonly string[],
+  bound: ReadonlySet<string>,
+): void {
   const form = (e: Expr): Expr => partition(e, bound)[0];
   const moves = new Set([...names, ...w.index.flatMap((e) => [...itersOf(form(e))])]);
   const moving = (e: Expr): string => direction(partition(e, moves)[0]);
@@ -57,7 +68,8 @@ function requirePlaceDecides(w: Access, all: readonly Access[], hidden: Readonly
     if (r.how !== 'read' || hidden.has(r.buf)) continue;
     for (const e of r.index) {
       const m = moving(e);
-      if (m !== '0' && !place.has(m)) refuse(`${w.buf}: its value is not a function of its place (${r.buf}[${show(e)}])`);
+      if (m !== '0' && !place.has(m))
+        refuse(`${w.buf}: its value is not a function of its place (${r.buf}[${show(e)}])`);
     }
   }
   // A store that does not move with a loop writes the same place in each iteration: fine if its value does not move either,
@@ -72,6 +84,11 @@ export function perfectNest(l: Loop, names: readonly string[]): readonly Loop[] 
     if (only?.kind !== 'loop' || more.length > 0) break;
     chain.push(only);
   }
-  if (chain.length !== names.length || !chain.every((c) => names.includes(c.iter)) || new Set(names).size !== names.length) refuse(`${names.join(', ')} are not a perfect nest`);
+  if (
+    chain.length !== names.length ||
+    !chain.every((c) => names.includes(c.iter)) ||
+    new Set(names).size !== names.length
+  )
+    refuse(`${names.join(', ')} are not a perfect nest`);
   return chain;
 }

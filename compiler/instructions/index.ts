@@ -1,0 +1,12 @@
+/** Every instruction that schedules may name. To add a set: copy armv7e-m-dsp.ts and list its recipes here. */
+import { refuse } from '../program/build.ts';
+import { smlad, widen } from './armv7e-m-dsp.ts';
+import type { Instruction, Params, Recipe } from './instruction.ts';
+
+export const recipes: readonly Recipe[] = [smlad, widen];
+
+/** The recipe of that name; refuses an unknown one. */
+export const recipe = (name: string): Recipe =>
+  recipes.find((r) => r.name === name) ?? refuse(`no instruction ${name}`);
+/** The instruction that a recipe makes from parameters. */
+export const instruction = (name: string, params: Params): Instruction => recipe(name).make(params);

@@ -1,0 +1,96 @@
+/**
+ * Scheduling: a schedule is a list of steps, replay() applies them one after another, each a pure function Program -> Program
+ * that refuses what it cannot show to be legal. After every step the program is verified again.
+ * To add a primitive: a line in steps.ts, a file here, a case below, and its name in test/unit/program-fuzz.test.ts.
+ */
+import { Illegal, refuse } from '../build.ts';
+import type { Program } from '../program.ts';
+import { verifyProgram } from '../verify.ts';
+import { pack, widenConst } from './const.ts';
+import { expand } from './expand.ts';
+import { fission } from './fission.ts';
+import { foldOffset } from './fold-offset.ts';
+import { fuse } from './fuse.ts';
+import { peel } from './peel.ts';
+import { flags, place } from './place.ts';
+import { reorder } from './reorder.ts';
+import { replace } from './replace.ts';
+import { type Memo, requantizeAffine } from './requantize-affine.ts';
+import { split } from './split.ts';
+import { computeAt, pad, stage } from './stage.ts';
+import type { Step } from './steps.ts';
+import { unroll } from './unroll.ts';
+import { wellFormed } from './well-formed.ts';
+
+export type { Memo } from './requantize-affine.ts';
+export type { Step, StepOf } from './steps.ts';
+
+export function applyStep(p: Program, s: Step, memo: Memo): Program {
+  switch (s.primitive) {
+    case 'split':
+      return split(p, s);
+    case 'reorder':
+      return reorder(p, s);
+    case 'fuse':
+      return fuse(p, s);
+    case 'fission':
+      return fission(p, s);
+    case 'unroll':
+      return unroll(p, s);
+    case 'peel':
+      return peel(p, s);
+    case 'expand':
+      return expand(p, s);
+    case 'stage':
+      return stage(p, s);
+    case 'computeAt':
+      return computeAt(p, s);
+    case 'pad':
+      return pad(p, s);
+    case 'foldOffset':
+      return foldOffset(p, s);
+    case 'requantizeAffine':
+      return requantizeAffine(p, s, memo);
+    case 'widenConst':
+      return widenConst(p, s);
+    case 'pack':
+      return pack(p, s);
+    case 'replace':
+      return replace(p, s);
+    case 'place':
+      return place(p, s);
+    case 'flags':
+      return flags(p, s);
+    default:
+      return refuse(`no primitive ${String((s satisfies never as { primitive?: unknown }).primitive)}`);
+  }
+}
+
+export type Replayed =
+  | {
+      readonly ok: true;
+      readonly program: Program /** Forms that were proved on this occurrence's constants. */;
+      readonly claims: readonly string[];
+    }
+  | { readonly ok: false; readonly step: number; readonly reason: string };
+
+/**
+ * The naive program, bound to its constants, rewritten by a schedule. Never throws for what a schedule says, however
+ * malformed. `memo` keeps proofs between calls with the same constants.
+ */
+export function replay(naive: Program, schedule: readonly Step[], memo: Memo = new Map()): Replayed {
+  let p = naive;
+  const claims: string[] = [];
+  for (const [step, s] of schedule.entries()) {
+    try {
+      wellFormed(s);
+      p = verifyProgram(applyStep(p, s, memo));
+      if (s.primitive === 'requantizeAffine') claims.push(`requantizeAffine ${s.acc}: exact on every reachable value`);
+      if (s.primitive === 'replace') claims.push(`replace ${s.instr}`);
+    } catch (error) {
+      if (!(error instanceof Illegal)) throw error;
+      return { ok: false, step, reason: `${String(s?.primitive)}: ${error.message}` };
+    }
+  }
+  return { ok: true, program: p, claims };
+}

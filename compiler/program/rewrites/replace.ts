@@ -1,0 +1,86 @@
+import { instruction, recipe } from '../../instructions/index.ts';
+import type { Instruction, Operand } from '../../instructions/instruction.ts';
+import { affine, flat, itersOf, simplify } from '../affine.ts';
+import { iter, refuse, sub } from '../build.ts';
+import { canonical } from '../canonical.ts';
+import { inlineCall } from '../inline.ts';
+import { groupOf, sameLayout } from '../layouts.ts';
+import type { Call, Expr, Loop, Program, Stmt, Window } from '../program.ts';
+import { show } from '../show.ts';
+import { type Access, accesses, atLoop, bufferOf, buffersOf, bytesOf, loopOf, loopsIn, mapStmts } from '../walk.ts';
+import { isPrivate } from './legality.ts';
+import type { StepOf } from './steps.ts';
+
+/**
+ * `for ...: S`  ->  `instr(operands)`, when opening the call gives the nest back. Operands are named; where their windows
+ * begin follows from the first access of each. The guess may be crude: the comparison of canonical texts is exact.
+ */
+export function replace(p: Program, s: StepOf<'replace'>): Program {
+  const nest = loopOf(p, s.loop);
+  const named = (role: string): string => s.operands[role] ?? refuse(`operand ${role} is not named`);
+  const inferred = recipe(s.instr).infer(nest, (role) => bufferOf(p, named(role)).shape);
+  const params = { ...inferred, ...s.params };
+  const ins = instruction(s.instr, params);
+  const operands = Object.fromEntries(
+    Object.keys(ins.operands).map((role) => [role, operand(p, nest, ins, role, named(role))]),
+  );
+  requireApart(ins, operands);
+  const call: Call = { kind: 'call', instr: s.instr, params, operands };
+  requireEqual(p, nest, call, s.instr);
+  const why = ins.requires?.((role) => bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`));
+  if (why !== undefined) refuse(`${s.instr}: ${why}`);
+  return atLoop(p, s.loop, () => [call]);
+}
+
+function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: string): Window {
+  const want = ins.operands[role] as Operand;
+  const b = bufferOf(p, name);
+  const shape = bufferOf(ins.meaning, role).shape;
+  if (b.dtype !== want.dtype || !sameLayout(b.layout, want.layout))
+    refuse(`${name} is not ${want.dtype} in the layout of ${role}`);
+  const skip = b.shape.length - shape.length;
+  if (skip < 0 || shape.slice(1).some((n, d) => n !== b.shape[skip + 1 + d]))
+    refuse(`${name} has another pitch than ${role}`);
+  const mine = loopsIn([nest]).map((l) => l.iter);
+  const theirs = loopsIn(ins.meaning.body).map((l) => l.iter);
+  if (mine.length !== theirs.length) refuse(`${ins.meaning.name} has ${theirs.length} loops, the nest ${mine.length}`);
+  const renamed = mapStmts(ins.meaning.body, (e) =>
+    e.kind === 'iter' ? iter(mine[theirs.indexOf(e.name)] ?? e.name) : e,
+  );
+  const at = first(accesses([nest]), name).index;
+  const rel = first(accesses(renamed), role).index;
+  const origin = at.map((e, d) => (d < skip ? e : simplify(sub(e, rel[d - skip] as Expr))));
+  const own = new Set(mine);
+  if (origin.some((e) => [...itersOf(e)].some((n) => own.has(n)))) refuse(`${role} is no window of ${name}`);
+  const unit = Math.max((want.align ?? 1) / bytesOf(b.dtype), groupOf(want.layout));
+  if ([...affine(flat(b.shape, origin)).values()].some((t) => t.coef % unit !== 0)) refuse(`${role} is not aligned`);
+  return { buf: name, origin };
+}
+
+const first = (all: readonly Access[], buf: string): Access =>
+  all.find((a) => a.buf === buf) ?? refuse(`${buf} is not used`);
+
+/** What an instruction writes must not be what it also reads under another role. */
+function requireApart(ins: Instruction, operands: Readonly<Record<string, Window>>): void {
+  const written = ins.meaning.buffers.filter((b) => b.space === 'out').map((b) => b.name);
+  for (const out of written) {
+    for (const [role, w] of Object.entries(operands))
+      if (role !== out && w.buf === operands[out]?.buf) refuse(`${role} and ${out} are one buffer`);
+  }
+}
+
+function requireEqual(p: Program, nest: Loop, call: Call, name: string): void {
+  const opened: readonly Stmt[] = inlineCall(call, 'r');
+  const temps = buffersOf(p).filter(
+    (b) => (b.space === 'register' || b.space === 'scratch') && isPrivate(p, b.name, [nest]),
+  );
+  const operands = new Set(Object.values(call.operands).map((w) => w.buf));
+  const have = canonical([nest], new Set(temps.map((b) => b.name).filter((b) => !operands.has(b))));
+  const want = canonical(opened, new Set());
+  if (have !== want)
+    refuse(
+      `the nest is not ${name}:\n${have}--- but\n${want}(origins ${Object.entries(call.operands)
+        .map(([r, w]) => `${r} ${w.origin.map(show).join(',')}`)
+        .join('; ')})`,
+    );
+}

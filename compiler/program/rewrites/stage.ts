@@ -1,0 +1,141 @@
+/** Copies of windows: stage, pad, computeAt. */
+import { simplify } from '../affine.ts';
+import { add, iter, load, loop, num, refuse, store } from '../build.ts';
+import { isLayout } from '../layouts.ts';
+import type { Alloc, Buffer, Expr, Program, Stmt } from '../program.ts';
+import { show } from '../show.ts';
+import { atLoop, bufferOf, elements, loopOf, loopsIn, mapExpr, spanOf } from '../walk.ts';
+import { perfectNest } from './legality.ts';
+import type { StepOf } from './steps.ts';
+import { type Window, windowOf } from './window.ts';
+
+/** Largest register buffer: what a compiler can keep out of memory once its loops are unrolled. */
+const registerLimit = 64;
+
+/** Applies `f` to the body of a loop, or of the program where the name is ''. */
+function within(p: Program, at: string, f: (body: readonly Stmt[]) => readonly Stmt[]): Program {
+  return at === '' ? { ...p, body: f(p.body) } : atLoop(p, at, (l) => [{ ...l, body: f(l.body) }]);
+}
+
+const nest = (loops: readonly string[], extents: readonly number[], inner: Stmt, suffix = ''): Stmt =>
+  loops.reduceRight<Stmt>((body, name, d) => loop(`${name}${suffix}`, extents[d] ?? 1, body), inner);
+
+/**
+ * `for at: ... buf[base + i] ...`  ->  `for at: {for i: as[i] = buf[base + i]; ... as[i] ...}`, in a wider dtype or another
+ * layout. at = '' stages for the whole program. border 'apart': the border is filled first and the inside is a plain copy.
+ */
+export function stage(p: Program, s: StepOf<'stage'>): Program {
+  const source = bufferOf(p, s.buf);
+  const space = s.space ?? 'scratch';
+  if (s.layout !== undefined && !isLayout(s.layout)) refuse('not a layout');
+  if (
+    (source.dtype === 'f32') !== (s.dtype === 'f32') ||
+    spanOf(s.dtype)[1] < spanOf(source.dtype)[1] ||
+    spanOf(s.dtype)[0] > spanOf(source.dtype)[0]
+  )
+    refuse(`${s.dtype} does not hold ${source.dtype}`);
+  return within(p, s.at, (body) => {
+    const w = windowOf(body, s.buf);
+    if (s.loops.length !== w.shape.length) refuse(`${s.buf} has ${w.shape.length} dimensions`);
+    if (space === 'register' && elements(w.shape) > registerLimit)
+      refuse(`a register buffer holds at most ${registerLimit}`);
+    const alloc: Alloc = {
+      kind: 'alloc',
+      buffer: {
+        name: s.as,
+        dtype: s.dtype,
+        shape: w.shape,
+        space,
+        ...(s.layout !== undefined && { layout: s.layout }),
+      },
+    };
+    const copies = s.border === 'apart' && w.outside !== undefined ? copiesApart(s, w, source) : [plainCopy(s, w)];
+    return insertAfterAllocs([alloc, ...copies], w.redirect(s.as));
+  });
+}
+
+/** The copies go after the declarations that open the block, so that scopes stay as they were. */
+function insertAfterAllocs(copies: readonly Stmt[], body: readonly Stmt[]): readonly Stmt[] {
+  const first = body.findIndex((x) => x.kind !== 'alloc');
+  return [...body.slice(0, first), ...copies, ...body.slice(first)];
+}
+
+function plainCopy(s: StepOf<'stage'>, w: Window): Stmt {
+  const from = w.base.map((b, d) => simplify(add(b, iter(s.loops[d] ?? ''))));
+  const value: Expr = { ...load(s.buf, ...from), ...(w.outside !== undefined && { outside: w.outside }) } as Expr;
+  return nest(s.loops, w.shape, store(s.as, s.loops.map(iter), value));
+}
+
+/** The border's value everywhere, then what lies inside: a plain copy that an instruction can match. */
+function copiesApart(s: StepOf<'stage'>, w: Window, source: Buffer): readonly Stmt[] {
+  const start = w.base.map((b) =>
+    b.kind === 'const' && b.value <= 0 ? -b.value : refuse(`the border of ${s.buf} at ${show(b)} is not fixed`),
+  );
+  const inside = w.shape.map((n, d) => Math.min(n - (start[d] ?? 0), source.shape[d] ?? 0));
+  const target = s.loops.map((name, d) => simplify(add(iter(name), num(start[d] ?? 0))));
+  return [
+    nest(
+      s.loops,
+      w.shape,
+      store(
+        s.as,
+        s.loops.map((n) => iter(`${n}_fill`)),
+        num(w.outside ?? 0),
+      ),
+      '_fill',
+    ),
+    nest(s.loops, inside, store(s.as, target, load(s.buf, ...s.loops.map(iter)))),
+  ];
+}
+
+/** `... (buf[i - p] or z) ...`  ->  `as = z; as[i + p] = buf[i]; ... as[i] ...`: the whole input with its border made real. */
+export function pad(p: Program, s: StepOf<'pad'>): Program {
+  if (windowOf(p.body, s.buf).outside === undefined) refuse(`${s.buf} has no border`);
+  return stage(p, { ...s, primitive: 'stage', at: '', border: 'apart' });
+}
+
+/**
+ * `for i: buf[i] = f(i); for at: ... buf[base + i] ...`  ->  `for at: {for i: buf[i] = f(base + i); ... buf[i] ...}`: the
+ * producer is computed where it is used, only as much as is used there. It must be one nest that stores one value a place.
+ */
+export function computeAt(p: Program, s: StepOf<'computeAt'>): Program {
+  const producer = loopOf(p, s.producer);
+  const chain = perfectNest(
+    producer,
+    loopsIn([producer]).map((l) => l.iter),
+  );
+  const [only, ...more] = chain.at(-1)?.body ?? [];
+  const source = bufferOf(p, s.buf);
+  if (only?.kind !== 'store' || more.length > 0 || only.buf !== s.buf || only.reduce !== undefined)
+    return refuse(`${s.producer} is not one nest that stores ${s.buf}`);
+  if (source.space !== 'scratch' && source.space !== 'register') refuse(`${s.buf} is no temporary`);
+  const names = only.index.map((e) =>
+    e.kind === 'iter' ? e.name : refuse(`${s.buf}[${show(e)}] is not stored by plain iterators`),
+  );
+  if (new Set(names).size !== chain.length || names.length !== chain.length)
+    refuse(`${s.buf} is not stored once a place`);
+  mapExpr(only.value, (e) => {
+    if (e.kind === 'load' && !['in', 'const'].includes(bufferOf(p, e.buf).space))
+      refuse(`${e.buf} may change before it is used`);
+    return e;
+  });
+  if (!p.body.some((x) => x === producer)) refuse(`${s.producer} is not outermost`);
+  const rest: Program = {
+    ...p,
+    body: p.body.filter((x) => x !== producer && !(x.kind === 'alloc' && x.buffer.name === s.buf)),
+  };
+  return within(rest, s.at, (body) => {
+    const w = windowOf(body, s.buf);
+    if (w.outside !== undefined) refuse(`${s.buf} is read outside`);
+    const value = mapExpr(only.value, (e) => {
+      const d = e.kind === 'iter' ? names.indexOf(e.name) : -1;
+      return d < 0
+        ? e.kind === 'load'
+          ? { ...e, index: e.index.map(simplify) }
+          : e
+        : simplify(add(w.base[d] ?? num(0), e));
+    });
+    const alloc: Alloc = { kind: 'alloc', buffer: { ...source, shape: w.shape } };
+    return insertAfterAllocs([alloc, nest(names, w.shape, store(s.buf, names.map(iter), value))], w.redirect(s.buf));
+  });
+}

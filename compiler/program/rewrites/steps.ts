@@ -1,0 +1,62 @@
+/**
+ * The steps of a schedule, as data. A step names only free choices: loops and buffers by name, factors, types. What the nest
+ * determines is inferred when it is replayed. Steps are stored as they are; a change of meaning needs a new primitive.
+ */
+import type { Layout } from '../layouts.ts';
+import type { DType, Place } from '../program.ts';
+
+export type Step =
+  | {
+      readonly primitive: 'split';
+      readonly loop: string;
+      readonly factor: number;
+      readonly into: readonly [string, string];
+      readonly tail: 'exact' | 'overlap' | 'peel';
+    }
+  | { readonly primitive: 'reorder'; readonly loops: readonly string[] }
+  | { readonly primitive: 'fuse'; readonly loops: readonly [string, string]; readonly into: string }
+  | { readonly primitive: 'fission'; readonly loops: readonly string[] }
+  | { readonly primitive: 'unroll'; readonly loop: string }
+  | { readonly primitive: 'peel'; readonly loop: string; readonly first: number; readonly last: number }
+  | { readonly primitive: 'expand'; readonly buf: string; readonly loops: readonly string[] }
+  | {
+      readonly primitive: 'stage';
+      readonly buf: string;
+      readonly at: string;
+      readonly as: string;
+      readonly loops: readonly string[];
+      readonly dtype: DType;
+      readonly space?: 'scratch' | 'register';
+      readonly layout?: Layout;
+      readonly border?: 'apart' | 'inline';
+    }
+  | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
+  | {
+      readonly primitive: 'pad';
+      readonly buf: string;
+      readonly as: string;
+      readonly loops: readonly string[];
+      readonly dtype: DType;
+      readonly layout?: Layout;
+    }
+  | { readonly primitive: 'foldOffset'; readonly acc: string; readonly as: string }
+  | {
+      readonly primitive: 'requantizeAffine';
+      readonly acc: string;
+      readonly mul: string;
+      readonly add: string;
+      readonly fix?: string;
+    }
+  | { readonly primitive: 'widenConst'; readonly buf: string; readonly dtype: DType }
+  | { readonly primitive: 'pack'; readonly buf: string; readonly layout: Layout }
+  | {
+      readonly primitive: 'replace';
+      readonly loop: string;
+      readonly instr: string;
+      readonly params?: Readonly<Record<string, number>>;
+      readonly operands: Readonly<Record<string, string>>;
+    }
+  | { readonly primitive: 'place'; readonly what: string; readonly where: Place }
+  | { readonly primitive: 'flags'; readonly flags: readonly string[] };
+
+export type StepOf<P extends Step['primitive']> = Step & { readonly primitive: P };

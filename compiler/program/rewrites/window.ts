@@ -1,0 +1,51 @@
+/**
+ * The window of a buffer that some statements read: where it begins (fixed by the loops around them) and how large it is
+ * (by the loops inside). Shared by stage, pad and computeAt.
+ */
+import { extent, partition, simplify } from '../affine.ts';
+import { add, load, num, refuse, sub } from '../build.ts';
+import type { Expr, Stmt } from '../program.ts';
+import { show } from '../show.ts';
+import { type Access, accesses, callsIn, loopsIn, mapStmts } from '../walk.ts';
+
+export interface Window {
+  readonly base: readonly Expr[];
+  readonly shape: readonly number[];
+  /** What reads outside the buffer give; undefined where none may leave it. */
+  readonly outside: number | undefined;
+  /** The statements, reading `as` instead. */
+  redirect(as: string): readonly Stmt[];
+}
+
+export function windowOf(body: readonly Stmt[], buf: string): Window {
+  if (callsIn(body).some((c) => Object.values(c.operands).some((w) => w.buf === buf)))
+    refuse(`${buf} is an instruction's operand there`);
+  const own = accesses(body).filter((a) => a.buf === buf);
+  const [first] = own;
+  if (first === undefined || own.some((a) => a.how !== 'read')) return refuse(`${buf} is not only read there`);
+  if (own.some((a) => a.outside !== first.outside)) refuse(`reads of ${buf} differ outside`);
+  const inner = new Set(loopsIn(body).map((l) => l.iter));
+  const cut = (a: Access): readonly (readonly [Expr, Expr])[] => a.index.map((e) => partition(e, inner));
+  const fixed = cut(first).map(([, f]) => f);
+  if (!own.every((a) => cut(a).every(([, f], d) => show(f) === show(fixed[d] ?? num(0)))))
+    refuse(`windows of ${buf} differ`);
+  const ranges = fixed.map((_, d) => {
+    const all = own.map(
+      (a) =>
+        extent(
+          cut(a)[d]?.[0] ?? num(0),
+          a.loops.filter((l) => inner.has(l.iter)),
+        ) ?? refuse(`${show(a.index[d] ?? num(0))} mixes inner and outer loops`),
+    );
+    return [Math.min(...all.map((r) => r[0])), Math.max(...all.map((r) => r[1]))] as const;
+  });
+  const base = fixed.map((f, d) => simplify(add(f, num(ranges[d]?.[0] ?? 0))));
+  const local = (index: readonly Expr[]): readonly Expr[] =>
+    index.map((e, d) => simplify(sub(partition(e, inner)[0], num(ranges[d]?.[0] ?? 0))));
+  return {
+    base,
+    shape: ranges.map(([lo, hi]) => hi - lo + 1),
+    outside: first.outside,
+    redirect: (as) => mapStmts(body, (e) => (e.kind === 'load' && e.buf === buf ? load(as, ...local(e.index)) : e)),
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * Random steps on small programs: most are refused, and whatever is accepted must compute the same. Every primitive occurs;
+ * the last test makes sure that each was accepted at least once, so that the fuzz cannot go blind.
+ */
+import { expect, test } from 'vitest';
+import {
+  allocsIn,
+  interpret,
+  loopsIn,
+  type Program,
+  replay,
+  type Step,
+  showProgram,
+} from '../../compiler/program/index.ts';
+import { samples } from '../samples.ts';
+import { addRow, type Case, conv3x3, depthwise, maxPool, pointwise } from './naive.ts';
+import { Random } from './random.ts';
+
+const cases: Readonly<Record<string, (seed: number) => Case>> = {
+  pointwise: (seed) => pointwise(7, 8, 4, seed),
+  conv3x3: (seed) => conv3x3(4, 5, 4, 2, seed),
+  'depthwise, stride 1': (seed) => depthwise(5, 4, 4, 1, seed),
+  'depthwise, stride 2': (seed) => depthwise(6, 5, 4, 2, seed),
+  'max pool': (seed) => maxPool(4, 6, 4, seed),
+  'broadcast add': (seed) => addRow(5, 8, seed),
+};
+
+function randomStep(r: Random, p: Program, n: number): Step {
+  const loops = loopsIn(p.body).map((l) => l.iter);
+  const buffers = [...p.buffers, ...allocsIn(p.body)].map((b) => b.name);
+  const temps = allocsIn(p.body).map((b) => b.name);
+  const consts = p.buffers.filter((b) => b.space === 'const').map((b) => b.name);
+  const loop = (): string => r.pick(loops);
+  const chain = (): string[] => {
+    const start = loopsIn(p.body).find((l) => l.iter === loop());
+    const names: string[] = [];
+    for (let l = start; l !== undefined && names.length < 3; l = l.body.find((s) => s.kind === 'loop'))
+      names.push(l.iter);
+    return r.next() < 0.5 ? names : names.slice(0, 2).reverse();
+  };
+  const layout = r.next() < 0.3 ? { layout: { kind: 'quad' as const, order: [0, 2, 1, 3] } } : {};
+  const names = (k: number): string[] => ['u', 'v', 't', 'q'].slice(0, k).map((x) => `${x}${n}`);
+  const buf = r.pick(buffers);
+  const rank = [...p.buffers, ...allocsIn(p.body)].find((b) => b.name === buf)?.shape.length ?? 0;
+  const dtype = r.pick(['i8', 'i16', 'i32'] as const);
+  const make: readonly (() => Step)[] = [
+    () => ({
+      primitive: 'split',
+      loop: loop(),
+      factor: r.pick([2, 3, 4]),
+      into: [`o${n}`, `k${n}`],
+      tail: r.pick(['exact', 'overlap', 'peel'] as const),
+    }),
+    () => ({ primitive: 'split', loop: loop(), factor: 2, into: [`o${n}`, `k${n}`], tail: 'exact' }),
+    () => ({ primitive: 'reorder', loops: chain() }),
+    () => ({ primitive: 'fuse', loops: [loop(), loop()], into: `f${n}` }),
+    () => ({ primitive: 'fuse', loops: chain().slice(0, 2) as [string, string], into: `f${n}` }),
+    () => ({ primitive: 'fission', loops: chain() }),
+    () => ({ primitive: 'unroll', loop: loop() }),
+    () => ({ primitive: 'peel', loop: loop(), first: r.int(0, 1), last: r.int(0, 1) }),
+    () => ({
+      primitive: 'expand',
+      buf: r.pick(temps.length > 0 ? temps : ['acc']),
+      loops: r.next() < 0.5 ? [loop()] : chain(),
+    }),
+    () => ({
+      primitive: 'stage',
+      buf,
+      at: r.pick(['', loop()]),
+      as: `b${n}`,
+      loops: names(rank),
+      dtype,
+      space: r.pick(['scratch', 'register'] as const),
+      border: r.pick(['apart', 'inline'] as const),
+      ...layout,
+    }),
+    () => ({ primitive: 'pad', buf: 'x', as: `b${n}`, loops: names(3), dtype, ...layout }),
+    () => ({ primitive: 'computeAt', producer: loop(), buf: r.pick(temps.length > 0 ? temps : ['acc']), at: loop() }),
+    () => ({ primitive: 'foldOffset', acc: 'acc', as: `z${n}` }),
+    () => ({
+      primitive: 'requantizeAffine',
+      acc: 'acc',
+      mul: `m${n}`,
+      add: `d${n}`,
+      ...(r.next() < 0.5 && { fix: `x${n}` }),
+    }),
+    () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
+    () => ({
+      primitive: 'pack',
+      buf: r.pick(consts.length > 0 ? consts : ['w']),
+      layout: { kind: 'quad', order: [0, 2, 1, 3] },
+    }),
+    () => ({
+      primitive: 'replace',
+      loop: loop(),
+      instr: r.pick(['smlad', 'widen']),
+      operands: { src: 'x', dst: r.pick(buffers), a: r.pick(buffers), b: r.pick(['w', r.pick(buffers)]), acc: 'acc' },
+    }),
+    () => ({ primitive: 'place', what: r.pick(['code', ...consts]), where: r.pick(['ram', 'flash'] as const) }),
+    () => ({ primitive: 'flags', flags: r.pick([['-O3'], ['-O2', '-fno-schedule-insns']]) }),
+  ];
+  return r.pick(make)();
+}
+
+const accepted = new Set<string>();
+
+for (const [name, make] of Object.entries(cases)) {
+  test(`random schedules of ${name} compute what the naive program does`, () => {
+    const r = new Random(11);
+    for (let round = 0; round < samples(120, 4000); round++) {
+      const { program, inputs } = make(1 + (round % 7));
+      const want = interpret(program, inputs).y;
+      let p = program;
+      const done: Step[] = [];
+      for (let n = 0; n < 14; n++) {
+        const step = randomStep(r, p, n);
+        const one = replay(p, [step]);
+        if (!one.ok) continue;
+        accepted.add(step.primitive);
+        done.push(step);
+        p = one.program;
+      }
+      expect(interpret(p, inputs).y, `${JSON.stringify(done)}\n${showProgram(p)}`).toEqual(want);
+    }
+  });
+}
+
+test('a chain of steps that reaches an instruction is replayed and equal', () => {
+  const { program, inputs } = pointwise(6, 8, 4);
+  const steps: Step[] = [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    { primitive: 'widenConst', buf: 'w', dtype: 'i16' },
+    { primitive: 'stage', buf: 'x', at: '', as: 'xw', loops: ['a', 'b'], dtype: 'i16' },
+    { primitive: 'replace', loop: 'a', instr: 'widen', operands: { src: 'x', dst: 'xw' } },
+    { primitive: 'split', loop: 'i', factor: 2, into: ['k', 'h'], tail: 'exact' },
+    { primitive: 'replace', loop: 'h', instr: 'smlad', operands: { a: 'xw', b: 'w', acc: 'acc' } },
+  ];
+  const done = replay(program, steps);
+  expect(done.ok ? 'ok' : done.reason).toBe('ok');
+  if (done.ok) expect(interpret(done.program, inputs).y).toEqual(interpret(program, inputs).y);
+  accepted.add('replace');
+});
+
+test('every primitive was accepted somewhere above', () => {
+  const all = [
+    'split',
+    'reorder',
+    'fuse',
+    'fission',
+    'unroll',
+    'peel',
+    'expand',
+    'stage',
+    'pad',
+    'foldOffset',
+    'requantizeAffine',
+    'widenConst',
+    'pack',
+    'replace',
+    'place',
+    'flags',
+  ];
+  expect(all.filter((a) => !accepted.has(a))).toEqual([]);
+});
