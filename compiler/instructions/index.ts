@@ -2,8 +2,9 @@
 import { refuse } from '../program/build.ts';
 import { smlad, widen } from './armv7e-m-dsp.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
+import { macBlock } from './mac-block.ts';
 
-export const recipes: readonly Recipe[] = [smlad, widen];
+export const recipes: readonly Recipe[] = [smlad, widen, macBlock];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>

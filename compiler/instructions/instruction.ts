@@ -15,6 +15,8 @@ export interface Operand {
   readonly bundle?: Layout;
   /** Bytes. */
   readonly align?: number;
+  /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
+  readonly cells?: true;
 }
 export interface Instruction {
   /** Unique per parameters: equal symbols share one function. */

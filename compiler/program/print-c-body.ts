@@ -1,9 +1,10 @@
 /** Statements as C: declarations where a temporary is first written, loops, stores with the storage's width, calls. */
 import { instruction } from '../instructions/index.ts';
+import type { Instruction } from '../instructions/instruction.ts';
 import type { Scope } from './print-c-expr.ts';
 import { addressText, cellText, ctypes, exprText } from './print-c-expr.ts';
-import type { Printable } from './print-c-memory.ts';
-import type { Buffer, Expr, Loop, Program, Store } from './program.ts';
+import { indexOf, operandCells, type Printable } from './print-c-memory.ts';
+import type { Buffer, Call, Expr, Loop, Program, Store } from './program.ts';
 import { allocsIn, elements, loopsIn, mapExpr } from './walk.ts';
 
 /** C names of buffers and of scalarised cells; no two are equal. */
@@ -49,16 +50,6 @@ export function allNames(p: Program, scalars: ReadonlySet<string>, constants: Re
 const missing = (name: string): never => {
   throw new Error(`no C name for ${name}`);
 };
-function indexOf(flat: number, shape: readonly number[]): readonly number[] {
-  let rest = flat;
-  return shape.map((_, d) => {
-    const stride = elements(shape.slice(d + 1));
-    const i = Math.floor(rest / stride);
-    rest -= i * stride;
-    return i;
-  });
-}
-
 export interface BodyContext {
   readonly scalars: ReadonlySet<string>;
   readonly names: Names;
@@ -119,15 +110,24 @@ class BodyPrinter {
       }
       case 'call': {
         const declared = this.declareUsed([s], scope, pad);
-        const at = Object.entries(s.operands).map(([role, w]) => [role, addressText(w.buf, w.origin, scope)]);
-        const text = instruction(s.instr, s.params)
-          .c(Object.fromEntries(at))
-          .replaceAll(/\*&(\w+)/g, '$1');
-        return `${declared}${pad}${text}\n`;
+        const ins = instruction(s.instr, s.params);
+        return `${declared}${pad}${ins.c(this.operands(s, ins, scope))}\n`;
       }
       case 'store':
         return this.store(s, scope, pad);
     }
+  }
+
+  /** Addresses by role; of operands in registers each element as an lvalue. */
+  private operands(s: Call, ins: Instruction, scope: Scope): Readonly<Record<string, string>> {
+    const at: Record<string, string> = {};
+    for (const [role, w] of Object.entries(s.operands)) {
+      if (ins.operands[role]?.cells !== true) at[role] = addressText(w.buf, w.origin, scope);
+      operandCells(s, role).forEach((index, i) => {
+        at[`${role}.${i}`] = cellText(w.buf, index, scope);
+      });
+    }
+    return at;
   }
 
   private alloc(b: Buffer, pad: string): string {
@@ -199,7 +199,8 @@ function mentionedCells(stmts: readonly Printable[], scope: Scope): ReadonlySet<
           value(s.value);
           break;
         case 'call':
-          for (const w of Object.values(s.operands)) note(w.buf, w.origin);
+          for (const [role, w] of Object.entries(s.operands))
+            for (const index of operandCells(s, role)) note(w.buf, index);
       }
     }
   };

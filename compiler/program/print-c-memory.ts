@@ -4,8 +4,8 @@
  */
 import { instruction } from '../instructions/index.ts';
 import { simplify } from './affine.ts';
-import { num } from './build.ts';
-import type { Buffer, Expr, Program, Stmt } from './program.ts';
+import { add, num } from './build.ts';
+import type { Buffer, Call, Expr, Program, Stmt } from './program.ts';
 import { bytesOf, elements, mapExpr } from './walk.ts';
 
 /** Bytes that every buffer of the scratch area is aligned to. */
@@ -98,10 +98,9 @@ export function scalarised(stmts: readonly Printable[]): ReadonlySet<string> {
           value(s.value);
           break;
         case 'call': {
-          const { meaning } = instruction(s.instr, s.params);
+          const { operands } = instruction(s.instr, s.params);
           for (const [role, w] of Object.entries(s.operands)) {
-            const shape = meaning.buffers.find((b) => b.name === role)?.shape ?? [];
-            if (!isConst(w.origin) || elements(shape) > 1) arrays.add(w.buf);
+            if (operands[role]?.cells !== true || !isConst(w.origin)) arrays.add(w.buf);
           }
         }
       }
@@ -109,6 +108,30 @@ export function scalarised(stmts: readonly Printable[]): ReadonlySet<string> {
   };
   go(stmts);
   return new Set([...registers].filter((name) => !arrays.has(name)));
+}
+
+/** Indices, in the caller's buffer, of every element of an operand that lies in registers; none for one that has an address. */
+export function operandCells(call: Call, role: string): readonly (readonly Expr[])[] {
+  const { meaning, operands } = instruction(call.instr, call.params);
+  const origin = call.operands[role]?.origin ?? [];
+  if (operands[role]?.cells !== true) return [];
+  const shape = meaning.buffers.find((b) => b.name === role)?.shape ?? [];
+  const skip = origin.length - shape.length;
+  return Array.from({ length: elements(shape) }, (_, i) => {
+    const inside = indexOf(i, shape);
+    return origin.map((o, d) => (d < skip ? o : simplify(add(o, num(inside[d - skip] ?? 0)))));
+  });
+}
+
+/** Row-major index of a flat position. */
+export function indexOf(flat: number, shape: readonly number[]): readonly number[] {
+  let rest = flat;
+  return shape.map((_, d) => {
+    const stride = elements(shape.slice(d + 1));
+    const i = Math.floor(rest / stride);
+    rest -= i * stride;
+    return i;
+  });
 }
 
 /** Bytes of the register buffers that stay arrays: what the kernel keeps on the stack beyond its spilled registers. */

@@ -24,6 +24,9 @@ export const runtimeHeader = `/*
 /* A word of any buffer: lets 8- and 16-bit elements be moved 32 bits at a time without breaking C's aliasing rule. */
 typedef uint32_t __attribute__((__may_alias__)) mt_word;
 
+/* Two int16 that lie in one word. */
+static inline uint32_t mt_pair(const int16_t *p) { return *(const mt_word *)(const void *)p; }
+
 /* Addition, subtraction, multiplication and left shift modulo 2^32. */
 static inline int32_t mt_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 static inline int32_t mt_sub(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }

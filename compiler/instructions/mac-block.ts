@@ -1,0 +1,246 @@
+/**
+ * mac_block: a register block of PB pixels x OB channels summed over one window row or more, as one stretch of inline assembly.
+ * acc[p, o] += x[window of pixel p] . w[o], int16 pairs by SMLAD. The compiler places the registers; loads are doubles (LDRD)
+ * or words. Must stay true: a block needs at most 14 registers, and every offset fits its load's immediate.
+ */
+import { add, buffer, type Expr, iter, load, loop, mul, num, program, refuse, store } from '../program/index.ts';
+import type { Layout } from '../program/layouts.ts';
+import type { Loop, Program, Stmt } from '../program/program.ts';
+import type { Operand, Params, Recipe } from './instruction.ts';
+
+/** The order that a pair of SXTB16 leaves four bytes in. */
+export const quad: Layout = { kind: 'quad', order: [0, 2, 1, 3] };
+
+/** Lengths and distances in elements: what the assembly needs to know. */
+interface Block {
+  readonly PB: number;
+  readonly OB: number;
+  /** Window rows in one call, and elements that lie side by side in each. */
+  readonly rows: number;
+  readonly length: number;
+  readonly xPixel: number;
+  readonly xRow: number;
+  readonly wChannel: number;
+  readonly wRow: number;
+  /** 2: LDRD, 1: LDR. */
+  readonly wide: number;
+  readonly quad: number;
+}
+
+const need = (holds: boolean, why: string): void => {
+  if (!holds) refuse(`mac_block: ${why}`);
+};
+
+/** What the nest says: loops over k (D=1), kx and c (D=2), or ky, kx and c (D=3), then pixels and channels of the block. */
+function inferParams(nest: Loop, shape: (role: string) => readonly number[]): Params {
+  const chain: number[] = [];
+  let at: Stmt | undefined = nest;
+  while (at?.kind === 'loop') {
+    chain.push(at.extent);
+    at = at.body[0];
+  }
+  const [OB = 1, PB = 1] = chain.slice().reverse();
+  const taps = chain.slice(0, -2);
+  const D = taps.length;
+  if (D < 1 || D > 3) refuse('mac_block: one to three loops over the window, then pixels and channels');
+  const [x, w] = [shape('x'), shape('w')];
+  const C = taps.at(-1) ?? 1;
+  const KX = D > 1 ? (taps.at(-2) ?? 1) : 1;
+  const R = D > 2 ? (taps[0] ?? 1) : 1;
+  return {
+    D,
+    PB,
+    OB,
+    C,
+    KX,
+    R,
+    W: x.at(-2) ?? 1,
+    WC: w.at(-1) ?? 1,
+    KY: D > 1 ? (w[1] ?? 1) : 1,
+    S: D > 1 ? stride(nest) : 1,
+    XC: x.at(-1) ?? 1,
+  };
+}
+
+/** How many columns the window moves from one pixel of the block to the next: the coefficient of the pixel loop in x's index. */
+function stride(nest: Loop): number {
+  let found = 1;
+  const names: string[] = [];
+  const go = (s: Stmt | undefined): void => {
+    if (s?.kind === 'loop') {
+      names.push(s.iter);
+      return go(s.body[0]);
+    }
+    const pixel = names.at(-2) ?? '';
+    if (s?.kind !== 'store' || s.value.kind !== 'binary' || s.value.a.kind !== 'load') return;
+    found = Math.max(1, coefficient(s.value.a.index.at(-2) ?? num(0), pixel));
+  };
+  go(nest);
+  return found;
+}
+function coefficient(e: Expr, name: string): number {
+  if (e.kind === 'iter') return e.name === name ? 1 : 0;
+  if (e.kind !== 'binary') return 0;
+  if (e.op === '+') return coefficient(e.a, name) + coefficient(e.b, name);
+  if (e.op === '*' && e.a.kind === 'const') return e.a.value * coefficient(e.b, name);
+  if (e.op === '*' && e.b.kind === 'const') return e.b.value * coefficient(e.a, name);
+  return 0;
+}
+
+function meaningOf({ D = 1, PB = 1, OB = 1, C = 1, KX = 1, R = 1, W = 1, KY = 1, S = 1 }: Params): Program {
+  const [k, kx, ky, p, o] = [iter('k'), iter('kx'), iter('ky'), iter('p'), iter('o')];
+  const column = add(mul(num(S), p), kx);
+  const x = D === 1 ? load('x', p, k) : D === 2 ? load('x', column, k) : load('x', ky, column, k);
+  const w = D === 1 ? load('w', o, k) : load('w', o, D === 2 ? num(0) : ky, kx, k);
+  const sum = loop('p', PB, loop('o', OB, store('acc', [p, o], mul(x, w), '+')));
+  const nest = [
+    () => loop('k', C, sum),
+    () => loop('kx', KX, loop('k', C, sum)),
+    () => loop('ky', R, loop('kx', KX, loop('k', C, sum))),
+  ][D - 1];
+  return program(
+    'mac_block',
+    [
+      buffer('x', 'i16', D === 1 ? [PB, C] : D === 2 ? [W, C] : [R, W, C], 'in'),
+      buffer('w', 'i16', D === 1 ? [OB, C] : [OB, KY, KX, C], 'in'),
+      buffer('acc', 'i32', [PB, OB], 'out'),
+    ],
+    (nest ?? (() => refuse('mac_block: no such depth')))(),
+  );
+}
+
+function blockOf(q: Params): Block {
+  const {
+    D = 1,
+    PB = 1,
+    OB = 1,
+    C = 1,
+    KX = 1,
+    R = 1,
+    W = 1,
+    KY = 1,
+    S = 1,
+    wide = 2,
+    quad: permuted = 0,
+    XC = C,
+    WC = C,
+  } = q;
+  const flat = D === 1;
+  return {
+    PB,
+    OB,
+    rows: R,
+    length: flat ? C : KX * C,
+    xPixel: flat ? XC : S * C,
+    xRow: W * C,
+    wChannel: flat ? WC : KY * KX * C,
+    wRow: KX * C,
+    wide,
+    quad: permuted,
+  };
+}
+
+function check(b: Block, q: Params): void {
+  const { C = 1, XC = C, WC = C, D = 1 } = q;
+  need(b.wide === 1 || b.wide === 2, 'wide is 1 or 2');
+  need(D === 1 || (XC === C && WC === C), 'a window covers all channels');
+  need(registers(b) <= 14, `${b.PB}x${b.OB} needs ${registers(b)} registers`);
+  need(
+    b.length % 2 === 0 && b.xPixel % 2 === 0 && b.wChannel % 2 === 0 && b.wRow % 2 === 0,
+    'pairs of elements lie in words',
+  );
+  need(b.rows === 1 || b.xRow % 2 === 0, 'rows begin at words');
+  need(b.quad === 0 || C % 4 === 0, 'quads of channels');
+  const farX = 2 * ((b.PB - 1) * b.xPixel + (b.rows - 1) * b.xRow + b.length - b.wide * 2);
+  const farW = 2 * ((b.OB - 1) * b.wChannel + (b.rows - 1) * b.wRow + b.length - b.wide * 2);
+  need(Math.max(farX, farW) <= (b.wide === 2 ? 1020 : 4095), 'the window is too far for an immediate offset');
+  need(b.rows * b.length <= 128, 'at most 128 elements a call');
+}
+const registers = (b: Block): number => b.PB * b.OB + 2 + (b.wide === 2 ? 2 * b.OB + 2 : b.OB + 1);
+
+/** Operand numbers: accumulators, then x, weights, and the two addresses. */
+function assembly(b: Block): readonly string[] {
+  const acc = (p: number, o: number): string => `%${p * b.OB + o}`;
+  const first = b.PB * b.OB;
+  const x = (h: number): string => `%${first + h}`;
+  const w = (o: number, h: number): string => `%${first + b.wide + o * b.wide + h}`;
+  const at = first + b.wide * (1 + b.OB);
+  const out: string[] = [];
+  const read = (wide: number, to: (h: number) => string, base: string, offset: number): string =>
+    wide === 2 ? `ldrd ${to(0)}, ${to(1)}, [${base}, #${offset}]` : `ldr ${to(0)}, [${base}, #${offset}]`;
+  for (let r = 0; r < b.rows; r++) {
+    for (let k = 0; k < b.length; ) {
+      const wide = b.wide === 2 && k + 4 <= b.length ? 2 : 1;
+      for (let o = 0; o < b.OB; o++)
+        out.push(read(wide, (h) => w(o, h), `%${at + 1}`, 2 * (o * b.wChannel + r * b.wRow + k)));
+      for (let p = 0; p < b.PB; p++) {
+        out.push(read(wide, x, `%${at}`, 2 * (p * b.xPixel + r * b.xRow + k)));
+        for (let h = 0; h < wide; h++)
+          for (let o = 0; o < b.OB; o++) out.push(`smlad ${acc(p, o)}, ${x(h)}, ${w(o, h)}, ${acc(p, o)}`);
+      }
+      k += 2 * wide;
+    }
+  }
+  return out;
+}
+
+const names = (b: Block): readonly string[] => Array.from({ length: b.PB * b.OB }, (_, i) => `a${i}`);
+const signature = (symbol: string, b: Block): string =>
+  `static inline __attribute__((always_inline)) void ${symbol}(const int16_t *x, const int16_t *w${names(b)
+    .map((n) => `, int32_t *${n}`)
+    .join('')})`;
+
+function prelude(symbol: string, b: Block): string {
+  const temps = [
+    ...Array.from({ length: b.wide }, (_, h) => `x${h}`),
+    ...Array.from({ length: b.OB * b.wide }, (_, i) => `w${i}`),
+  ];
+  const inOut = names(b).map((n) => `"+r"(*${n})`);
+  const scratch = temps.map((t) => `"=&r"(${t})`);
+  const lines = assembly(b).map((l) => `    "${l}\\n"\n`);
+  return `${signature(symbol, b)} {
+  uint32_t ${temps.join(', ')};
+  __asm__(
+${lines.join('')}    : ${[...inOut, ...scratch].join(', ')}
+    : "r"(x), "r"(w)
+    : "memory");
+}
+`;
+}
+
+function portable(symbol: string, b: Block): string {
+  const sums = names(b).map((n, i) => {
+    const [p, o] = [Math.floor(i / b.OB), i % b.OB];
+    const at = (name: string, outer: number, row: number): string =>
+      `${name}[${outer}${b.rows > 1 ? ` + ${row} * r` : ''} + k]`;
+    return `    *${n} = mt_add(*${n}, ${at('x', p * b.xPixel, b.xRow)} * ${at('w', o * b.wChannel, b.wRow)});\n`;
+  });
+  const row = b.rows > 1 ? `  int32_t r;\n  for (r = 0; r < ${b.rows}; r++)\n` : '';
+  return `${signature(symbol, b)} {\n  int32_t k;\n${row}  for (k = 0; k < ${b.length}; k++) {\n${sums.join('')}  }\n}\n`;
+}
+
+export const macBlock: Recipe = {
+  name: 'mac_block',
+  infer: inferParams,
+  make: (params) => {
+    const b = blockOf(params);
+    check(b, params);
+    const shape = `${b.PB}x${b.OB}_${b.rows > 1 ? `${b.rows}r` : ''}${b.length}`;
+    const symbol = `mt_mac_${shape}_x${b.xPixel}${b.rows > 1 ? `r${b.xRow}` : ''}_w${b.wChannel}${b.wide === 2 ? '_d' : ''}`;
+    const operand: Operand = { dtype: 'i16', align: 4, ...(b.quad === 1 && { layout: quad }) };
+    return {
+      symbol,
+      features: ['dsp'],
+      stackBytes: 0,
+      meaning: meaningOf(params),
+      operands: { x: operand, w: operand, acc: { dtype: 'i32', cells: true } },
+      c: (at) =>
+        `${symbol}(${at.x}, ${at.w}${names(b)
+          .map((_, i) => `, &${at[`acc.${i}`]}`)
+          .join('')});`,
+      prelude: prelude(symbol, b),
+      asm: '',
+      portable: portable(symbol, b),
+    };
+  },
+};
