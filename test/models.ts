@@ -6,7 +6,7 @@ export interface GoldenVector {
   readonly seed: number;
   readonly shr: number;
   readonly out_crc32: number;
-  readonly out_hex: string;
+  readonly out_hex?: string;
   readonly ops?: readonly {
     readonly index: number;
     readonly op: string;
