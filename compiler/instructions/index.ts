@@ -1,10 +1,12 @@
 /** Every instruction that schedules may name. To add a set: copy armv7e-m-dsp.ts and list its recipes here. */
 import { refuse } from '../program/build.ts';
 import { smlad, widen } from './armv7e-m-dsp.ts';
+import { depthwiseBlock } from './depthwise-block.ts';
+import { fill } from './fill.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { macBlock } from './mac-block.ts';
 
-export const recipes: readonly Recipe[] = [smlad, widen, macBlock];
+export const recipes: readonly Recipe[] = [smlad, widen, fill, macBlock, depthwiseBlock];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>

@@ -3,9 +3,9 @@
  * acc[p, o] += x[window of pixel p] . w[o], int16 pairs by SMLAD. The compiler places the registers; loads are doubles (LDRD)
  * or words. Must stay true: a block needs at most 14 registers, and every offset fits its load's immediate.
  */
-import { add, buffer, type Expr, iter, load, loop, mul, num, program, refuse, store } from '../program/index.ts';
+import { add, buffer, iter, load, loop, mul, num, program, refuse, store } from '../program/build.ts';
 import type { Layout } from '../program/layouts.ts';
-import type { Loop, Program, Stmt } from '../program/program.ts';
+import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
 import type { Operand, Params, Recipe } from './instruction.ts';
 
 /** The order that a pair of SXTB16 leaves four bytes in. */
@@ -25,6 +25,8 @@ interface Block {
   /** 2: LDRD, 1: LDR. */
   readonly wide: number;
   readonly quad: number;
+  /** Bytes of a weight: 1 has them widened on the way, which wants x in quads. */
+  readonly weight: number;
 }
 
 const need = (holds: boolean, why: string): void => {
@@ -87,7 +89,8 @@ function coefficient(e: Expr, name: string): number {
   return 0;
 }
 
-function meaningOf({ D = 1, PB = 1, OB = 1, C = 1, KX = 1, R = 1, W = 1, KY = 1, S = 1 }: Params): Program {
+function meaningOf(q: Params): Program {
+  const { D = 1, PB = 1, OB = 1, C = 1, KX = 1, R = 1, W = 1, KY = 1, S = 1, weight = 2, XC = C, WC = C } = q;
   const [k, kx, ky, p, o] = [iter('k'), iter('kx'), iter('ky'), iter('p'), iter('o')];
   const column = add(mul(num(S), p), kx);
   const x = D === 1 ? load('x', p, k) : D === 2 ? load('x', column, k) : load('x', ky, column, k);
@@ -101,8 +104,8 @@ function meaningOf({ D = 1, PB = 1, OB = 1, C = 1, KX = 1, R = 1, W = 1, KY = 1,
   return program(
     'mac_block',
     [
-      buffer('x', 'i16', D === 1 ? [PB, C] : D === 2 ? [W, C] : [R, W, C], 'in'),
-      buffer('w', 'i16', D === 1 ? [OB, C] : [OB, KY, KX, C], 'in'),
+      buffer('x', 'i16', D === 1 ? [PB, XC] : D === 2 ? [W, C] : [R, W, C], 'in'),
+      buffer('w', weight === 1 ? 'i8' : 'i16', D === 1 ? [OB, WC] : [OB, KY, KX, C], 'in'),
       buffer('acc', 'i32', [PB, OB], 'out'),
     ],
     (nest ?? (() => refuse('mac_block: no such depth')))(),
@@ -122,6 +125,7 @@ function blockOf(q: Params): Block {
     S = 1,
     wide = 2,
     quad: permuted = 0,
+    weight = 2,
     XC = C,
     WC = C,
   } = q;
@@ -137,6 +141,7 @@ function blockOf(q: Params): Block {
     wRow: KX * C,
     wide,
     quad: permuted,
+    weight,
   };
 }
 
@@ -151,12 +156,19 @@ function check(b: Block, q: Params): void {
   );
   need(b.rows === 1 || b.xRow % 2 === 0, 'rows begin at words');
   need(b.quad === 0 || C % 4 === 0, 'quads of channels');
+  need(b.weight === 2 || (b.quad === 1 && b.wide === 2), 'weights of one byte want x in quads and double loads');
   const farX = 2 * ((b.PB - 1) * b.xPixel + (b.rows - 1) * b.xRow + b.length - b.wide * 2);
-  const farW = 2 * ((b.OB - 1) * b.wChannel + (b.rows - 1) * b.wRow + b.length - b.wide * 2);
+  const farW = b.weight * ((b.OB - 1) * b.wChannel + (b.rows - 1) * b.wRow + b.length - b.wide * 2);
   need(Math.max(farX, farW) <= (b.wide === 2 ? 1020 : 4095), 'the window is too far for an immediate offset');
   need(b.rows * b.length <= 128, 'at most 128 elements a call');
 }
 const registers = (b: Block): number => b.PB * b.OB + 2 + (b.wide === 2 ? 2 * b.OB + 2 : b.OB + 1);
+
+/** Four bytes in `low` as quads: even ones stay in `low`, odd ones go to `high`. */
+const widened = (low: string, high: string): readonly string[] => [
+  `sxtb16 ${high}, ${low}, ror #8`,
+  `sxtb16 ${low}, ${low}`,
+];
 
 /** Operand numbers: accumulators, then x, weights, and the two addresses. */
 function assembly(b: Block): readonly string[] {
@@ -171,8 +183,12 @@ function assembly(b: Block): readonly string[] {
   for (let r = 0; r < b.rows; r++) {
     for (let k = 0; k < b.length; ) {
       const wide = b.wide === 2 && k + 4 <= b.length ? 2 : 1;
-      for (let o = 0; o < b.OB; o++)
-        out.push(read(wide, (h) => w(o, h), `%${at + 1}`, 2 * (o * b.wChannel + r * b.wRow + k)));
+      for (let o = 0; o < b.OB; o++) {
+        const offset = b.weight * (o * b.wChannel + r * b.wRow + k);
+        const narrow = b.weight === 1;
+        out.push(read(narrow ? 1 : wide, (h) => w(o, h), `%${at + 1}`, offset));
+        if (narrow) out.push(...widened(w(o, 0), w(o, 1)));
+      }
       for (let p = 0; p < b.PB; p++) {
         out.push(read(wide, x, `%${at}`, 2 * (p * b.xPixel + r * b.xRow + k)));
         for (let h = 0; h < wide; h++)
@@ -186,7 +202,9 @@ function assembly(b: Block): readonly string[] {
 
 const names = (b: Block): readonly string[] => Array.from({ length: b.PB * b.OB }, (_, i) => `a${i}`);
 const signature = (symbol: string, b: Block): string =>
-  `static inline __attribute__((always_inline)) void ${symbol}(const int16_t *x, const int16_t *w${names(b)
+  `static inline __attribute__((always_inline)) void ${symbol}(const int16_t *x, const ${b.weight === 1 ? 'int8_t' : 'int16_t'} *w${names(
+    b,
+  )
     .map((n) => `, int32_t *${n}`)
     .join('')})`;
 
@@ -211,9 +229,11 @@ ${lines.join('')}    : ${[...inOut, ...scratch].join(', ')}
 function portable(symbol: string, b: Block): string {
   const sums = names(b).map((n, i) => {
     const [p, o] = [Math.floor(i / b.OB), i % b.OB];
-    const at = (name: string, outer: number, row: number): string =>
-      `${name}[${outer}${b.rows > 1 ? ` + ${row} * r` : ''} + k]`;
-    return `    *${n} = mt_add(*${n}, ${at('x', p * b.xPixel, b.xRow)} * ${at('w', o * b.wChannel, b.wRow)});\n`;
+    const at = (name: string, outer: number, row: number, k: string): string =>
+      `${name}[${outer}${b.rows > 1 ? ` + ${row} * r` : ''} + ${k}]`;
+    // One-byte weights lie in plain order, the pixels in quads.
+    const place = b.weight === 1 ? '(k & ~3) + (((k & 1) << 1) | ((k & 2) >> 1))' : 'k';
+    return `    *${n} = mt_add(*${n}, ${at('x', p * b.xPixel, b.xRow, place)} * ${at('w', o * b.wChannel, b.wRow, 'k')});\n`;
   });
   const row = b.rows > 1 ? `  int32_t r;\n  for (r = 0; r < ${b.rows}; r++)\n` : '';
   return `${signature(symbol, b)} {\n  int32_t k;\n${row}  for (k = 0; k < ${b.length}; k++) {\n${sums.join('')}  }\n}\n`;
@@ -226,14 +246,18 @@ export const macBlock: Recipe = {
     const b = blockOf(params);
     check(b, params);
     const shape = `${b.PB}x${b.OB}_${b.rows > 1 ? `${b.rows}r` : ''}${b.length}`;
-    const symbol = `mt_mac_${shape}_x${b.xPixel}${b.rows > 1 ? `r${b.xRow}` : ''}_w${b.wChannel}${b.wide === 2 ? '_d' : ''}`;
+    const symbol = `mt_mac_${shape}_x${b.xPixel}${b.rows > 1 ? `r${b.xRow}` : ''}_w${b.wChannel}${b.wide === 2 ? '_d' : ''}${b.weight === 1 ? '_b' : ''}`;
     const operand: Operand = { dtype: 'i16', align: 4, ...(b.quad === 1 && { layout: quad }) };
     return {
       symbol,
       features: ['dsp'],
       stackBytes: 0,
       meaning: meaningOf(params),
-      operands: { x: operand, w: operand, acc: { dtype: 'i32', cells: true } },
+      operands: {
+        x: operand,
+        w: b.weight === 1 ? { dtype: 'i8', align: 4 } : operand,
+        acc: { dtype: 'i32', cells: true },
+      },
       c: (at) =>
         `${symbol}(${at.x}, ${at.w}${names(b)
           .map((_, i) => `, &${at[`acc.${i}`]}`)
