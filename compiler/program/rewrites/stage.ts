@@ -1,8 +1,8 @@
 /** Copies of windows: stage, pad, computeAt. */
-import { simplify } from '../affine.ts';
+import { extent, simplify } from '../affine.ts';
 import { add, iter, load, loop, num, refuse, store } from '../build.ts';
 import { isLayout } from '../layouts.ts';
-import type { Alloc, Buffer, Expr, Program, Stmt } from '../program.ts';
+import type { Alloc, Buffer, Expr, Loop, Program, Stmt } from '../program.ts';
 import { show } from '../show.ts';
 import { atLoop, bufferOf, elements, loopOf, loopsIn, mapExpr, spanOf } from '../walk.ts';
 import { perfectNest } from './legality.ts';
@@ -49,7 +49,8 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
         ...(s.layout !== undefined && { layout: s.layout }),
       },
     };
-    const copies = s.border === 'apart' && w.outside !== undefined ? copiesApart(s, w, source) : [plainCopy(s, w)];
+    const copies =
+      s.border === 'apart' && w.outside !== undefined ? copiesApart(s, w, source, loopsIn(p.body)) : [plainCopy(s, w)];
     return insertAfterAllocs([alloc, ...copies], w.redirect(s.as));
   });
 }
@@ -67,12 +68,10 @@ function plainCopy(s: StepOf<'stage'>, w: Window): Stmt {
 }
 
 /** The border's value everywhere, then what lies inside: a plain copy that an instruction can match. */
-function copiesApart(s: StepOf<'stage'>, w: Window, source: Buffer): readonly Stmt[] {
-  const start = w.base.map((b) =>
-    b.kind === 'const' && b.value <= 0 ? -b.value : refuse(`the border of ${s.buf} at ${show(b)} is not fixed`),
-  );
-  const inside = w.shape.map((n, d) => Math.min(n - (start[d] ?? 0), source.shape[d] ?? 0));
-  const target = s.loops.map((name, d) => simplify(add(iter(name), num(start[d] ?? 0))));
+function copiesApart(s: StepOf<'stage'>, w: Window, source: Buffer, around: readonly Loop[]): readonly Stmt[] {
+  const parts = w.base.map((b, d) => insideOf(s.buf, b, w.shape[d] ?? 1, source.shape[d] ?? 1, around));
+  const target = s.loops.map((name, d) => simplify(add(iter(name), num(parts[d]?.start ?? 0))));
+  const from = s.loops.map((name, d) => simplify(add(iter(name), parts[d]?.from ?? num(0))));
   return [
     nest(
       s.loops,
@@ -84,8 +83,28 @@ function copiesApart(s: StepOf<'stage'>, w: Window, source: Buffer): readonly St
       ),
       '_fill',
     ),
-    nest(s.loops, inside, store(s.as, target, load(s.buf, ...s.loops.map(iter)))),
+    nest(
+      s.loops,
+      parts.map((part) => part.count),
+      store(s.as, target, load(s.buf, ...from)),
+    ),
   ];
+}
+
+/** In one dimension: where the inside starts in the window and in the buffer, and how long it is. */
+function insideOf(
+  buf: string,
+  base: Expr,
+  length: number,
+  size: number,
+  around: readonly Loop[],
+): { readonly start: number; readonly from: Expr; readonly count: number } {
+  if (base.kind === 'const' && base.value <= 0)
+    return { start: -base.value, from: num(0), count: Math.min(length + base.value, size) };
+  const range = extent(base, around);
+  if (range === undefined || range[0] < 0 || range[1] + length > size)
+    return refuse(`the border of ${buf} at ${show(base)} is not fixed`);
+  return { start: 0, from: base, count: length };
 }
 
 /** `... (buf[i - p] or z) ...`  ->  `as = z; as[i + p] = buf[i]; ... as[i] ...`: the whole input with its border made real. */

@@ -1,0 +1,44 @@
+/** Every template. To add one: copy matrix.ts (or a smaller one) and list it here. */
+import type { Workload } from '../compiler/workload.ts';
+import { conv } from './conv.ts';
+import { depthwise } from './depthwise.ts';
+import { elementwise } from './elementwise.ts';
+import { loops } from './loops.ts';
+import { matrix } from './matrix.ts';
+import { pooling } from './pooling.ts';
+import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
+
+export { defaultSchedule } from './default.ts';
+export type * from './template.ts';
+
+export const templates: readonly Template[] = [matrix, conv, depthwise, loops, pooling, elementwise];
+
+/** The templates that apply to a workload, with their knobs there. */
+export function templatesFor(
+  w: Workload,
+  features: Features,
+): readonly { readonly template: Template; readonly knobs: readonly Knob[] }[] {
+  return templates.flatMap((template) => {
+    const knobs = template.knobs(w, features);
+    return knobs === undefined ? [] : [{ template, knobs }];
+  });
+}
+
+/** Where a schedule came from: a template's setting, or steps that stand for themselves. */
+export type Origin = { readonly template: string; readonly knobs: Knobs } | { readonly schedule: Schedule };
+
+/** One line in words for tables and the comments of generated C. */
+export function describeSchedule(origin: Origin): string {
+  if ('schedule' in origin) return describeSteps(origin.schedule);
+  const template = templates.find((t) => t.name === origin.template);
+  if (template === undefined) return `template ${origin.template}`;
+  return `${template.name}: ${template.describe(origin.knobs)}`;
+}
+
+/** A schedule without a template, by what its steps do. */
+function describeSteps(schedule: Schedule): string {
+  const names = schedule.steps.map((s) => (s.primitive === 'replace' ? s.instr : s.primitive));
+  const instructions = [...new Set(schedule.steps.flatMap((s) => (s.primitive === 'replace' ? [s.instr] : [])))];
+  const using = instructions.length > 0 ? `, using ${instructions.join(' and ')}` : '';
+  return names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * Matrix products: pointwise convolutions and fully connected layers, with the DSP extension. Pixels are widened to int16 into
+ * scratch once (or in chunks), then blocks of PB pixels x OB channels run over all of K in registers. The file to copy.
+ */
+import { isPointwise } from '../compiler/ops/conv2d.ts';
+import type { Step } from '../compiler/program/index.ts';
+import type { Workload } from '../compiler/workload.ts';
+import {
+  expand,
+  fission,
+  flagSets,
+  flags,
+  has,
+  number,
+  place,
+  places,
+  product,
+  quads,
+  reorder,
+  replace,
+  requantize,
+  requantKnob,
+  shapeIn,
+  shapeOut,
+  split,
+  unroll,
+  upTo,
+} from './steps.ts';
+import type { Knobs, Template } from './template.ts';
+
+interface Shape {
+  readonly P: number;
+  readonly K: number;
+  readonly N: number;
+}
+/** Rows, depth, channels, where the workload is a matrix product. */
+export function matrixShape(w: Workload): Shape | undefined {
+  if (w.op !== 'fully_connected' && !isPointwise(w)) return undefined;
+  const [x, y] = [shapeIn(w), shapeOut(w)];
+  return { P: product(x.slice(0, -1)), K: x.at(-1) ?? 0, N: y.at(-1) ?? 0 };
+}
+
+/** Register blocks that fit: pixels x channels, `d` where two words are loaded at a time. */
+const blocks = [
+  '3x2d',
+  '2x2d',
+  '4x2',
+  '5x1d',
+  '6x1d',
+  '3x3',
+  '2x3',
+  '2x4',
+  '4x1d',
+  '2x1d',
+  '1x3d',
+  '1x2d',
+  '1x5',
+  '1x4',
+  '1x1d',
+];
+export function blockOf(text: string): { readonly PB: number; readonly OB: number; readonly wide: number } {
+  const [PB = 1, OB = 1] = text.replace('d', '').split('x').map(Number);
+  return { PB, OB, wide: text.endsWith('d') ? 2 : 1 };
+}
+/** Blocks no larger than the layer, largest first, for layers of few pixels those of one pixel. */
+export function blocksFor(pixels: number, channels: number): readonly string[] {
+  const legal = blocks.filter((t) => {
+    const { PB, OB, wide } = blockOf(t);
+    return PB <= pixels && OB <= channels && PB * OB + 2 + (wide === 2 ? 2 * OB + 2 : OB + 1) <= 14;
+  });
+  return legal;
+}
+
+export const matrix: Template = {
+  name: 'matrix',
+  version: 1,
+
+  knobs(w, features) {
+    const s = matrixShape(w);
+    if (s === undefined || !has(features, 'dsp') || s.K % 2 !== 0) return undefined;
+    const four = s.K % 4 === 0;
+    return [
+      { name: 'block', values: blocksFor(s.P, s.N) },
+      { name: 'weights', values: four ? ['int16', 'int8'] : ['int16'] },
+      { name: 'layout', values: four ? ['quads', 'plain'] : ['plain'] },
+      { name: 'chunk', values: [s.P, ...upTo(s.P - 1, [96, 64, 48, 32, 16])] },
+      { name: 'depth', values: depths(s.K) },
+      { name: 'order', values: s.P > 1 ? ['channels', 'pixels'] : ['channels'] },
+      { name: 'requantize', values: requantKnob(w) },
+      { name: 'flags', values: flagSets },
+      { name: 'code', values: places },
+      { name: 'constants', values: places },
+    ];
+  },
+
+  schedule(w, knobs) {
+    const s = matrixShape(w) ?? { P: 1, K: 1, N: 1 };
+    return { algorithm: 'direct', steps: steps(s, knobs) };
+  },
+
+  describe(k) {
+    const { PB, OB } = blockOf(String(k.block));
+    return `${PB} px x ${OB} ch in registers, ${k.weights} weights, ${k.layout}, ${k.chunk} pixels widened at a time, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
+  },
+};
+
+/** How much of K one stretch of assembly covers: all of it if it is short, else a divisor. */
+function depths(K: number): readonly number[] {
+  const divisors = [256, 192, 128, 96, 64, 48, 32, 16, 8].filter((d) => d < K && K % d === 0 && K / d > 1);
+  return K <= 256 ? [K, ...divisors.filter((d) => d >= 16)] : divisors.length > 0 ? divisors : [2];
+}
+
+function steps(s: Shape, k: Knobs): readonly Step[] {
+  const { PB, OB, wide } = blockOf(String(k.block));
+  const chunk = number(k.chunk);
+  const chunked = chunk < s.P;
+  const depth = number(k.depth);
+  const quad = k.layout === 'quads' ? 1 : 0;
+  const narrow = k.weights === 'int8';
+  const pixels = chunked ? 'q' : 'p';
+  const block = PB <= (chunked ? chunk : s.P) ? PB : 1;
+  const contiguous = s.K % 4 === 0 || (!chunked && (s.P * s.K) % 4 === 0);
+  const inner = depth < s.K ? 'ki' : 'i';
+  return [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    ...requantize(k.requantize),
+    ...(narrow ? [] : [{ primitive: 'widenConst', buf: 'w', dtype: 'i16' } as const]),
+    ...(!narrow && quad === 1 ? [{ primitive: 'pack', buf: 'w', layout: quads } as const] : []),
+    ...(chunked ? [split('p', chunk, ['pc', 'q'], 'overlap')] : []),
+    split(pixels, block, ['pb', 'pi'], 'overlap'),
+    split('o', OB, ['oo', 'oi'], 'overlap'),
+    reorder(...(k.order === 'pixels' ? ['pb', 'oo'] : ['oo', 'pb']), 'pi', 'oi'),
+    {
+      primitive: 'stage',
+      buf: 'x',
+      at: chunked ? 'pc' : '',
+      as: 'xw',
+      loops: ['a', 'b'],
+      dtype: 'i16',
+      ...(quad === 1 && { layout: quads }),
+    },
+    ...(contiguous ? [replace('a', 'widen', { src: 'x', dst: 'xw' }, { quad })] : []),
+    expand('acc', 'pi', 'oi'),
+    fission('pi', 'oi'),
+    ...(depth < s.K ? [split('i', depth, ['kk', 'ki'], 'exact')] : []),
+    reorder(...(depth < s.K ? ['kk'] : []), inner, 'pi_1', 'oi_1'),
+    replace(inner, 'mac_block', { x: 'xw', w: 'w', acc: 'acc' }, { wide, quad, weight: narrow ? 1 : 2 }),
+    ...unroll('pi', 'oi', 'pi_2', 'oi_2'),
+    ...flags(k.flags),
+    ...place('code', k.code),
+    ...place('w', k.constants),
+  ];
+}
