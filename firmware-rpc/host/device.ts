@@ -12,14 +12,19 @@ export interface DeviceInfo {
   /** Where candidates' code and constants are loaded, and where their data (x, y, scratch) lie. Addresses in the device. */
   readonly load: { readonly base: number; readonly bytes: number };
   readonly data: { readonly base: number; readonly bytes: number };
-  /** A network linked into the firmware, if any: addresses of its entry, input, output. */
+  /** Bytes of the stack that calls run on. */
+  readonly stackBytes: number;
+  /** A network linked into the firmware, if any: addresses of its functions and buffers. */
   readonly network?: {
+    readonly init: number;
     readonly entry: number;
+    /** Runs one layer by number. */
+    readonly layer: number;
+    readonly layers: number;
     readonly input: number;
     readonly inputBytes: number;
     readonly output: number;
     readonly outputBytes: number;
-    readonly init: number;
   };
 }
 

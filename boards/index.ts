@@ -1,0 +1,9 @@
+/** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
+import { host } from './host/index.ts';
+import type { BoardModule } from './module.ts';
+import { mps2An386 } from './mps2-an386/index.ts';
+
+export type { Board, Kind, Target } from './board.ts';
+export type { BoardModule, BuiltFirmware } from './module.ts';
+export const boards: readonly BoardModule[] = [host, mps2An386];
+export const boardOf = (id: string): BoardModule | undefined => boards.find((b) => b.id === id);

@@ -1,0 +1,65 @@
+/** TCP as a Transport: a listener for boards that connect to us, and a client for those that listen. */
+import { createServer, connect as dial, type Socket } from 'node:net';
+import { LinkError } from './device.ts';
+import type { Transport } from './transport.ts';
+
+export function socketTransport(socket: Socket, name: string): Transport {
+  socket.setNoDelay(true);
+  let closed: ((reason: string) => void) | undefined;
+  let reason = 'the peer closed the connection';
+  socket.on('error', (error) => {
+    reason = error.message;
+  });
+  socket.on('close', () => closed?.(reason));
+  return {
+    name,
+    write: (bytes) =>
+      new Promise((resolve) => {
+        // An error also arrives at 'close'; the client waits for its answer and learns it there.
+        socket.write(bytes, () => resolve());
+      }),
+    onData: (listener) => void socket.on('data', listener),
+    onClose: (listener) => {
+      closed = listener;
+      if (socket.destroyed) listener(reason);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (socket.destroyed) return resolve();
+        socket.once('close', () => resolve());
+        socket.destroy();
+      }),
+  };
+}
+
+/** Connects to host:port. */
+export function openSocket(host: string, port: number): Promise<Transport> {
+  return new Promise((resolve, reject) => {
+    const socket = dial({ host, port });
+    socket.once('connect', () => resolve(socketTransport(socket, `tcp ${host}:${port}`)));
+    socket.once('error', (error) => reject(new LinkError(`tcp ${host}:${port}: ${error.message}`)));
+  });
+}
+
+/** A loopback listener on a port of the system's choice that takes one connection. */
+export async function listenOnce(): Promise<{
+  readonly port: number;
+  readonly peer: Promise<Transport>;
+  close(): void;
+}> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const peer = new Promise<Transport>((resolve, reject) => {
+    server.once('connection', (socket) => {
+      server.close();
+      resolve(socketTransport(socket, `tcp 127.0.0.1:${port}`));
+    });
+    server.once('close', () => reject(new LinkError('nobody connected')));
+  });
+  peer.catch(() => undefined);
+  return { port, peer, close: () => server.close() };
+}

@@ -1,0 +1,54 @@
+/*
+ * The porting contract: what a board provides to the server. Eight functions and one description; all memory is static.
+ * Copy boards/host/board.c to begin; nothing else in firmware-rpc/ knows of any board.
+ */
+#ifndef MICROTUNE_BOARD_H
+#define MICROTUNE_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A range of addresses that a host may write, run from and read. */
+typedef struct {
+    uint32_t base;
+    uint32_t bytes;
+} mt_range;
+
+typedef struct {
+    const char *name;  /* board id, as in board.json */
+    mt_range load;     /* candidates' code and constants */
+    mt_range data;     /* their inputs, outputs, scratch */
+    mt_range staging;  /* host-visible memory for bulk transfers; bytes 0 if there is none */
+    uint32_t stack_bytes; /* of the stack that calls run on */
+} mt_board_info;
+
+/* How a call ended. pc, lr, cause and address are meaningful where code is not MT_CALL_DONE. */
+typedef enum { MT_CALL_DONE = 0, MT_CALL_FAULT = 1, MT_CALL_DEADLINE = 2 } mt_call_end;
+typedef struct {
+    mt_call_end end;
+    uint32_t returned;
+    uint64_t count;       /* board_cycles() spent in the call */
+    uint32_t stack_bytes; /* used at most, by watermark */
+    uint32_t pc, lr, cause, address;
+} mt_call;
+
+const mt_board_info *board_init(void);
+/* One byte from the host; waits (asleep where the CPU can sleep). */
+uint8_t board_uart_read(void);
+void board_uart_write(const uint8_t *bytes, size_t n);
+/* Free-running 64-bit counter that results are measured with. */
+uint64_t board_cycles(void);
+uint32_t board_cpu_hz(void);
+/* 16 bytes that tell this unit from others of its kind. */
+void board_uid(uint8_t uid[16]);
+/* Makes bytes written as data visible to instruction fetch. */
+void board_sync_code(uint32_t address, uint32_t bytes);
+/* Restarts the firmware; does not return. */
+void board_reset(void);
+/*
+ * Calls entry(args) on a stack of its own. Returns when it returns, faults, or runs longer than the deadline; in every
+ * case the server's state is intact. What memory a candidate may touch is the board's to guard.
+ */
+void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt_call *result);
+
+#endif

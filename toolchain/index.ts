@@ -1,0 +1,221 @@
+/**
+ * Compiling and linking, for trials, artifacts and firmware alike. Results are values; compiled objects are cached by the
+ * hash of everything that went into them.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Target } from '../boards/board.ts';
+import type { Result } from '../compiler/result.ts';
+import { readElf } from './elf.ts';
+import { findTool, type Limits, type Ran, run, toolHint } from './process.ts';
+
+export { type Elf, readElf, sizesOf } from './elf.ts';
+export { findTool, type Limits, run, toolHint, usualLimits } from './process.ts';
+
+const fail = <T>(stage: string, code: string, detail: string): Result<T> => ({
+  ok: false,
+  error: { stage, code, detail },
+});
+const sha = (...parts: readonly (string | Uint8Array)[]): string => {
+  const h = createHash('sha256');
+  for (const p of parts) h.update(p).update('\0');
+  return h.digest('hex').slice(0, 32);
+};
+const firstLines = (text: string): string =>
+  text
+    .split('\n')
+    .filter((l) => l.trim() !== '')
+    .slice(0, 6)
+    .join('\n')
+    .slice(0, 1200);
+
+/** Flags that everything is compiled with. Values of the IR wrap, so signed overflow must. */
+export const commonFlags: readonly string[] = [
+  '-std=c99',
+  '-O2',
+  '-fwrapv',
+  '-ffreestanding',
+  '-fno-common',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-pipe',
+];
+
+export interface Unit {
+  readonly target: Target;
+  /** For messages and the object's name. */
+  readonly name: string;
+  readonly source: string;
+  /** After the common ones and the target's. */
+  readonly flags: readonly string[];
+  /** Files the source includes, by name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly limits?: Limits;
+}
+export interface ObjectFile {
+  readonly path: string;
+  readonly hash: string;
+}
+
+/** First line of the compiler's version, or TOOL_MISSING. */
+export async function toolchainVersion(target: Target): Promise<Result<string>> {
+  if (findTool(target.compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(target.compiler));
+  const { stdout } = await run([target.compiler, '--version']);
+  return { ok: true, value: stdout.split('\n')[0] ?? '' };
+}
+
+/** C text -> object file in `cacheDir`. Failures: TOOL_MISSING, COMPILE_FAILED, COMPILE_TIMEOUT. */
+export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<ObjectFile>> {
+  const flags = [...commonFlags, ...unit.target.flags, ...unit.flags];
+  const hash = sha(unit.target.compiler, flags.join(' '), unit.source, JSON.stringify(unit.headers));
+  const path = join(cacheDir, `${hash}.o`);
+  if (existsSync(path)) return { ok: true, value: { path, hash } };
+  if (findTool(unit.target.compiler) === undefined)
+    return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  const include = writeHeaders(unit.headers, cacheDir);
+  const temporary = join(cacheDir, `${hash}.${process.pid}.tmp.o`);
+  const ran = await run([unit.target.compiler, ...flags, '-I', include, '-c', '-x', 'c', '-', '-o', temporary], {
+    input: unit.source,
+    ...(unit.limits !== undefined && { limits: unit.limits }),
+  });
+  if (ran.code !== 0) {
+    rmSync(temporary, { force: true });
+    return compileFailure(unit.name, ran);
+  }
+  renameSync(temporary, path);
+  return { ok: true, value: { path, hash } };
+}
+
+function compileFailure<T>(name: string, ran: Ran): Result<T> {
+  if (ran.timedOut) return fail('compile', 'COMPILE_TIMEOUT', `${name}: the compiler was stopped at its time limit`);
+  return fail(
+    'compile',
+    'COMPILE_FAILED',
+    `${name}: ${firstLines(ran.stderr) || `the compiler ended with ${ran.code ?? 'a signal'}`}`,
+  );
+}
+
+/** Headers in a folder named by their content, so that it is written once. */
+function writeHeaders(headers: Readonly<Record<string, string>>, cacheDir: string): string {
+  const dir = join(cacheDir, `include-${sha(JSON.stringify(headers))}`);
+  if (existsSync(dir)) return dir;
+  const temporary = `${dir}.${process.pid}.tmp`;
+  mkdirSync(temporary, { recursive: true });
+  for (const [name, text] of Object.entries(headers)) writeFileSync(join(temporary, name), text);
+  try {
+    renameSync(temporary, dir);
+  } catch (error) {
+    // Somebody else was first; theirs is the same.
+    rmSync(temporary, { recursive: true, force: true });
+    if (!existsSync(dir)) throw error;
+  }
+  return dir;
+}
+
+export interface Candidate {
+  readonly target: Target;
+  readonly object: ObjectFile;
+  /** Address that the code is linked for. */
+  readonly base: number;
+  /** Addresses of constants that already lie in the device. */
+  readonly symbols: Readonly<Record<string, number>>;
+  readonly entry: string;
+  /** Room at base. */
+  readonly maxBytes: number;
+}
+export interface Linked {
+  readonly image: Uint8Array;
+  readonly entry: number;
+  /** Of the image and where it lies: equal hashes are equal measurements. */
+  readonly hash: string;
+}
+
+/** Links one object for a place in the load region. Failures: LINK_FAILED, CODE_TOO_LARGE. */
+export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Result<Linked>> {
+  const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
+  const key = sha(c.object.hash, String(c.base), JSON.stringify(symbols));
+  const elfPath = join(cacheDir, `${key}.${process.pid}.elf`);
+  const script = join(writeHeaders({ 'candidate.ld': candidateScript }, cacheDir), 'candidate.ld');
+  const command = [
+    c.target.compiler,
+    ...c.target.flags,
+    '-nostdlib',
+    '-static',
+    '-Wl,--build-id=none',
+    '-Wl,--no-warn-rwx-segments',
+    '-Wl,--gc-sections',
+    `-Wl,-e,${c.entry}`,
+    `-Wl,--defsym,MT_BASE=${c.base}`,
+    ...symbols.map(([name, at]) => `-Wl,--defsym,${name}=${at}`),
+    '-T',
+    script,
+    c.object.path,
+    '-lgcc',
+    '-o',
+    elfPath,
+  ];
+  const ran = await run(command);
+  if (ran.code !== 0) return fail('link', 'LINK_FAILED', firstLines(ran.stderr));
+  const elf = readElf(readFileSync(elfPath));
+  rmSync(elfPath, { force: true });
+  const { base, bytes } = elf.image();
+  if (base !== c.base) return fail('link', 'LINK_FAILED', `the image begins at ${base}, not at ${c.base}`);
+  if (bytes.length > c.maxBytes)
+    return fail('link', 'CODE_TOO_LARGE', `${bytes.length} bytes of code, the load region has room for ${c.maxBytes}`);
+  return { ok: true, value: { image: bytes, entry: elf.entry, hash: sha(bytes, String(c.base)) } };
+}
+
+const candidateScript = `SECTIONS
+{
+    . = MT_BASE;
+    .text : { *(.text.mt_entry) *(.text .text.*) *(.microtune_ram .microtune_ram.*) *(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16); }
+    /DISCARD/ : { *(.ARM.*) *(.comment) *(.note*) *(.eh_frame*) }
+}
+`;
+
+export interface Firmware {
+  readonly target: Target;
+  readonly sources: readonly string[];
+  readonly includeDirs: readonly string[];
+  readonly objects: readonly string[];
+  readonly defines: Readonly<Record<string, string>>;
+  readonly flags: readonly string[];
+  readonly linkFlags: readonly string[];
+  readonly out: string;
+}
+
+/** Compiles the server's sources and links them with extra objects into an ELF file. Failures: TOOL_MISSING, LINK_FAILED. */
+export async function linkFirmware(f: Firmware): Promise<Result<{ readonly elf: string }>> {
+  if (findTool(f.target.compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(f.target.compiler));
+  const command = [
+    f.target.compiler,
+    '-std=gnu11',
+    '-O2',
+    '-Wall',
+    '-Wextra',
+    '-Wconversion',
+    '-Werror',
+    '-ffunction-sections',
+    '-fdata-sections',
+    '-Wl,--gc-sections',
+    '-Wl,--build-id=none',
+    ...f.target.flags,
+    ...f.flags,
+    ...f.includeDirs.flatMap((d) => ['-I', d]),
+    ...Object.entries(f.defines).map(([k, v]) => `-D${k}=${v}`),
+    ...f.sources,
+    ...f.objects,
+    ...f.linkFlags,
+    '-o',
+    f.out,
+  ];
+  const ran = await run(command);
+  if (ran.code !== 0)
+    return fail(
+      'link',
+      /overflow|will not fit/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED',
+      firstLines(ran.stderr),
+    );
+  return { ok: true, value: { elf: f.out } };
+}
