@@ -5,7 +5,7 @@
 import { isPointwise } from '../compiler/ops/conv2d.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
-import { blockOf, blocksFor } from './matrix.ts';
+import { blockOf, blocksFor, operandForms, operandsOf } from './matrix.ts';
 import {
   expand,
   fission,
@@ -58,12 +58,10 @@ export const conv: Template = {
     const [, stride = 1] = list(w, 'stride');
     // Taps must lie in whole words, from every pixel on.
     if ((s.KW * s.C) % 2 !== 0 || (stride * s.C) % 2 !== 0 || s.KW * s.C > 256) return undefined;
-    const four = s.C % 4 === 0;
     const window = s.KH * s.KW * s.C <= 256;
     return [
       { name: 'block', values: blocksFor(s.OW, s.N) },
-      { name: 'weights', values: four ? ['int16', 'int8'] : ['int16'] },
-      { name: 'layout', values: four ? ['quads', 'plain'] : ['plain'] },
+      { name: 'operands', values: operandForms(s.C) },
       { name: 'taps', values: window ? ['window', 'rows', 'rows unrolled'] : ['rows', 'rows unrolled'] },
       { name: 'strip', values: [s.OH, ...upTo(s.OH - 1, [16, 8, 4, 2])] },
       { name: 'order', values: ['channels', 'rows'] },
@@ -78,15 +76,15 @@ export const conv: Template = {
 
   describe(k) {
     const { PB, OB } = blockOf(String(k.block));
-    return `${PB} px x ${OB} ch in registers, ${k.weights} weights, ${k.layout}, taps by ${k.taps}, strips of ${k.strip} rows, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
+    return `${PB} px x ${OB} ch in registers, ${k.operands}, taps by ${k.taps}, strips of ${k.strip} rows, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
   },
 };
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
   const { PB, OB, wide } = blockOf(String(k.block));
-  const quad = k.layout === 'quads' ? 1 : 0;
-  const narrow = k.weights === 'int8';
+  const { quad, weight } = operandsOf(k.operands);
+  const narrow = weight === 1;
   const strip = number(k.strip);
   const strips = strip < s.OH;
   const apart = s.padded && !strips;
@@ -116,12 +114,7 @@ function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
     expand('acc', 'xi', 'oi'),
     fission('xi', 'oi'),
     reorder('ky', 'kx', 'i', 'xi_1', 'oi_1'),
-    replace(
-      k.taps === 'window' ? 'ky' : 'kx',
-      'mac_block',
-      { x: 'xw', w: 'w', acc: 'acc' },
-      { wide, quad, weight: narrow ? 1 : 2 },
-    ),
+    replace(k.taps === 'window' ? 'ky' : 'kx', 'mac_block', { x: 'xw', w: 'w', acc: 'acc' }, { wide, quad, weight }),
     ...(k.taps === 'rows unrolled' ? unroll('ky') : []),
     ...unroll('xi', 'oi', 'xi_2', 'oi_2'),
     ...flags(k.flags),

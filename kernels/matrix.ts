@@ -26,7 +26,7 @@ import {
   unroll,
   upTo,
 } from './steps.ts';
-import type { Knobs, Template } from './template.ts';
+import type { Knobs, KnobValue, Template } from './template.ts';
 
 interface Shape {
   readonly P: number;
@@ -78,11 +78,9 @@ export const matrix: Template = {
   knobs(w, features) {
     const s = matrixShape(w);
     if (s === undefined || !has(features, 'dsp') || s.K % 2 !== 0) return undefined;
-    const four = s.K % 4 === 0;
     return [
       { name: 'block', values: blocksFor(s.P, s.N) },
-      { name: 'weights', values: four ? ['int16', 'int8'] : ['int16'] },
-      { name: 'layout', values: four ? ['quads', 'plain'] : ['plain'] },
+      { name: 'operands', values: operandForms(s.K) },
       { name: 'chunk', values: [s.P, ...upTo(s.P - 1, [96, 64, 48, 32, 16])] },
       { name: 'depth', values: depths(s.K) },
       { name: 'order', values: s.P > 1 ? ['channels', 'pixels'] : ['channels'] },
@@ -100,14 +98,23 @@ export const matrix: Template = {
 
   describe(k) {
     const { PB, OB } = blockOf(String(k.block));
-    return `${PB} px x ${OB} ch in registers, ${k.weights} weights, ${k.layout}, ${k.chunk} pixels widened at a time, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
+    return `${PB} px x ${OB} ch in registers, ${k.operands}, ${k.chunk} pixels widened at a time, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
   },
 };
 
-/** How much of K one stretch of assembly covers: all of it if it is short, else a divisor. */
+/** How weights and pixels lie: widened at compile time or on the way, in quads (cheap to widen) or in order. */
+export const operandForms = (channels: number): readonly string[] =>
+  channels % 4 === 0 ? ['int16 quads', 'int8 quads', 'int16 plain'] : ['int16 plain'];
+export const operandsOf = (form: KnobValue | undefined): { readonly quad: 0 | 1; readonly weight: 1 | 2 } => ({
+  quad: form === 'int16 plain' ? 0 : 1,
+  weight: form === 'int8 quads' ? 1 : 2,
+});
+
+/** How much of K one stretch of assembly covers: all of it if it is short, else a divisor in whole words or quads. */
 function depths(K: number): readonly number[] {
-  const divisors = [256, 192, 128, 96, 64, 48, 32, 16, 8].filter((d) => d < K && K % d === 0 && K / d > 1);
-  return K <= 256 ? [K, ...divisors.filter((d) => d >= 16)] : divisors.length > 0 ? divisors : [2];
+  const unit = K % 4 === 0 ? 4 : 2;
+  const divisors = Array.from({ length: 256 / unit }, (_, i) => 256 - unit * i).filter((d) => d <= K && K % d === 0);
+  return divisors.filter((d, i) => i === 0 || d >= 16).slice(0, 5);
 }
 
 function steps(s: Shape, k: Knobs): readonly Step[] {
@@ -115,8 +122,8 @@ function steps(s: Shape, k: Knobs): readonly Step[] {
   const chunk = number(k.chunk);
   const chunked = chunk < s.P;
   const depth = number(k.depth);
-  const quad = k.layout === 'quads' ? 1 : 0;
-  const narrow = k.weights === 'int8';
+  const { quad, weight } = operandsOf(k.operands);
+  const narrow = weight === 1;
   const pixels = chunked ? 'q' : 'p';
   const block = PB <= (chunked ? chunk : s.P) ? PB : 1;
   const contiguous = s.K % 4 === 0 || (!chunked && (s.P * s.K) % 4 === 0);
@@ -144,7 +151,7 @@ function steps(s: Shape, k: Knobs): readonly Step[] {
     fission('pi', 'oi'),
     ...(depth < s.K ? [split('i', depth, ['kk', 'ki'], 'exact')] : []),
     reorder(...(depth < s.K ? ['kk'] : []), inner, 'pi_1', 'oi_1'),
-    replace(inner, 'mac_block', { x: 'xw', w: 'w', acc: 'acc' }, { wide, quad, weight: narrow ? 1 : 2 }),
+    replace(inner, 'mac_block', { x: 'xw', w: 'w', acc: 'acc' }, { wide, quad, weight }),
     ...unroll('pi', 'oi', 'pi_2', 'oi_2'),
     ...flags(k.flags),
     ...place('code', k.code),

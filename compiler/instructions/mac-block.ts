@@ -156,13 +156,16 @@ function check(b: Block, q: Params): void {
   );
   need(b.rows === 1 || b.xRow % 2 === 0, 'rows begin at words');
   need(b.quad === 0 || C % 4 === 0, 'quads of channels');
-  need(b.weight === 2 || (b.quad === 1 && b.wide === 2), 'weights of one byte want x in quads and double loads');
+  need(b.weight === 2 || b.quad === 1, 'weights of one byte want x in quads');
   const farX = 2 * ((b.PB - 1) * b.xPixel + (b.rows - 1) * b.xRow + b.length - b.wide * 2);
   const farW = b.weight * ((b.OB - 1) * b.wChannel + (b.rows - 1) * b.wRow + b.length - b.wide * 2);
   need(Math.max(farX, farW) <= (b.wide === 2 ? 1020 : 4095), 'the window is too far for an immediate offset');
-  need(b.rows * b.length <= 128, 'at most 128 elements a call');
+  need(b.rows * b.length <= 256, 'at most 256 elements a call');
 }
-const registers = (b: Block): number => b.PB * b.OB + 2 + (b.wide === 2 ? 2 * b.OB + 2 : b.OB + 1);
+/** Words of weights that are held at once: four one-byte weights become two words. */
+const weightWords = (b: Block): number => (b.weight === 1 ? 2 : b.wide);
+/** Sums, weights, pixels, two addresses. */
+const registers = (b: Block): number => b.PB * b.OB + b.OB * weightWords(b) + b.wide + 2;
 
 /** Four bytes in `low` as quads: even ones stay in `low`, odd ones go to `high`. */
 const widened = (low: string, high: string): readonly string[] => [
@@ -172,33 +175,46 @@ const widened = (low: string, high: string): readonly string[] => [
 
 /** Operand numbers: accumulators, then x, weights, and the two addresses. */
 function assembly(b: Block): readonly string[] {
-  const acc = (p: number, o: number): string => `%${p * b.OB + o}`;
+  const held = weightWords(b);
   const first = b.PB * b.OB;
+  const at = first + b.wide + b.OB * held;
   const x = (h: number): string => `%${first + h}`;
-  const w = (o: number, h: number): string => `%${first + b.wide + o * b.wide + h}`;
-  const at = first + b.wide * (1 + b.OB);
+  const w = (o: number, h: number): string => `%${first + b.wide + o * held + h}`;
   const out: string[] = [];
-  const read = (wide: number, to: (h: number) => string, base: string, offset: number): string =>
-    wide === 2 ? `ldrd ${to(0)}, ${to(1)}, [${base}, #${offset}]` : `ldr ${to(0)}, [${base}, #${offset}]`;
   for (let r = 0; r < b.rows; r++) {
     for (let k = 0; k < b.length; ) {
-      const wide = b.wide === 2 && k + 4 <= b.length ? 2 : 1;
+      const words = k + 4 <= b.length ? held : 1;
       for (let o = 0; o < b.OB; o++) {
         const offset = b.weight * (o * b.wChannel + r * b.wRow + k);
-        const narrow = b.weight === 1;
-        out.push(read(narrow ? 1 : wide, (h) => w(o, h), `%${at + 1}`, offset));
-        if (narrow) out.push(...widened(w(o, 0), w(o, 1)));
+        if (b.weight === 1) out.push(read([w(o, 0)], at + 1, offset), ...widened(w(o, 0), w(o, 1)));
+        else
+          out.push(
+            read(
+              Array.from({ length: words }, (_, h) => w(o, h)),
+              at + 1,
+              offset,
+            ),
+          );
       }
       for (let p = 0; p < b.PB; p++) {
-        out.push(read(wide, x, `%${at}`, 2 * (p * b.xPixel + r * b.xRow + k)));
-        for (let h = 0; h < wide; h++)
-          for (let o = 0; o < b.OB; o++) out.push(`smlad ${acc(p, o)}, ${x(h)}, ${w(o, h)}, ${acc(p, o)}`);
+        for (let h = 0; h < words; h += b.wide) {
+          const some = Array.from({ length: Math.min(b.wide, words - h) }, (_, i) => i);
+          out.push(read(some.map(x), at, 2 * (p * b.xPixel + r * b.xRow + k + 2 * h)));
+          for (const i of some) {
+            for (let o = 0; o < b.OB; o++) {
+              const sum = `%${p * b.OB + o}`;
+              out.push(`smlad ${sum}, ${x(i)}, ${w(o, h + i)}, ${sum}`);
+            }
+          }
+        }
       }
-      k += 2 * wide;
+      k += 2 * words;
     }
   }
   return out;
 }
+const read = (to: readonly string[], base: number, offset: number): string =>
+  `${to.length === 2 ? 'ldrd' : 'ldr'} ${to.join(', ')}, [%${base}, #${offset}]`;
 
 const names = (b: Block): readonly string[] => Array.from({ length: b.PB * b.OB }, (_, i) => `a${i}`);
 const signature = (symbol: string, b: Block): string =>
@@ -211,7 +227,7 @@ const signature = (symbol: string, b: Block): string =>
 function prelude(symbol: string, b: Block): string {
   const temps = [
     ...Array.from({ length: b.wide }, (_, h) => `x${h}`),
-    ...Array.from({ length: b.OB * b.wide }, (_, i) => `w${i}`),
+    ...Array.from({ length: b.OB * weightWords(b) }, (_, i) => `w${i}`),
   ];
   const inOut = names(b).map((n) => `"+r"(*${n})`);
   const scratch = temps.map((t) => `"=&r"(${t})`);

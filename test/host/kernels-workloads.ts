@@ -1,0 +1,140 @@
+/** Random small workloads with constants, of each kind that has templates. */
+import { operatorOf } from '../../compiler/ops/index.ts';
+import { bind, type Program } from '../../compiler/program/index.ts';
+import type { Constants, Workload } from '../../compiler/workload.ts';
+import { random } from './print-c-nests.ts';
+
+export interface Sample {
+  readonly workload: Workload;
+  readonly program: Program;
+}
+type Random = () => number;
+const int = (r: Random, lo: number, hi: number): number => lo + Math.floor(r() * (hi - lo + 1));
+const pick = <T>(r: Random, values: readonly T[]): T => values[int(r, 0, values.length - 1)] as T;
+const many = (r: Random, n: number, lo: number, hi: number): Int32Array =>
+  Int32Array.from({ length: n }, () => int(r, lo, hi));
+
+/** Zero points and clamps as layers have them: a fused ReLU clamps at the zero point. */
+function ends(r: Random): Workload['attrs'] {
+  const yZero = pick(r, [-128, -5, 11]);
+  const relu = r() < 0.6;
+  return {
+    xZero: int(r, -128, 127),
+    yZero,
+    min: relu ? yZero : -128,
+    max: r() < 0.8 ? 127 : yZero + 60,
+    rounding: r() < 0.9 ? 'double' : 'single',
+  };
+}
+/** Multipliers that spread outputs over the int8 range for sums of `terms` products. */
+function channels(r: Random, n: number, terms: number): Constants {
+  const shift = -Math.ceil(Math.log2(Math.sqrt(terms) * 40)) - 1;
+  return {
+    bias: many(r, n, -2000, 2000),
+    mult: many(r, n, 2 ** 30, 2 ** 31 - 1),
+    shift: many(r, n, shift - 1, shift + (r() < 0.1 ? 9 : 0)),
+  };
+}
+const image = (shape: readonly number[]): Workload['inputs'] => [{ dtype: 'int8', shape }];
+
+function finish(workload: Workload, constants: Constants): Sample {
+  const programs = operatorOf(workload.op).programs(workload);
+  return { workload, program: bind(programs.direct as Program, constants) };
+}
+
+function window(r: Random, size: number, kernel: number, stride: number): readonly [number, number, number] {
+  const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + kernel - size);
+  const [before, after] = r() < 0.7 ? [total >> 1, total - (total >> 1)] : [0, 0];
+  return [before, after, Math.floor((size + before + after - kernel) / stride) + 1];
+}
+
+export const kinds = {
+  pointwise(r: Random): Sample {
+    const [H, W, K, N] = [int(r, 1, 5), int(r, 1, 4), pick(r, [4, 8, 12, 6, 5, 16]), int(r, 1, 7)];
+    const attrs = { ...ends(r), kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0, 0, 0] };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, K]), outputs: image([1, H, W, N]) };
+    return finish(workload, { w: many(r, N * K, -127, 127), ...channels(r, N, K) });
+  },
+  fullyConnected(r: Random): Sample {
+    const [P, K, N] = [int(r, 1, 2), pick(r, [8, 16, 10, 7, 260, 384]), int(r, 1, 9)];
+    const workload = { op: 'fully_connected', attrs: ends(r), inputs: image([P, K]), outputs: image([P, N]) };
+    return finish(workload, { w: many(r, N * K, -127, 127), ...channels(r, N, K) });
+  },
+  conv(r: Random): Sample {
+    const [H, W, C, N] = [int(r, 4, 7), int(r, 4, 7), pick(r, [1, 2, 3, 4, 8]), int(r, 1, 5)];
+    const [KH, KW, sy, sx] = [int(r, 1, 4), int(r, 1, 4), int(r, 1, 2), int(r, 1, 2)];
+    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, KH, sy), window(r, W, KW, sx)];
+    const attrs = { ...ends(r), kernel: [KH, KW], stride: [sy, sx], dilation: [1, 1], pad: [top, bottom, left, right] };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
+    return finish(workload, { w: many(r, N * KH * KW * C, -127, 127), ...channels(r, N, KH * KW * C) });
+  },
+  depthwise(r: Random): Sample {
+    const [H, W, C] = [int(r, 3, 7), int(r, 3, 7), pick(r, [4, 8, 3, 1])];
+    const multiplier = r() < 0.8 ? 1 : 2;
+    const [KH, KW, sy, sx] = [int(r, 1, 3), int(r, 1, 3), int(r, 1, 2), int(r, 1, 2)];
+    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, KH, sy), window(r, W, KW, sx)];
+    const attrs = {
+      ...ends(r),
+      kernel: [KH, KW],
+      multiplier,
+      stride: [sy, sx],
+      dilation: [1, 1],
+      pad: [top, bottom, left, right],
+    };
+    const O = C * multiplier;
+    const workload = { op: 'depthwise_conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, O]) };
+    return finish(workload, { w: many(r, O * KH * KW, -127, 127), ...channels(r, O, KH * KW) });
+  },
+  pooling(r: Random): Sample {
+    const [H, W, C] = [int(r, 2, 6), int(r, 2, 6), int(r, 1, 9)];
+    const [FH, FW, sy, sx] = [int(r, 1, Math.min(3, H)), int(r, 1, Math.min(3, W)), int(r, 1, 2), int(r, 1, 2)];
+    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, FH, sy), window(r, W, FW, sx)];
+    const attrs = {
+      filter: [FH, FW],
+      stride: [sy, sx],
+      pad: [top, bottom, left, right],
+      min: -128,
+      max: pick(r, [127, 60]),
+    };
+    const op = pick(r, ['average_pool2d', 'max_pool2d']);
+    return finish({ op, attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, C]) }, {});
+  },
+  elementwise(r: Random): Sample {
+    const op = pick(r, ['add', 'mul']);
+    const whole = [int(r, 1, 3), int(r, 1, 4), int(r, 1, 5)];
+    const other = r() < 0.6 ? whole : [1, 1, whole[2] ?? 1];
+    const constant = r() < 0.3 ? 1 : -1;
+    const scale = (name: string, shift: number): Constants => ({
+      [`mult${name}`]: many(r, 1, 2 ** 30, 2 ** 31 - 1),
+      [`shift${name}`]: Int32Array.of(shift),
+    });
+    const { yZero, min, max, rounding } = ends(r);
+    const attrs = {
+      zeros: [int(r, -128, 127), int(r, -128, 127)],
+      yZero: yZero ?? 0,
+      min: min ?? 0,
+      max: max ?? 0,
+      rounding: rounding ?? 'double',
+      constant,
+      shape0: whole,
+      shape1: other,
+    };
+    const inputs = constant === 1 ? image(whole) : [...image(whole), ...image(other)];
+    const values =
+      constant === 1
+        ? {
+            x1: many(
+              r,
+              other.reduce((n, d) => n * d, 1),
+              -128,
+              127,
+            ),
+          }
+        : {};
+    const scales = op === 'add' ? { ...scale('0', -1), ...scale('1', 0), ...scale('', -18) } : scale('', -6);
+    return finish({ op, attrs, inputs, outputs: image(whole) }, { ...values, ...scales });
+  },
+} as const;
+export type Kind = keyof typeof kinds;
+
+export const sample = (kind: Kind, seed: number): Sample => kinds[kind](random(seed));

@@ -1,0 +1,113 @@
+/**
+ * Templates and default schedules on random small workloads: a setting is refused with a reason, or what it makes computes what
+ * the naive program does: interpreted, compiled for the PC (with the plain C of every instruction), and on the Cortex-M4.
+ */
+import { describe, expect, test } from 'vitest';
+import { interpret, type Program, replay } from '../../compiler/program/index.ts';
+import {
+  defaultSchedule,
+  describeSchedule,
+  type Knob,
+  type Knobs,
+  templates,
+  templatesFor,
+} from '../../kernels/index.ts';
+import { samples } from '../samples.ts';
+import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { type Kind, kinds, sample } from './kernels-workloads.ts';
+import { inputsOf, random } from './print-c-nests.ts';
+
+function bytesOf(p: Program, inputs: KernelRun['inputs']): string {
+  const out = interpret(p, inputs);
+  const parts = p.buffers.filter((b) => b.space === 'out').map((b) => out[b.name]);
+  return Buffer.concat(parts.flatMap((a) => (a === undefined ? [] : [Buffer.from(a.buffer)]))).toString('hex');
+}
+
+/** Settings of a template: its own default, each value of each knob once, and random ones. */
+function settings(knobs: readonly Knob[], seed: number): readonly Knobs[] {
+  const r = random(seed);
+  const base: Knobs = Object.fromEntries(knobs.map((k) => [k.name, k.values[0] ?? 0]));
+  const any = (): Knobs =>
+    Object.fromEntries(knobs.map((k) => [k.name, k.values[Math.floor(r() * k.values.length)] ?? 0]));
+  const knob = knobs[Math.floor(r() * knobs.length)];
+  const each = (knob?.values ?? []).map((v): Knobs => ({ ...base, [knob?.name ?? '']: v }));
+  return [base, ...each, ...Array.from({ length: 4 }, any)];
+}
+
+interface Case {
+  readonly label: string;
+  readonly run: KernelRun;
+  readonly want: string;
+}
+
+function casesOf(
+  kind: Kind,
+  seeds: readonly number[],
+): { readonly cases: readonly Case[]; readonly refused: readonly string[] } {
+  const cases: Case[] = [];
+  const refused: string[] = [];
+  for (const seed of seeds) {
+    const { workload, program } = sample(kind, seed);
+    const inputs = inputsOf(program, seed);
+    const want = bytesOf(program, inputs);
+    const plain = replay(program, defaultSchedule(workload, []).steps);
+    expect(plain.ok, JSON.stringify(plain.ok ? '' : plain)).toBe(true);
+    const add = (label: string, p: Program): void => {
+      expect(bytesOf(p, inputs), label).toBe(want);
+      cases.push({ label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
+    };
+    if (plain.ok) add(`${kind} ${seed} default`, plain.program);
+    for (const features of [[], ['dsp', 'fpu']]) {
+      for (const { template, knobs } of templatesFor(workload, features)) {
+        if (features.length > 0 && template.knobs(workload, []) !== undefined) continue;
+        for (const k of settings(knobs, seed)) {
+          const done = replay(program, template.schedule(workload, k).steps);
+          const label = `${kind} ${seed} ${template.name} ${JSON.stringify(k)}`;
+          expect(describeSchedule({ template: template.name, knobs: k })).toContain(template.name);
+          if (done.ok) add(label, done.program);
+          else refused.push(`${template.name}: ${done.reason}`);
+        }
+      }
+    }
+  }
+  return { cases, refused };
+}
+
+/** Compiling is dear: of what was interpreted, every n-th is compiled. */
+const thin = (cases: readonly Case[], most: number): readonly Case[] => {
+  const step = Math.max(1, cases.length / most);
+  return Array.from({ length: Math.min(most, cases.length) }, (_, i) => cases[Math.floor(i * step)] as Case);
+};
+
+describe.each(Object.keys(kinds) as Kind[])('%s', (kind) => {
+  test('every accepted setting computes the same', () => {
+    const seeds = Array.from({ length: samples(6, 40) }, (_, i) => 1000 + i);
+    const { cases, refused } = casesOf(kind, seeds);
+    expect(cases.length).toBeGreaterThan(refused.length);
+    // Only proofs over constants and alignment may say no; anything else is a template that does not know its layer.
+    for (const reason of refused) expect(reason).toMatch(knownRefusal);
+    const compiled = thin(cases, samples(16, 200)).map((c, i) => ({
+      ...c,
+      run: kernelRun(c.run.program, `k${i}`, c.run.inputs),
+    }));
+    const runs = compiled.map((c) => c.run);
+    for (const machine of [runOnHost, runOnBoard]) {
+      machine(runs).forEach((got, i) => {
+        const hex = Buffer.from(got.bytes).toString('hex');
+        expect([hex, got.contained], compiled[i]?.label).toEqual([compiled[i]?.want, true]);
+      });
+    }
+  });
+});
+const knownRefusal = /requantizeAffine|immediate|aligned|border of x|registers/;
+
+test('names are unique, and a template names each knob once', () => {
+  expect(new Set(templates.map((t) => t.name)).size).toBe(templates.length);
+  for (const kind of Object.keys(kinds) as Kind[]) {
+    for (const { knobs } of templatesFor(sample(kind, 3).workload, ['dsp'])) {
+      expect(new Set(knobs.map((k) => k.name)).size).toBe(knobs.length);
+      for (const k of knobs)
+        expect([k.name, k.values.length > 0, new Set(k.values).size]).toEqual([k.name, true, k.values.length]);
+    }
+  }
+});
