@@ -1,6 +1,7 @@
 /**
  * A bounds-checked reader of flatbuffers. Every offset, vtable and vector length is checked against the file before it is
- * followed, nothing is allocated by a length that was not checked, and errors carry the byte offset.
+ * followed, nothing is allocated by a length that was not checked, and errors carry the byte offset. Parts may overlap in
+ * a hostile file (a thousand tables that name one long vector): what is read in all is limited by a multiple of the file.
  */
 export class CorruptFile extends Error {
   constructor(what: string, at: number) {
@@ -11,9 +12,17 @@ export class CorruptFile extends Error {
 export class Bytes {
   readonly data: Uint8Array;
   private readonly view: DataView;
+  private left: number;
   constructor(data: Uint8Array) {
-    this.data = data;
+    // A plain view, whatever subclass came in: its slices are copies.
+    this.data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.left = 65536 + 16 * data.byteLength;
+  }
+  /** Counts `size` bytes as read; honest files read each byte about once. */
+  spend(at: number, size: number): void {
+    this.left -= size;
+    if (this.left < 0) throw new CorruptFile('parts of the file overlap too often: one more', at);
   }
   /** Throws unless `size` bytes lie at `at`. */
   need(at: number, size: number, what: string): number {
@@ -44,6 +53,7 @@ export class Table {
     this.vtableSize = file.u16(this.vtable);
     if (this.vtableSize < 4) throw new CorruptFile('a table description is too short', this.vtable);
     file.need(this.vtable, this.vtableSize, 'a table description');
+    file.spend(at, 4);
   }
 
   static root(file: Bytes): Table {
@@ -98,6 +108,7 @@ export class Table {
     if (at === 0) return undefined;
     const length = this.file.u32(at);
     this.file.need(at + 4, length * width, 'a vector');
+    this.file.spend(at, length * width);
     return { at: at + 4, length };
   }
   private list<T>(n: number, width: number, read: (at: number) => T): readonly T[] {
