@@ -63,6 +63,8 @@ export const flagSets: readonly string[] = [
   '-O3',
   '-O2 -fno-tree-pre',
   '-O2 -fno-ivopts',
+  '-O2 -fno-store-merging',
+  '-O2 -fno-store-merging -fno-schedule-insns',
   '-Os',
 ];
 export const flags = (text: KnobValue | undefined): readonly Step[] =>

@@ -224,12 +224,16 @@ function multiplyHighAdd(e: Binary, s: Scope): string | undefined {
   return `mt_mulhi_add(${exprText(product.a, s)}, ${exprText(product.b, s)}, ${exprText(other, s)})`;
 }
 
-/** max(min(v, hi), lo) with constants lo <= hi. */
+/** max(min(v, hi), lo) with constants lo <= hi; of a shifted value to int8 it is one saturating instruction. */
 function clampText(e: Binary, s: Scope): string | undefined {
   if (e.op !== 'max' || e.b.kind !== 'const' || e.a.kind !== 'binary' || e.a.op !== 'min' || e.a.b.kind !== 'const')
     return undefined;
-  if (e.b.value > e.a.b.value) return undefined;
-  return `mt_clamp(${exprText(e.a.a, s)}, ${literal(e.b.value)}, ${literal(e.a.b.value)})`;
+  const [lo, hi, v] = [e.b.value, e.a.b.value, e.a.a];
+  if (lo > hi) return undefined;
+  const shift = v.kind === 'binary' && v.op === '>>' && v.b.kind === 'const' ? v.b.value : 0;
+  if (v.kind === 'binary' && lo === -128 && hi === 127 && shift >= 1 && shift <= 31)
+    return `mt_sat8_asr(${exprText(v.a, s)}, ${shift})`;
+  return `mt_clamp(${exprText(v, s)}, ${literal(lo)}, ${literal(hi)})`;
 }
 
 function requantizeText(e: Expr & { readonly kind: 'requantize' }, s: Scope): string {

@@ -177,17 +177,17 @@ function instructionText(p: Program): string {
   return [...new Set(texts)].filter((t) => t !== '').join('\n');
 }
 const macros: Readonly<Record<string, string>> = {
-  dsp: '__ARM_FEATURE_DSP',
+  dsp: 'MT_DSP',
   fpu: '__ARM_FP',
   mve: '__ARM_FEATURE_MVE',
 };
 function guarded(i: Instruction, place: Place): string {
   const native = i.prelude + (i.asm === '' ? '' : topLevelAsm(i.asm, place));
   if (i.features.length === 0 || native === i.portable) return native;
-  const needs = i.features.map((f) => `defined(${macros[f] ?? fail(f)})`).join(' && ');
+  const needs = i.features.map((f) => `defined(${macros[f] ?? noMacro(f)})`).join(' && ');
   return `#if ${needs}\n${native}#else\n${i.portable}#endif\n`;
 }
-const fail = (feature: string): never => {
+const noMacro = (feature: string): never => {
   throw new Error(`no preprocessor macro for CPU feature ${feature}`);
 };
 function topLevelAsm(asm: string, place: Place): string {

@@ -21,6 +21,11 @@ export const runtimeHeader = `/*
 #define MT_RAM_CODE __attribute__((section(".ramfunc")))
 #endif
 
+/* The DSP instructions are there, and so is an optimiser: blocks of inline assembly take every register it can free. */
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#define MT_DSP 1
+#endif
+
 /* A word of any buffer: lets 8- and 16-bit elements be moved 32 bits at a time without breaking C's aliasing rule. */
 typedef uint32_t __attribute__((__may_alias__)) mt_word;
 
@@ -46,7 +51,7 @@ static inline int32_t mt_clz(int32_t a) { return a == 0 ? 32 : (int32_t)__builti
 
 /* Bits 63..32 of the product. */
 static inline int32_t mt_mulhi(int32_t a, int32_t b) {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(MT_DSP)
   int32_t high;
   __asm__("smmul %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
   return high;
@@ -57,7 +62,7 @@ static inline int32_t mt_mulhi(int32_t a, int32_t b) {
 
 /* add + mt_mulhi(a, b), modulo 2^32. */
 static inline int32_t mt_mulhi_add(int32_t a, int32_t b, int32_t add) {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(MT_DSP)
   int32_t sum;
   __asm__("smmla %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(add));
   return sum;
@@ -84,6 +89,18 @@ static inline int32_t mt_rounding_shift(int32_t x, int32_t e) {
 }
 
 static inline int32_t mt_clamp(int32_t v, int32_t lo, int32_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+
+/* mt_clamp(v >> n, -128, 127) for a constant n in 1..31: one instruction where the CPU saturates. */
+static inline int32_t mt_sat8_asr(int32_t v, int32_t n) {
+#if defined(__ARM_FEATURE_SAT) && defined(__OPTIMIZE__)
+  int32_t sat;
+  if (__builtin_constant_p(n)) {
+    __asm__("ssat %0, #8, %1, asr %2" : "=r"(sat) : "r"(v), "I"(n));
+    return sat;
+  }
+#endif
+  return mt_clamp(v >> n, -128, 127);
+}
 
 /*
  * clamp(acc * mult * 2^(shift - 31) + zero) with TFLite's two roundings: multiply, then shift right.

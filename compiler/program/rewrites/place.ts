@@ -24,6 +24,7 @@ export const allowedFlags: readonly string[] = [
   '-fno-ivopts',
   '-fno-tree-pre',
   '-fno-gcse',
+  '-fno-store-merging',
   '-funroll-loops',
 ];
 
