@@ -169,7 +169,7 @@ export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Res
 const candidateScript = `SECTIONS
 {
     . = MT_BASE;
-    .text : { *(.text.mt_entry) *(.text .text.*) *(.microtune_ram .microtune_ram.*) *(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16); }
+    .text : { *(.text.mt_entry) *(.text .text.*) *(.ramfunc .ramfunc.*) *(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16); }
     /DISCARD/ : { *(.ARM.*) *(.comment) *(.note*) *(.eh_frame*) }
 }
 `;

@@ -160,9 +160,9 @@ function weightsText(n: Network): string {
   return `/* Weights, biases and multipliers of ${n.name}, laid out as its kernels read them. */\n#include <stdint.h>\n\n${arrays.join('\n')}`;
 }
 function elementsOf(c: KernelConstant): readonly (string | number)[] {
-  const { buffer, byteOffset, byteLength } = c.bytes;
+  const bytes = c.bytes.slice();
   const words = (make: Int8ArrayConstructor | Uint8ArrayConstructor | Int16ArrayConstructor): number[] =>
-    Array.from(new make(buffer, byteOffset, byteLength / make.BYTES_PER_ELEMENT));
+    Array.from(new make(bytes.buffer));
   switch (c.ctype) {
     case 'int8_t':
       return words(Int8Array);
@@ -172,9 +172,7 @@ function elementsOf(c: KernelConstant): readonly (string | number)[] {
       return words(Int16Array);
     default:
       // -2147483648 is no C literal of type int32_t.
-      return Array.from(new Int32Array(buffer, byteOffset, byteLength / 4), (v) =>
-        v === -2147483648 ? '-2147483647-1' : v,
-      );
+      return Array.from(new Int32Array(bytes.buffer), (v) => (v === -2147483648 ? '-2147483647-1' : v));
   }
 }
 

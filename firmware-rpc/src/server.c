@@ -46,11 +46,14 @@ static void put(uint64_t v, uint32_t bytes) {
 static int inside(const mt_range *range, uint32_t address, uint32_t bytes) {
     return bytes <= range->bytes && address >= range->base && address - range->base <= range->bytes - bytes;
 }
-static int may_touch(uint32_t address, uint32_t bytes) {
-    return inside(&board->load, address, bytes) || inside(&board->data, address, bytes) || inside(&board->staging, address, bytes);
-}
 static void *pointer(uint32_t address) { return (void *)(uintptr_t)address; }
 static uint32_t address_of(const void *p) { return (uint32_t)(uintptr_t)p; }
+static int may_touch(uint32_t address, uint32_t bytes) {
+    const mt_range input = {address_of(mt_network.input), mt_network.input_bytes};
+    const mt_range output = {address_of(mt_network.output), mt_network.output_bytes};
+    return inside(&board->load, address, bytes) || inside(&board->data, address, bytes) ||
+           inside(&board->staging, address, bytes) || inside(&input, address, bytes) || inside(&output, address, bytes);
+}
 
 static uint8_t hello(reader *r) {
     static const char build[] = MT_BUILD_ID;

@@ -1,0 +1,107 @@
+/**
+ * The arena planner: blocks with lifetimes get offsets in one static area. Several orders are tried, the smallest result
+ * wins; the lower bound (most bytes alive at once) is printed beside it. Must stay true: blocks that live at the same step
+ * never overlap.
+ */
+export interface Block {
+  readonly id: string;
+  readonly bytes: number;
+  /** Steps at which it is alive, both included. */
+  readonly first: number;
+  readonly last: number;
+}
+export interface ArenaPlan {
+  readonly offsets: ReadonlyMap<string, number>;
+  readonly bytes: number;
+  /** No plan can be smaller. */
+  readonly lowerBound: number;
+}
+
+/** Every block begins at a multiple of this: what the widest instruction operands ask for. */
+export const arenaAlign = 16;
+const aligned = (n: number): number => Math.ceil(n / arenaAlign) * arenaAlign;
+const together = (a: Block, b: Block): boolean => a.first <= b.last && b.first <= a.last;
+
+type Order = (a: Block, b: Block) => number;
+const byId: Order = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const life = (b: Block): number => b.last - b.first;
+const orders: readonly Order[] = [
+  (a, b) => b.bytes - a.bytes || byId(a, b),
+  (a, b) => life(b) - life(a) || b.bytes - a.bytes || byId(a, b),
+  (a, b) => a.first - b.first || b.bytes - a.bytes || byId(a, b),
+  (a, b) => b.last - a.last || b.bytes - a.bytes || byId(a, b),
+  (a, b) => b.bytes * (life(b) + 1) - a.bytes * (life(a) + 1) || byId(a, b),
+];
+
+/** Random exchanges of neighbours in the best order found, to leave its local minimum. */
+const exchanges = 400;
+
+export function planArena(blocks: readonly Block[]): ArenaPlan {
+  const lowerBound = liveBytes(blocks);
+  let best: { order: readonly Block[]; offsets: ReadonlyMap<string, number>; bytes: number } | undefined;
+  for (const order of orders) {
+    const sorted = [...blocks].sort(order);
+    const placed = place(sorted);
+    if (best === undefined || placed.bytes < best.bytes) best = { order: sorted, ...placed };
+  }
+  if (best === undefined || blocks.length === 0) return { offsets: new Map(), bytes: 0, lowerBound: 0 };
+  let state = 1;
+  const random = (n: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state % n;
+  };
+  for (let i = 0; i < exchanges && best.bytes > lowerBound && blocks.length > 1; i++) {
+    const order: Block[] = [...best.order];
+    const [a, b] = [random(order.length), random(order.length)];
+    [order[a], order[b]] = [order[b] as Block, order[a] as Block];
+    const placed = place(order);
+    if (placed.bytes <= best.bytes) best = { order, ...placed };
+  }
+  return { offsets: best.offsets, bytes: best.bytes, lowerBound };
+}
+
+/** Each block at the lowest offset that is free for its whole life. */
+function place(order: readonly Block[]): { readonly offsets: ReadonlyMap<string, number>; readonly bytes: number } {
+  const offsets = new Map<string, number>();
+  let bytes = 0;
+  const done: Block[] = [];
+  for (const b of order) {
+    const taken = done
+      .filter((o) => together(o, b))
+      .map((o) => ({ from: offsets.get(o.id) ?? 0, to: (offsets.get(o.id) ?? 0) + aligned(o.bytes) }))
+      .sort((x, y) => x.from - y.from);
+    let at = 0;
+    for (const t of taken) {
+      if (at + aligned(b.bytes) <= t.from) break;
+      at = Math.max(at, t.to);
+    }
+    offsets.set(b.id, at);
+    bytes = Math.max(bytes, at + aligned(b.bytes));
+    done.push(b);
+  }
+  return { offsets, bytes };
+}
+
+/** Most bytes alive at one step. */
+export function liveBytes(blocks: readonly Block[]): number {
+  const steps = new Set(blocks.map((b) => b.first));
+  return Math.max(
+    0,
+    ...[...steps].map((s) =>
+      blocks.filter((b) => b.first <= s && s <= b.last).reduce((n, b) => n + aligned(b.bytes), 0),
+    ),
+  );
+}
+
+/** A picture: a line a block in order of offsets, its life as a bar. */
+export function drawArena(blocks: readonly Block[], plan: ArenaPlan): string {
+  const end = Math.max(0, ...blocks.map((b) => b.last));
+  const sorted = [...blocks].sort(
+    (a, b) => (plan.offsets.get(a.id) ?? 0) - (plan.offsets.get(b.id) ?? 0) || a.first - b.first,
+  );
+  const lines = sorted.map((b) => {
+    const bar = Array.from({ length: end + 1 }, (_, s) => (s >= b.first && s <= b.last ? '#' : '.')).join('');
+    return `${String(plan.offsets.get(b.id)).padStart(8)} ${String(b.bytes).padStart(8)}  ${bar}  ${b.id}`;
+  });
+  return `  offset    bytes  life\n${lines.join('\n')}\narena ${plan.bytes} bytes, lower bound ${plan.lowerBound}\n`;
+}
