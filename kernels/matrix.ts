@@ -2,6 +2,8 @@
  * Matrix products: pointwise convolutions and fully connected layers, with the DSP extension. Pixels are widened to int16 into
  * scratch once (or in chunks), then blocks of PB pixels x OB channels run over all of K in registers. The file to copy.
  */
+
+import { blockRegisters } from '../compiler/instructions/register-block.ts';
 import { isPointwise } from '../compiler/ops/conv2d.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
@@ -66,7 +68,7 @@ export function blockOf(text: string): { readonly PB: number; readonly OB: numbe
 export function blocksFor(pixels: number, channels: number): readonly string[] {
   const legal = blocks.filter((t) => {
     const { PB, OB, wide } = blockOf(t);
-    return PB <= pixels && OB <= channels && PB * OB + 2 + (wide === 2 ? 2 * OB + 2 : OB + 1) <= 14;
+    return PB <= pixels && OB <= channels && PB * OB + wide * (OB + 1) <= blockRegisters;
   });
   return legal;
 }

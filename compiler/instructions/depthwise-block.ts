@@ -6,6 +6,16 @@ import { add, buffer, iter, load, loop, mul, num, program, refuse, store } from 
 import type { Expr, Loop, Stmt } from '../program/program.ts';
 import type { Params, Recipe } from './instruction.ts';
 import { quad } from './mac-block.ts';
+import {
+  addressW,
+  addressX,
+  blockCall,
+  blockRegisters,
+  blockSignature,
+  blockText,
+  type RegisterBlock,
+  register,
+} from './register-block.ts';
 
 const need = (holds: boolean, why: string): void => {
   if (!holds) refuse(`depthwise_block: ${why}`);
@@ -46,19 +56,18 @@ function coefficient(e: Expr | undefined, name: string): number {
   return e.op === '*' && e.a.kind === 'const' ? e.a.value * coefficient(e.b, name) : 0;
 }
 
-/** Registers: sums, a pixel, a tap's weights, two addresses. */
-const registers = (s: Shape): number => 4 * s.PB + 6;
+/** Sums, a pixel's two words, a tap's two words. */
+const registers = (s: Shape): number => 4 * s.PB + 4;
 
 function assembly(s: Shape): readonly string[] {
-  const acc = (p: number, c: number): string => `%${4 * p + c}`;
-  const at = 4 * s.PB;
-  const [x0, x1, w0, w1, x, w] = [0, 1, 2, 3, 4, 5].map((n) => `%${at + n}`);
+  const acc = (p: number, c: number): string => register(4 * p + c);
+  const [x0, x1, w0, w1] = [0, 1, 2, 3].map((n) => register(4 * s.PB + n));
   const out: string[] = [];
   for (let ky = 0; ky < s.KY; ky++) {
     for (let kx = 0; kx < s.KX; kx++) {
-      out.push(`ldrd ${w0}, ${w1}, [${w}, #${8 * (ky * s.KX + kx)}]`);
+      out.push(`ldrd ${w0}, ${w1}, [${addressW}, #${8 * (ky * s.KX + kx)}]`);
       for (let p = 0; p < s.PB; p++) {
-        out.push(`ldrd ${x0}, ${x1}, [${x}, #${8 * (ky * s.W + s.S * p + kx)}]`);
+        out.push(`ldrd ${x0}, ${x1}, [${addressX}, #${8 * (ky * s.W + s.S * p + kx)}]`);
         const sums = [
           ['smlabb', 0, x0, w0],
           ['smlatt', 2, x0, w0],
@@ -72,31 +81,20 @@ function assembly(s: Shape): readonly string[] {
   return out;
 }
 
-const names = (s: Shape): readonly string[] => Array.from({ length: 4 * s.PB }, (_, i) => `a${i}`);
-const signature = (symbol: string, s: Shape): string =>
-  `static inline __attribute__((always_inline)) void ${symbol}(const int16_t *x, const int16_t *w${names(s)
-    .map((n) => `, int32_t *${n}`)
-    .join('')})`;
-
-function prelude(symbol: string, s: Shape): string {
-  const lines = assembly(s).map((l) => `    "${l}\\n"\n`);
-  const outs = [...names(s).map((n) => `"+r"(*${n})`), ...['x0', 'x1', 'w0', 'w1'].map((n) => `"=&r"(${n})`)];
-  return `${signature(symbol, s)} {
-  uint32_t x0, x1, w0, w1;
-  __asm__(
-${lines.join('')}    : ${outs.join(', ')}
-    : "r"(x), "r"(w)
-    : "memory");
-}
-`;
-}
+const frame = (symbol: string, s: Shape): Omit<RegisterBlock, 'lines'> => ({
+  symbol,
+  x: 'int16_t',
+  w: 'int16_t',
+  sums: 4 * s.PB,
+  temps: 4,
+});
 
 function portable(symbol: string, s: Shape): string {
-  const sums = names(s).map((n, i) => {
+  const sums = Array.from({ length: 4 * s.PB }, (_, i) => {
     const [p, c] = [Math.floor(i / 4), quad.order.indexOf(i % 4)];
-    return `      *${n} = mt_add(*${n}, x[${4 * s.W} * ky + 4 * kx + ${4 * s.S * p + c}] * w[${4 * s.KX} * ky + 4 * kx + ${c}]);\n`;
+    return `      *a${i} = mt_add(*a${i}, x[${4 * s.W} * ky + 4 * kx + ${4 * s.S * p + c}] * w[${4 * s.KX} * ky + 4 * kx + ${c}]);\n`;
   });
-  return `${signature(symbol, s)} {
+  return `${blockSignature(frame(symbol, s))} {
   int32_t ky, kx;
   for (ky = 0; ky < ${s.KY}; ky++) {
     for (kx = 0; kx < ${s.KX}; kx++) {
@@ -112,7 +110,7 @@ export const depthwiseBlock: Recipe = {
   infer,
   make: ({ PB = 1, KY = 1, KX = 1, W = 1, S = 1 }: Params) => {
     const s: Shape = { PB, KY, KX, W, S };
-    need(S >= 1 && registers(s) <= 14, `${PB} pixels need ${registers(s)} registers`);
+    need(S >= 1 && registers(s) <= blockRegisters, `${PB} pixels need ${registers(s)} registers`);
     need(
       8 * ((KY - 1) * W + S * (PB - 1) + KX - 1) <= 1020 && 8 * (KY * KX - 1) <= 1020,
       'the window is too far for an immediate offset',
@@ -138,11 +136,8 @@ export const depthwiseBlock: Recipe = {
         w: { dtype: 'i16', layout: quad, align: 4 },
         acc: { dtype: 'i32', cells: true },
       },
-      c: (at) =>
-        `${symbol}(${at.x}, ${at.w}${names(s)
-          .map((_, i) => `, &${at[`acc.${i}`]}`)
-          .join('')});`,
-      prelude: prelude(symbol, s),
+      c: (at) => blockCall(frame(symbol, s), at),
+      prelude: blockText({ ...frame(symbol, s), lines: assembly(s) }),
       asm: '',
       portable: portable(symbol, s),
     };

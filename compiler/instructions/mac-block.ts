@@ -1,12 +1,22 @@
 /**
  * mac_block: a register block of PB pixels x OB channels summed over one window row or more, as one stretch of inline assembly.
- * acc[p, o] += x[window of pixel p] . w[o], int16 pairs by SMLAD. The compiler places the registers; loads are doubles (LDRD)
- * or words. Must stay true: a block needs at most 14 registers, and every offset fits its load's immediate.
+ * acc[p, o] += x[window of pixel p] . w[o], int16 pairs by SMLAD. Loads are doubles (LDRD) or words.
+ * Must stay true: a block fits the registers of register-block.ts, and every offset fits its load's immediate.
  */
 import { add, buffer, iter, load, loop, mul, num, program, refuse, store } from '../program/build.ts';
 import type { Layout } from '../program/layouts.ts';
 import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
 import type { Operand, Params, Recipe } from './instruction.ts';
+import {
+  addressW,
+  addressX,
+  blockCall,
+  blockRegisters,
+  blockSignature,
+  blockText,
+  type RegisterBlock,
+  register,
+} from './register-block.ts';
 
 /** The order that a pair of SXTB16 leaves four bytes in. */
 export const quad: Layout = { kind: 'quad', order: [0, 2, 1, 3] };
@@ -149,7 +159,7 @@ function check(b: Block, q: Params): void {
   const { C = 1, XC = C, WC = C, D = 1 } = q;
   need(b.wide === 1 || b.wide === 2, 'wide is 1 or 2');
   need(D === 1 || (XC === C && WC === C), 'a window covers all channels');
-  need(registers(b) <= 14, `${b.PB}x${b.OB} needs ${registers(b)} registers`);
+  need(registers(b) <= blockRegisters, `${b.PB}x${b.OB} needs ${registers(b)} registers`);
   need(
     b.length % 2 === 0 && b.xPixel % 2 === 0 && b.wChannel % 2 === 0 && b.wRow % 2 === 0,
     'pairs of elements lie in words',
@@ -164,8 +174,8 @@ function check(b: Block, q: Params): void {
 }
 /** Words of weights that are held at once: four one-byte weights become two words. */
 const weightWords = (b: Block): number => (b.weight === 1 ? 2 : b.wide);
-/** Sums, weights, pixels, two addresses. */
-const registers = (b: Block): number => b.PB * b.OB + b.OB * weightWords(b) + b.wide + 2;
+/** Sums, weights, pixels. */
+const registers = (b: Block): number => b.PB * b.OB + b.OB * weightWords(b) + b.wide;
 
 /** Four bytes in `low` as quads: even ones stay in `low`, odd ones go to `high`. */
 const widened = (low: string, high: string): readonly string[] => [
@@ -173,36 +183,35 @@ const widened = (low: string, high: string): readonly string[] => [
   `sxtb16 ${low}, ${low}`,
 ];
 
-/** Operand numbers: accumulators, then x, weights, and the two addresses. */
+/** The assembly: sums in the first registers, then a pixel's words, then the weights'. */
 function assembly(b: Block): readonly string[] {
   const held = weightWords(b);
   const first = b.PB * b.OB;
-  const at = first + b.wide + b.OB * held;
-  const x = (h: number): string => `%${first + h}`;
-  const w = (o: number, h: number): string => `%${first + b.wide + o * held + h}`;
+  const x = (h: number): string => register(first + h);
+  const w = (o: number, h: number): string => register(first + b.wide + o * held + h);
   const out: string[] = [];
   for (let r = 0; r < b.rows; r++) {
     for (let k = 0; k < b.length; ) {
       const words = k + 4 <= b.length ? held : 1;
       for (let o = 0; o < b.OB; o++) {
         const offset = b.weight * (o * b.wChannel + r * b.wRow + k);
-        if (b.weight === 1) out.push(read([w(o, 0)], at + 1, offset), ...widened(w(o, 0), w(o, 1)));
+        if (b.weight === 1) out.push(read([w(o, 0)], addressW, offset), ...widened(w(o, 0), w(o, 1)));
         else
           out.push(
             read(
-              Array.from({ length: words }, (_, h) => w(o, h)),
-              at + 1,
+              upTo(words).map((h) => w(o, h)),
+              addressW,
               offset,
             ),
           );
       }
       for (let p = 0; p < b.PB; p++) {
         for (let h = 0; h < words; h += b.wide) {
-          const some = Array.from({ length: Math.min(b.wide, words - h) }, (_, i) => i);
-          out.push(read(some.map(x), at, 2 * (p * b.xPixel + r * b.xRow + k + 2 * h)));
+          const some = upTo(Math.min(b.wide, words - h));
+          out.push(read(some.map(x), addressX, 2 * (p * b.xPixel + r * b.xRow + k + 2 * h)));
           for (const i of some) {
             for (let o = 0; o < b.OB; o++) {
-              const sum = `%${p * b.OB + o}`;
+              const sum = register(p * b.OB + o);
               out.push(`smlad ${sum}, ${x(i)}, ${w(o, h + i)}, ${sum}`);
             }
           }
@@ -213,46 +222,29 @@ function assembly(b: Block): readonly string[] {
   }
   return out;
 }
-const read = (to: readonly string[], base: number, offset: number): string =>
-  `${to.length === 2 ? 'ldrd' : 'ldr'} ${to.join(', ')}, [%${base}, #${offset}]`;
+const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
+const read = (to: readonly string[], base: string, offset: number): string =>
+  `${to.length === 2 ? 'ldrd' : 'ldr'} ${to.join(', ')}, [${base}, #${offset}]`;
 
-const names = (b: Block): readonly string[] => Array.from({ length: b.PB * b.OB }, (_, i) => `a${i}`);
-const signature = (symbol: string, b: Block): string =>
-  `static inline __attribute__((always_inline)) void ${symbol}(const int16_t *x, const ${b.weight === 1 ? 'int8_t' : 'int16_t'} *w${names(
-    b,
-  )
-    .map((n) => `, int32_t *${n}`)
-    .join('')})`;
-
-function prelude(symbol: string, b: Block): string {
-  const temps = [
-    ...Array.from({ length: b.wide }, (_, h) => `x${h}`),
-    ...Array.from({ length: b.OB * weightWords(b) }, (_, i) => `w${i}`),
-  ];
-  const inOut = names(b).map((n) => `"+r"(*${n})`);
-  const scratch = temps.map((t) => `"=&r"(${t})`);
-  const lines = assembly(b).map((l) => `    "${l}\\n"\n`);
-  return `${signature(symbol, b)} {
-  uint32_t ${temps.join(', ')};
-  __asm__(
-${lines.join('')}    : ${[...inOut, ...scratch].join(', ')}
-    : "r"(x), "r"(w)
-    : "memory");
-}
-`;
-}
+const frame = (symbol: string, b: Block): Omit<RegisterBlock, 'lines'> => ({
+  symbol,
+  x: 'int16_t',
+  w: b.weight === 1 ? 'int8_t' : 'int16_t',
+  sums: b.PB * b.OB,
+  temps: b.wide + b.OB * weightWords(b),
+});
 
 function portable(symbol: string, b: Block): string {
-  const sums = names(b).map((n, i) => {
+  const sums = upTo(b.PB * b.OB).map((i) => {
     const [p, o] = [Math.floor(i / b.OB), i % b.OB];
     const at = (name: string, outer: number, row: number, k: string): string =>
       `${name}[${outer}${b.rows > 1 ? ` + ${row} * r` : ''} + ${k}]`;
     // One-byte weights lie in plain order, the pixels in quads.
     const place = b.weight === 1 ? '(k & ~3) + (((k & 1) << 1) | ((k & 2) >> 1))' : 'k';
-    return `    *${n} = mt_add(*${n}, ${at('x', p * b.xPixel, b.xRow, place)} * ${at('w', o * b.wChannel, b.wRow, 'k')});\n`;
+    return `    *a${i} = mt_add(*a${i}, ${at('x', p * b.xPixel, b.xRow, place)} * ${at('w', o * b.wChannel, b.wRow, 'k')});\n`;
   });
   const row = b.rows > 1 ? `  int32_t r;\n  for (r = 0; r < ${b.rows}; r++)\n` : '';
-  return `${signature(symbol, b)} {\n  int32_t k;\n${row}  for (k = 0; k < ${b.length}; k++) {\n${sums.join('')}  }\n}\n`;
+  return `${blockSignature(frame(symbol, b))} {\n  int32_t k;\n${row}  for (k = 0; k < ${b.length}; k++) {\n${sums.join('')}  }\n}\n`;
 }
 
 export const macBlock: Recipe = {
@@ -274,11 +266,8 @@ export const macBlock: Recipe = {
         w: b.weight === 1 ? { dtype: 'i8', align: 4 } : operand,
         acc: { dtype: 'i32', cells: true },
       },
-      c: (at) =>
-        `${symbol}(${at.x}, ${at.w}${names(b)
-          .map((_, i) => `, &${at[`acc.${i}`]}`)
-          .join('')});`,
-      prelude: prelude(symbol, b),
+      c: (at) => blockCall(frame(symbol, b), at),
+      prelude: blockText({ ...frame(symbol, b), lines: assembly(b) }),
       asm: '',
       portable: portable(symbol, b),
     };
