@@ -7,7 +7,11 @@ export interface Failure {
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Failure };
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
-export const failed = (stage: string, code: string, detail: string): { readonly ok: false; readonly error: Failure } => ({
+export const failed = (
+  stage: string,
+  code: string,
+  detail: string,
+): { readonly ok: false; readonly error: Failure } => ({
   ok: false,
   error: { stage, code, detail },
 });

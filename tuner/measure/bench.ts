@@ -1,0 +1,97 @@
+/**
+ * What a task's candidates are tested with: pseudo-random inputs that the device makes for itself (FILL), and the CRC of the
+ * output that the operator's reference gives on them.
+ */
+import { crc32 } from 'node:zlib';
+import type { Graph } from '../../compiler/graph/graph.ts';
+import { tensorBytes } from '../../compiler/graph/graph.ts';
+import { operatorOf } from '../../compiler/ops/index.ts';
+import type { Value } from '../../compiler/ops/operator.ts';
+import { decode, emptyValue, encode } from '../../compiler/ops/values.ts';
+import type { Task } from '../../compiler/tasks.ts';
+
+export interface InputVector {
+  readonly bytes: number;
+  readonly seed: number;
+  /** Given where FILL's bytes would not do (floats). */
+  readonly data?: Uint8Array;
+}
+export interface Vector {
+  readonly inputs: readonly InputVector[];
+  readonly outputs: readonly Uint8Array[];
+}
+export interface Bench {
+  readonly inputBytes: readonly number[];
+  readonly outputBytes: readonly number[];
+  readonly macs: number;
+  /** Test vectors take turns, so that no kernel is right by accident for long. */
+  vector(n: number): Vector;
+}
+
+/** The generator of FILL: xorshift32, the top byte of each word. */
+export function fillBytes(bytes: number, seed: number): Uint8Array {
+  const out = new Uint8Array(bytes);
+  let x = seed >>> 0;
+  for (let i = 0; i < bytes; i++) {
+    x = (x ^ (x << 13)) >>> 0;
+    x = (x ^ (x >>> 17)) >>> 0;
+    x = (x ^ (x << 5)) >>> 0;
+    out[i] = x >>> 24;
+  }
+  return out;
+}
+
+const vectors = 3;
+
+export function benchOf(task: Task, graph: Graph): Bench {
+  const node = graph.nodes[task.occurrences[0]?.node ?? -1];
+  if (node === undefined) throw new Error(`task ${task.id} has no node`);
+  const runtime = node.inputs.filter((id) => id >= 0 && graph.tensors[id]?.data === undefined);
+  const size = (id: number): number => tensorBytes(graph.tensors[id] as Graph['tensors'][number]);
+  const made = new Map<number, Vector>();
+  const make = (n: number): Vector => {
+    const inputs = runtime.map((id, i): InputVector => {
+      const seed = 1 + n * 16 + i;
+      const t = graph.tensors[id];
+      if (t?.dtype !== 'float32') return { bytes: size(id), seed };
+      const noise = fillBytes(size(id) / 4, seed);
+      return { bytes: size(id), seed, data: encode(Float32Array.from(noise, (b) => (b - 128) / 16)) };
+    });
+    const values = node.inputs.map((id): Value | undefined => {
+      const t = graph.tensors[id];
+      if (t === undefined) return undefined;
+      const at = runtime.indexOf(id);
+      if (at < 0) return decode(t);
+      const input = inputs[at] as InputVector;
+      const v = emptyValue(
+        t.dtype,
+        t.shape.reduce((k, d) => k * d, 1),
+      );
+      encode(v).set(input.data ?? fillBytes(input.bytes, input.seed));
+      return v;
+    });
+    const outputs = operatorOf(node.op).reference(node, graph, values, { rounding: 'double' }).map(encode);
+    return { inputs, outputs };
+  };
+  return {
+    inputBytes: runtime.map(size),
+    outputBytes: node.outputs.map(size),
+    macs: task.macs,
+    vector: (n) => {
+      const key = n % vectors;
+      const known = made.get(key) ?? make(key);
+      made.set(key, known);
+      return known;
+    },
+  };
+}
+
+/** Bytes behind each output that a kernel must leave alone. */
+export const guardBytes = 64;
+const guardSeed = 0x9e3779b9;
+
+/** CRC of an output with its guard behind it, as they lie in the device after a right run. */
+export const guardedCrc = (output: Uint8Array): number => crc32(Buffer.concat([output, guardOf(output.length)]));
+/** The guard is the tail of one FILL over output and guard together. */
+const guardOf = (bytes: number): Uint8Array => fillBytes(bytes + guardBytes, guardSeed).subarray(bytes);
+export const guardFill = { seed: guardSeed, shr: 0 } as const;

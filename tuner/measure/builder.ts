@@ -1,0 +1,22 @@
+/** Candidate -> object file, and the identity by which equal binaries are known before they are linked or loaded. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Target } from '../../boards/board.ts';
+import { type KernelC, printTrialEntry } from '../../compiler/program/print-c.ts';
+import type { Result } from '../../compiler/result.ts';
+import { compileUnit, type ObjectFile } from '../../toolchain/index.ts';
+
+export interface Built {
+  readonly object: ObjectFile;
+  /** Hash of machine code and constants: equal means equal measurements. */
+  readonly binary: string;
+}
+
+export async function buildCandidate(kernel: KernelC, target: Target, cacheDir: string): Promise<Result<Built>> {
+  const source = `${kernel.source}\n${printTrialEntry(kernel)}`;
+  const object = await compileUnit({ target, name: kernel.symbol, source, flags: kernel.flags, headers: {} }, cacheDir);
+  if (!object.ok) return object;
+  const hash = createHash('sha256').update(readFileSync(object.value.path));
+  for (const c of kernel.constants) hash.update(c.symbol).update(c.place).update(c.bytes);
+  return { ok: true, value: { object: object.value, binary: hash.digest('hex').slice(0, 24) } };
+}

@@ -1,0 +1,27 @@
+/** What every policy gets: the space, a generator, a way to look at candidates before they are measured. */
+
+import type { Candidate, Proposed } from '../candidates.ts';
+import type { CostModel } from '../cost-models/index.ts';
+import type { Random } from '../random.ts';
+import type { SearchSpace } from '../space.ts';
+import type { Config, MeasureResult } from '../types.ts';
+
+export interface PolicyContext {
+  readonly space: SearchSpace;
+  readonly random: Random;
+  /** Replays a config; cheap enough for hundreds a batch. */
+  propose(config: Config): Proposed;
+  /** A fresh cost model, or undefined where the policy must do without. */
+  readonly costModel: CostModel | undefined;
+}
+/** A policy asks for legal candidates that it has not asked for before, and is told what came of them. */
+export interface Policy {
+  readonly name: string;
+  /** At most `count`; none when the space is exhausted. */
+  ask(count: number): Promise<readonly Candidate[]>;
+  tell(candidate: Candidate, result: MeasureResult): void;
+}
+export type PolicyFactory = (context: PolicyContext) => Policy;
+
+/** Draws that may come to nothing (seen or illegal) before a space counts as exhausted. */
+export const patience = 400;
