@@ -1,22 +1,28 @@
 /** Rows as the rest of the program sees them. The database is append-only for trials: nothing measured is ever changed. */
 import type { Kind } from '../boards/board.ts';
+import type { Failure } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 
-export type JobState = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
 /** What a result depends on beside the task: part of each record. */
 export interface Environment {
   readonly board: string;
   readonly kind: Kind;
+  /** First line of the compiler's version. */
   readonly toolchain: string;
-  readonly firmware: string;
+  /** Flags that select the CPU, joined by spaces. */
+  readonly flags: string;
+  /** Build id of the device's firmware; null where no device was reached. */
+  readonly firmware: string | null;
 }
 /** One trial: a config's trip, failures included. */
 export interface TuningRecord extends Environment {
+  /** Unique and stable over restarts; opaque. */
   readonly id: string;
   readonly job: string | null;
-  /** Task id: hash of workload key and target. */
+  /** Task.id: hash of the workload key. */
   readonly task: string;
+  /** Task.key. */
   readonly workload: string;
   readonly device: string | null;
   readonly policy: string;
@@ -28,8 +34,9 @@ export interface TuningRecord extends Environment {
   readonly code: string | null;
   readonly detail: string | null;
   readonly cycles: number | null;
+  readonly repeats: readonly number[] | null;
   readonly sizes: Sizes | null;
-  /** Hash of the linked binary; equal binaries are measured once. */
+  /** Hash of machine code and constants; equal binaries are measured once. */
   readonly binary: string | null;
   /** Id of the record whose measurement was taken over; such a trial does not count against the budget. */
   readonly reusedFrom: string | null;
@@ -37,4 +44,93 @@ export interface TuningRecord extends Environment {
   readonly bytes: TrialBytes | null;
   /** ISO 8601, UTC. */
   readonly at: string;
+}
+export type NewRecord = Omit<TuningRecord, 'id' | 'at'>;
+
+export interface RecordFilter {
+  readonly job?: string;
+  readonly board?: string;
+  readonly kind?: Kind;
+  readonly task?: string;
+  readonly status?: 'ok' | 'failed';
+  /** ISO 8601: records at or after. */
+  readonly since?: string;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; null at the end. */
+  readonly next: string | null;
+}
+
+export interface ModelRow {
+  /** Hash of the bytes. */
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly at: string;
+}
+
+export type JobState = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+export interface JobRow {
+  readonly id: string;
+  readonly state: JobState;
+  /** Model id. */
+  readonly model: string;
+  readonly board: string;
+  readonly kind: Kind;
+  readonly policy: string;
+  readonly seed: number;
+  readonly trials: number;
+  readonly timeMs: number | null;
+  /** Milliseconds of tuning in earlier runs of this job (before restarts). */
+  readonly spentMs: number;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly error: Failure | null;
+  /** What the job came to, as report.json says it; null before the end. */
+  readonly report: Readonly<Record<string, unknown>> | null;
+}
+export type NewJob = Pick<JobRow, 'model' | 'board' | 'kind' | 'policy' | 'seed' | 'trials' | 'timeMs'>;
+
+export interface JobEvent {
+  /** Grows over all jobs; what Last-Event-ID names. */
+  readonly id: number;
+  readonly job: string;
+  readonly at: string;
+  /** 'state' | 'progress' | 'log' */
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** The one door to the database. All calls are synchronous; every write is durable when it returns. */
+export interface Store {
+  putModel(model: Omit<ModelRow, 'at'>): ModelRow;
+  model(id: string): ModelRow | undefined;
+
+  addJob(job: NewJob): JobRow;
+  job(id: string): JobRow | undefined;
+  /** Newest first. */
+  jobs(): readonly JobRow[];
+  /** Changes state and its companions in one transaction with the event that tells of it. */
+  updateJob(
+    id: string,
+    change: Partial<Pick<JobRow, 'state' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>>,
+  ): JobRow;
+  addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
+  /** Events of a job with id > after, oldest first. */
+  events(job: string, after: number, limit: number): readonly JobEvent[];
+
+  /** Appends; ids grow in the order of appending. */
+  addRecord(record: NewRecord): TuningRecord;
+  record(id: string): TuningRecord | undefined;
+  /** Oldest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text. */
+  records(filter: RecordFilter, limit: number, cursor?: string): Page<TuningRecord>;
+  /** Measured records of a task on a board and kind (reused ones left out), oldest first: what a job need not measure again. */
+  known(task: string, board: string, kind: Kind): readonly TuningRecord[];
+  /** Successful ones, fastest first, at most `limit`, one per binary. */
+  best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[];
+  /** Trials of a job: done (measured, not reused), failed among them. */
+  counts(job: string): { readonly done: number; readonly failed: number };
+  close(): void;
 }
