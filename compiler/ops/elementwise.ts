@@ -166,7 +166,8 @@ function strides(shape: readonly number[], whole: readonly number[]): number[] {
 function naive(which: Which, w: Workload): Program {
   const shapes = [ints(w, 'shape0'), ints(w, 'shape1')] as const;
   const whole = w.outputs[0]?.shape ?? [];
-  const same = elements(shapes[0]) === elements(shapes[1]);
+  // Equal counts are not enough: [3, 1] and [1, 3] make [3, 3].
+  const same = shapes.every((s) => elements(s) === elements(whole));
   const names = same ? ['i'] : whole.map((_, d) => `i${d}`);
   const extents = same ? [elements(whole)] : whole;
   const flatShape = (s: readonly number[]): readonly number[] => (same ? [elements(s)] : s);
