@@ -8,7 +8,7 @@ export type Kind = 'silicon' | 'model' | 'instructions' | 'host';
 export interface Target {
   /** e.g. 'armv7e-m', 'x86_64'. */
   readonly isa: string;
-  /** e.g. ['dsp', 'fpu']: what templates and instructions may use. */
+  /** What templates and instructions may use: 'dsp', 'fpu'; 'places' where flash and RAM differ in speed. */
   readonly features: readonly string[];
   /** Compiler, found in PATH: 'arm-none-eabi-gcc', 'gcc'. */
   readonly compiler: string;

@@ -15,7 +15,7 @@ import {
   list,
   number,
   place,
-  places,
+  placesFor,
   quads,
   reorder,
   replace,
@@ -67,8 +67,8 @@ export const conv: Template = {
       { name: 'order', values: ['channels', 'rows'] },
       { name: 'requantize', values: requantKnob(w) },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
-      { name: 'constants', values: places },
+      { name: 'code', values: placesFor(features) },
+      { name: 'constants', values: placesFor(features) },
     ];
   },
 

@@ -13,7 +13,7 @@ import {
   list,
   number,
   place,
-  places,
+  placesFor,
   quads,
   reorder,
   replace,
@@ -41,7 +41,7 @@ export const depthwise: Template = {
       { name: 'pixels', values: upTo(shapeOut(w)[2] ?? 1, [2, 1]) },
       { name: 'requantize', values: requantKnob(w) },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
+      { name: 'code', values: placesFor(features) },
     ];
   },
 

@@ -1,7 +1,7 @@
 /** Elementwise layers: one loop over elements, unrolled. Nothing may be computed twice: such layers run in place. */
 import { elements } from '../compiler/graph/graph.ts';
 import type { Workload } from '../compiler/workload.ts';
-import { flagSets, flags, list, number, place, places, shapeOut, split, unroll, upTo } from './steps.ts';
+import { flagSets, flags, list, number, place, placesFor, shapeOut, split, unroll, upTo } from './steps.ts';
 import type { Template } from './template.ts';
 
 const ops = new Set(['add', 'mul', 'relu', 'relu6', 'quantize', 'dequantize']);
@@ -18,12 +18,12 @@ export const elementwise: Template = {
   name: 'elementwise',
   version: 1,
 
-  knobs(w) {
+  knobs(w, features) {
     if (!ops.has(w.op)) return undefined;
     return [
       { name: 'unroll', values: upTo(innermost(w).extent, [1, 2, 4, 8]) },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
+      { name: 'code', values: placesFor(features) },
     ];
   },
 

@@ -13,7 +13,7 @@ import {
   list,
   number,
   place,
-  places,
+  placesFor,
   reorder,
   requantize,
   requantKnob,
@@ -51,7 +51,7 @@ export const loops: Template = {
   name: 'loops',
   version: 1,
 
-  knobs(w) {
+  knobs(w, features) {
     const n = nestOf(w);
     if (n === undefined) return undefined;
     return [
@@ -61,7 +61,7 @@ export const loops: Template = {
       { name: 'border', values: bordered(w) ? ['checked', 'copied'] : ['checked'] },
       { name: 'requantize', values: [...new Set(['general', ...requantKnob(w)])] },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
+      { name: 'code', values: placesFor(features) },
     ];
   },
 

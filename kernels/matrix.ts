@@ -15,7 +15,7 @@ import {
   has,
   number,
   place,
-  places,
+  placesFor,
   product,
   quads,
   reorder,
@@ -88,8 +88,8 @@ export const matrix: Template = {
       { name: 'order', values: s.P > 1 ? ['channels', 'pixels'] : ['channels'] },
       { name: 'requantize', values: requantKnob(w) },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
-      { name: 'constants', values: places },
+      { name: 'code', values: placesFor(features) },
+      { name: 'constants', values: placesFor(features) },
     ];
   },
 

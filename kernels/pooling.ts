@@ -7,7 +7,7 @@ import {
   list,
   number,
   place,
-  places,
+  placesFor,
   reorder,
   shapeIn,
   shapeOut,
@@ -21,7 +21,7 @@ export const pooling: Template = {
   name: 'pooling',
   version: 1,
 
-  knobs(w) {
+  knobs(w, features) {
     if (w.op !== 'average_pool2d' && w.op !== 'max_pool2d') return undefined;
     const border = list(w, 'pad').some((p) => p > 0);
     return [
@@ -29,7 +29,7 @@ export const pooling: Template = {
       { name: 'columns', values: ['loop', 'unrolled'] },
       { name: 'border', values: border ? ['checked', 'copied'] : ['checked'] },
       { name: 'flags', values: flagSets },
-      { name: 'code', values: places },
+      { name: 'code', values: placesFor(features) },
     ];
   },
 

@@ -70,8 +70,9 @@ export const flagSets: readonly string[] = [
 export const flags = (text: KnobValue | undefined): readonly Step[] =>
   text === undefined || text === '-O2' ? [] : [{ primitive: 'flags', flags: String(text).split(' ') }];
 
-/** Code and a constant in flash or RAM. */
-export const places = ['flash', 'ram'] as const;
+/** Where code and constants may lie: a choice only on boards that run faster from one memory than from another. */
+export const placesFor = (features: Features): readonly string[] =>
+  has(features, 'places') ? ['flash', 'ram'] : ['flash'];
 export const place = (what: string, where: KnobValue | undefined): readonly Step[] =>
   where === 'ram' ? [{ primitive: 'place', what, where }] : [];
 

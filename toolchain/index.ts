@@ -2,7 +2,7 @@
  * Compiling and linking, for trials, artifacts and firmware alike. Results are values; compiled objects are cached by the
  * hash of everything that went into them.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
@@ -74,7 +74,8 @@ export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<
   if (findTool(unit.target.compiler) === undefined)
     return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
   const include = writeHeaders(unit.headers, cacheDir);
-  const temporary = join(cacheDir, `${hash}.${process.pid}.tmp.o`);
+  // Two builds of one source may run at once: each writes its own file, the last one to finish wins with equal bytes.
+  const temporary = join(cacheDir, `${hash}.${randomUUID()}.tmp.o`);
   const ran = await run([unit.target.compiler, ...flags, '-I', include, '-c', '-x', 'c', '-', '-o', temporary], {
     input: unit.source,
     ...(unit.limits !== undefined && { limits: unit.limits }),
@@ -100,7 +101,7 @@ function compileFailure<T>(name: string, ran: Ran): Result<T> {
 function writeHeaders(headers: Readonly<Record<string, string>>, cacheDir: string): string {
   const dir = join(cacheDir, `include-${sha(JSON.stringify(headers))}`);
   if (existsSync(dir)) return dir;
-  const temporary = `${dir}.${process.pid}.tmp`;
+  const temporary = `${dir}.${randomUUID()}.tmp`;
   mkdirSync(temporary, { recursive: true });
   for (const [name, text] of Object.entries(headers)) writeFileSync(join(temporary, name), text);
   try {
@@ -135,7 +136,7 @@ export interface Linked {
 export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Result<Linked>> {
   const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
   const key = sha(c.object.hash, String(c.base), JSON.stringify(symbols));
-  const elfPath = join(cacheDir, `${key}.${process.pid}.elf`);
+  const elfPath = join(cacheDir, `${key}.${randomUUID()}.elf`);
   const script = join(writeHeaders({ 'candidate.ld': candidateScript }, cacheDir), 'candidate.ld');
   const command = [
     c.target.compiler,

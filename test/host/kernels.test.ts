@@ -57,7 +57,7 @@ function casesOf(
       cases.push({ label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
     };
     if (plain.ok) add(`${kind} ${seed} default`, plain.program);
-    for (const features of [[], ['dsp', 'fpu']]) {
+    for (const features of [[], ['dsp', 'fpu', 'places']]) {
       for (const { template, knobs } of templatesFor(workload, features)) {
         if (features.length > 0 && template.knobs(workload, []) !== undefined) continue;
         for (const k of settings(knobs, seed)) {
