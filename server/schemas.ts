@@ -94,3 +94,94 @@ export const JobBody = Type.Object({
   report: Nullable(Type.Record(Type.String(), Type.Unknown())),
 });
 export type JobBody = Static<typeof JobBody>;
+
+/** A row of the list of jobs: what can be said without the model. */
+export const JobSummary = Type.Omit(JobBody, ['tasks', 'report']);
+export type JobSummary = Static<typeof JobSummary>;
+export const JobList = Type.Object({ items: Type.Array(JobSummary) });
+export type JobList = Static<typeof JobList>;
+
+/** Data of a 'progress' event; 'state' events carry the changed columns of the job, 'log' events `{phase, message}`. */
+export const ProgressBody = Type.Object({
+  trials: JobBody.properties.trials,
+  spentMs: Type.Number(),
+  leftMs: Nullable(Type.Number()),
+  cycles: JobBody.properties.cycles,
+  tasks: Type.Array(TaskBody),
+});
+export type ProgressBody = Static<typeof ProgressBody>;
+
+const NullableObject = Nullable(Type.Record(Type.String(), Type.Unknown()));
+/** A trial, failures included. */
+export const RecordBody = Type.Object({
+  id: Type.String(),
+  job: Nullable(Type.String()),
+  task: Type.String(),
+  workload: Type.String({ description: 'canonical key of the task' }),
+  board: Type.String(),
+  kind: Type.String(),
+  toolchain: Type.String(),
+  flags: Type.String(),
+  firmware: Nullable(Type.String()),
+  device: Nullable(Type.String()),
+  policy: Type.String(),
+  template: Type.String(),
+  config: Type.Unknown(),
+  schedule: Type.Unknown(),
+  status: Type.Union([Type.Literal('ok'), Type.Literal('failed')]),
+  stage: Nullable(Type.String()),
+  code: Nullable(Type.String()),
+  detail: Nullable(Type.String()),
+  cycles: Nullable(Type.Number()),
+  repeats: Nullable(Type.Array(Type.Number())),
+  sizes: NullableObject,
+  binary: Nullable(Type.String()),
+  reusedFrom: Nullable(Type.String()),
+  times: Type.Record(Type.String(), Type.Unknown()),
+  bytes: NullableObject,
+  at: Type.String(),
+});
+export type RecordBody = Static<typeof RecordBody>;
+export const RecordPage = Type.Object({ items: Type.Array(RecordBody), next: Nullable(Type.String()) });
+export type RecordPage = Static<typeof RecordPage>;
+
+export const BoardBody = Type.Object({
+  id: Type.String(),
+  title: Type.String(),
+  kind: Type.String(),
+  cpu: Type.String(),
+  clockHz: Type.Number(),
+  isa: Type.String(),
+  features: Type.Array(Type.String()),
+  compiler: Type.String(),
+  flags: Type.Array(Type.String()),
+  flashBytes: Type.Integer(),
+  ramBytes: Type.Integer(),
+  deterministic: Type.Boolean(),
+  emulated: Type.Boolean(),
+});
+export type BoardBody = Static<typeof BoardBody>;
+export const BoardList = Type.Object({ items: Type.Array(BoardBody) });
+export type BoardList = Static<typeof BoardList>;
+
+export const DeviceBody = Type.Object({
+  name: Type.String(),
+  board: Type.String(),
+  state: Type.String({ description: 'closed, idle, busy or quarantined' }),
+  uid: Nullable(Type.String()),
+  firmware: Nullable(Type.String()),
+  trials: Type.Integer(),
+  failures: Type.Integer(),
+  reason: Nullable(Type.String({ description: 'of its last failure' })),
+});
+export type DeviceBody = Static<typeof DeviceBody>;
+export const DeviceList = Type.Object({ items: Type.Array(DeviceBody) });
+export type DeviceList = Static<typeof DeviceList>;
+
+export const HealthBody = Type.Object({
+  status: Type.Literal('ok'),
+  version: Type.String(),
+  job: Nullable(Type.String({ description: 'the job under way' })),
+  queued: Type.Integer(),
+});
+export type HealthBody = Static<typeof HealthBody>;

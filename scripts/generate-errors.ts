@@ -1,0 +1,6 @@
+/** Writes docs/errors.md from the one table of error codes. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { errorsPage } from '../server/errors.ts';
+
+writeFileSync(resolve(import.meta.dirname, '../docs/errors.md'), errorsPage());

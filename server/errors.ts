@@ -1,0 +1,288 @@
+/**
+ * Every code that a user may see, in one table: HTTP status, exit code, what it means, what to do. docs/errors.md is made
+ * from it (scripts/generate-errors.ts); a test compares table, page and the codes in the sources, in both directions.
+ * To add a code: a row here, then run the script. A code is never renamed: records in databases carry it.
+ */
+
+/** How a command ends: what went wrong, coarsely, for scripts. */
+export const exitCodes = {
+  0: 'it worked',
+  1: 'an error in microtune itself',
+  2: 'wrong use: options, request, names, files',
+  3: 'the model was refused, or does not fit',
+  4: 'something is missing or in the way: tool, emulator, device, daemon, port, data directory',
+  5: 'the job failed, or what was built did not verify',
+  130: 'interrupted',
+} as const;
+export type ExitCode = keyof typeof exitCodes;
+
+export interface ErrorRow {
+  /** Status when a request is answered with it. Codes of trials and jobs stand in records and job bodies instead. */
+  readonly http: number;
+  readonly exit: ExitCode;
+  readonly meaning: string;
+  readonly advice: string;
+}
+const row = (http: number, exit: ExitCode, meaning: string, advice: string): ErrorRow => ({
+  http,
+  exit,
+  meaning,
+  advice,
+});
+
+export const errors = {
+  // Models.
+  MODEL_UNKNOWN_FORMAT: row(
+    422,
+    3,
+    'The file is in no format that is read here.',
+    'Upload a .tflite file ("TFL3" at byte 4).',
+  ),
+  MODEL_CORRUPT: row(
+    422,
+    3,
+    'The file is damaged or cut off; the detail names the byte.',
+    'Copy or export the model again.',
+  ),
+  MODEL_INVALID: row(
+    422,
+    3,
+    'The file can be read, but what it says makes no sense: shapes, references, quantization.',
+    'See the operator named in the detail; export the model again.',
+  ),
+  OP_UNSUPPORTED: row(
+    422,
+    3,
+    'The model uses an operator, or a form of it, that is not supported.',
+    'Replace the operator named in the detail, or add it (docs/adding.md).',
+  ),
+  TYPE_UNSUPPORTED: row(
+    422,
+    3,
+    'An operator works on a type that is not supported there.',
+    'Quantize the model to int8 (weights and activations).',
+  ),
+  MODEL_TOO_BIG: row(
+    422,
+    3,
+    "The network does not fit the board's flash or RAM; the detail gives the bytes by layer.",
+    'Take a smaller model or a larger board.',
+  ),
+  MODEL_NOT_FOUND: row(404, 2, 'No model has this id.', 'Upload the model with POST /v1/models.'),
+
+  // The command line.
+  USAGE: row(400, 2, 'A command, argument or option that does not exist or is not understood.', 'See --help.'),
+  FILE_UNUSABLE: row(400, 2, 'A file or folder cannot be read or written.', 'Check its name and rights.'),
+  INPUT_INVALID: row(
+    400,
+    2,
+    'A .npy file that cannot be read.',
+    'Save it with numpy.save as little-endian numbers in C order.',
+  ),
+  INPUT_MISMATCH: row(
+    400,
+    2,
+    "Size, type or shape of an input or output file are not the model's.",
+    'The detail says what the model takes.',
+  ),
+  RECORDS_INVALID: row(
+    400,
+    2,
+    'A file of records that cannot be read; the detail names the line.',
+    'Make it with `microtune records --format jsonl`.',
+  ),
+  DAEMON_UNREACHABLE: row(
+    503,
+    4,
+    'The daemon does not answer, or what answers is no microtune daemon.',
+    'Start it with `microtune serve`, or correct --url.',
+  ),
+  CANCELLED: row(409, 130, 'The job was cancelled.', 'What was measured is kept; start it again to go on from there.'),
+  NOT_SET_UP: row(500, 4, "The project's packages are not installed.", 'Run `npm run setup` in the clone.'),
+
+  // Requests.
+  BAD_REQUEST: row(
+    400,
+    2,
+    'The request is not as the interface says; the detail names the field.',
+    'See /docs on the daemon.',
+  ),
+  BAD_TIME: row(400, 2, 'A time that cannot be read.', 'Write it as 90s, 30m or 8h, or as a number of seconds.'),
+  BAD_CURSOR: row(400, 2, 'The cursor is not one that was given out for this filter.', 'Begin again without a cursor.'),
+  BODY_TOO_LARGE: row(413, 2, 'The body is larger than the daemon takes.', 'Send a smaller model.'),
+  MEDIA_TYPE: row(
+    415,
+    2,
+    'The body has a content type that is not taken here.',
+    'Models: application/octet-stream or multipart/form-data. Everything else: application/json.',
+  ),
+  HOST_REFUSED: row(
+    403,
+    2,
+    'The request names a host, or comes from a web page, that this daemon does not serve.',
+    'Use the address that the daemon prints, or start it with --host NAME.',
+  ),
+  NOT_FOUND: row(404, 2, 'There is nothing at this path.', 'See /docs on the daemon.'),
+  BOARD_UNKNOWN: row(404, 2, 'No board has this name.', 'See the boards command or GET /v1/boards.'),
+  POLICY_UNKNOWN: row(400, 2, 'No search policy has this name.', 'Take one of those that the detail lists.'),
+
+  // Jobs.
+  JOB_NOT_FOUND: row(404, 2, 'No job has this id.', 'See the jobs command or GET /v1/jobs.'),
+  JOB_STATE: row(409, 2, 'The job is in a state in which this cannot be done.', 'See its state with GET /v1/jobs/:id.'),
+  JOB_NOT_DONE: row(
+    409,
+    2,
+    'The job has no artifact: it is not done.',
+    'Wait for the state done; see its error if it failed.',
+  ),
+  VERIFY_FAILED: row(
+    500,
+    5,
+    "The built firmware's output differs from the model's. The artifact is withheld.",
+    'This is an error in microtune: please report it with the model.',
+  ),
+  NO_NETWORK: row(
+    409,
+    4,
+    'The firmware on the device has no network linked in.',
+    'Flash the firmware of the artifact.',
+  ),
+  INTERNAL: row(
+    500,
+    1,
+    'An error in microtune itself.',
+    "Please report it with the lines of the daemon's log (DATA/log).",
+  ),
+
+  // Daemon and machine.
+  DATA_DIR_READONLY: row(
+    500,
+    4,
+    'The data directory cannot be created or written.',
+    'Change its rights, or take another with --data DIR.',
+  ),
+  DATA_DIR_LOCKED: row(
+    409,
+    4,
+    'Another daemon works on this data directory.',
+    'Use that one (the detail has its address), stop it, or take another directory with --data DIR.',
+  ),
+  PORT_IN_USE: row(409, 4, 'Another program listens on this port.', 'Take another with --port N, or --port 0 for any.'),
+  LISTEN_FAILED: row(
+    500,
+    4,
+    'The daemon cannot listen on this address.',
+    'Take an address of this machine for --host, and a port above 1023.',
+  ),
+  STOPPING: row(503, 4, 'The daemon is on its way down.', 'Start it again; jobs go on by themselves.'),
+  TOOL_MISSING: row(500, 4, 'A compiler is not installed.', 'Install the package that the detail names.'),
+  EMULATOR_MISSING: row(500, 4, 'An emulator is not installed.', 'Install the package that the detail names.'),
+
+  // Devices.
+  NO_DEVICE: row(
+    409,
+    4,
+    'There is no device of this board, or none is left that works.',
+    'Attach one with --device BOARD=PATH, or emulate some with --emulate BOARD=N.',
+  ),
+  DEVICE_UNREACHABLE: row(
+    502,
+    4,
+    'A device does not answer, or its port cannot be opened.',
+    'Check cable, power, path and rights; nothing else may have the port open.',
+  ),
+  WRONG_BOARD: row(
+    409,
+    4,
+    'The device is another board than it was said to be.',
+    'Correct --device BOARD=PATH, or flash the firmware of this board.',
+  ),
+  LINK: row(
+    502,
+    4,
+    'The link to a device broke in the middle of a trial.',
+    'Nothing, if it happens now and then: the trial is tried again. Else check cable and power.',
+  ),
+
+  // Trials: these stand in records; a job goes on after them.
+  SCHEDULE_ILLEGAL: row(
+    422,
+    5,
+    'A candidate whose schedule cannot be applied to this workload or its constants.',
+    'Nothing: the search takes others.',
+  ),
+  SCRATCH_TOO_LARGE: row(
+    422,
+    5,
+    'A candidate needs more scratch memory than the device has.',
+    'Nothing: the search takes others.',
+  ),
+  CONSTANTS_TOO_LARGE: row(
+    422,
+    5,
+    "A candidate's constants do not fit the device's load region.",
+    'Nothing: the search takes others.',
+  ),
+  CODE_TOO_LARGE: row(
+    422,
+    5,
+    "A candidate's code does not fit the device's load region.",
+    'Nothing: the search takes others.',
+  ),
+  COMPILE_FAILED: row(
+    500,
+    5,
+    'The compiler refused generated C.',
+    "This is an error in microtune: please report it with the compiler's message.",
+  ),
+  COMPILE_TIMEOUT: row(500, 5, 'The compiler took longer than its time limit.', 'Nothing: the search takes others.'),
+  LINK_FAILED: row(
+    500,
+    5,
+    'The linker refused generated code.',
+    "This is an error in microtune: please report it with the linker's message.",
+  ),
+  WRONG_OUTPUT: row(
+    422,
+    5,
+    "A candidate's output differs from the operator's reference, or it wrote behind its output.",
+    'Nothing: it is never chosen. Please report it with the record.',
+  ),
+  FAULT: row(
+    422,
+    5,
+    'A candidate took a fault on the device: a bad address or instruction.',
+    'Nothing: it is never chosen. Please report it with the record.',
+  ),
+  DEADLINE: row(422, 5, 'A candidate did not end within its deadline.', 'Nothing: the search takes others.'),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+export type ErrorCode = keyof typeof errors;
+
+/** The row of a code; what is not in the table is an error of ours. */
+export function errorOf(code: string): ErrorRow {
+  const table: Readonly<Record<string, ErrorRow>> = errors;
+  return table[code] ?? errors.INTERNAL;
+}
+
+/** docs/errors.md, whole. */
+export function errorsPage(): string {
+  const rows = Object.entries(errors).map(
+    ([code, e]) => `| \`${code}\` | ${e.meaning} | ${e.advice} | ${e.http} | ${e.exit} |`,
+  );
+  const exits = Object.entries(exitCodes).map(([code, meaning]) => `| ${code} | ${meaning} |`);
+  return `# Errors
+Every error has a code. Over HTTP it is \`{"error": {"code", "detail", "stage"}}\` with the status below; a command prints
+\`error CODE: detail\` on standard error and ends with the exit code below. What happens to a job stands in its body
+(\`error\`), what happens to a trial in its record (\`stage\`, \`code\`, \`detail\`); there the status is that of no request.
+
+This page is made from \`server/errors.ts\` by \`node scripts/generate-errors.ts\`.
+
+| exit code | meaning |
+|---|---|
+${exits.join('\n')}
+
+| code | meaning | what to do | HTTP | exit |
+|---|---|---|---|---|
+${rows.join('\n')}
+`;
+}

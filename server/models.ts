@@ -1,0 +1,141 @@
+/**
+ * Uploaded models, ready for use: imported, passes run, tasks found. Kept for the last few, as the list of jobs and every
+ * progress line need them. A model in the store has been imported before, so failing here is a bug.
+ */
+import { createHash } from 'node:crypto';
+import type { Board } from '../boards/index.ts';
+import { type Graph, tensorBytes } from '../compiler/graph/graph.ts';
+import { importModel } from '../compiler/import/index.ts';
+import { runPasses } from '../compiler/passes/index.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import { type Task, tasksOf } from '../compiler/tasks.ts';
+import type { ModelRow, Store } from '../db/types.ts';
+import type { ModelBody } from './schemas.ts';
+
+export interface Prepared {
+  readonly name: string;
+  /** As the file says it: what outputs are compared with. */
+  readonly model: Graph;
+  /** After all passes: what is compiled. */
+  readonly graph: Graph;
+  readonly tasks: readonly Task[];
+}
+
+/** Bytes -> everything that tuning and compiling begin with. Failures: those of importing. */
+export function prepare(bytes: Uint8Array, name: string): Result<Prepared> {
+  const model = importModel(bytes, name);
+  if (!model.ok) return model;
+  const graph = runPasses(model.value, { optional: 'all' });
+  return ok({ name, model: model.value, graph, tasks: tasksOf(graph, { rounding: 'double' }) });
+}
+
+/** Prepared models that are kept. */
+const kept = 16;
+
+export class Models {
+  private readonly store: Store;
+  private readonly recent = new Map<string, Prepared>();
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /** Checks and stores an upload. Failures: those of importing. The same bytes again are the same model. */
+  add(bytes: Uint8Array, name: string): Result<ModelBody> {
+    const prepared = prepare(bytes, name);
+    if (!prepared.ok) return prepared;
+    const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+    return ok(describe(this.store.putModel({ id, name, bytes }), prepared.value));
+  }
+
+  describe(id: string): ModelBody | undefined {
+    const row = this.store.model(id);
+    return row === undefined ? undefined : describe(row, this.prepared(id));
+  }
+
+  /** Throws for an id that is not in the store. */
+  prepared(id: string): Prepared {
+    const known = this.recent.get(id);
+    if (known !== undefined) return known;
+    const row = this.store.model(id);
+    if (row === undefined) throw new Error(`model ${id} is not in the store`);
+    const made = prepare(row.bytes, row.name);
+    if (!made.ok) throw new Error(`model ${id} was stored, but: ${made.error.detail}`);
+    const [oldest] = this.recent.keys();
+    if (this.recent.size >= kept && oldest !== undefined) this.recent.delete(oldest);
+    this.recent.set(id, made.value);
+    return made.value;
+  }
+}
+
+function describe(row: ModelRow, p: Prepared): ModelBody {
+  const tensors = (ids: readonly number[]): ModelBody['inputs'] =>
+    ids.map((id) => {
+      const t = p.model.tensors[id] as Graph['tensors'][number];
+      return { name: t.name, dtype: t.dtype, shape: [...t.shape] };
+    });
+  const operators: Record<string, number> = {};
+  for (const node of p.model.nodes) operators[node.op] = (operators[node.op] ?? 0) + 1;
+  const shapes = (types: readonly { readonly shape: readonly number[] }[]): number[][] =>
+    types.map((t) => [...t.shape]);
+  return {
+    id: row.id,
+    name: row.name,
+    bytes: row.bytes.length,
+    at: row.at,
+    inputs: tensors(p.model.inputs),
+    outputs: tensors(p.model.outputs),
+    macs: p.tasks.reduce((n, t) => n + t.macs * t.occurrences.length, 0),
+    weightBytes: p.graph.tensors.reduce((n, t) => n + (t.data === undefined ? 0 : tensorBytes(t)), 0),
+    operators,
+    tasks: p.tasks.map((t) => ({
+      id: t.id,
+      op: t.workload.op,
+      inputs: shapes(t.workload.inputs),
+      outputs: shapes(t.workload.outputs),
+      macs: t.macs,
+      occurrences: t.occurrences.length,
+    })),
+  };
+}
+
+/**
+ * Refuses what no schedule can make fit: constants beyond the flash, or a layer whose operands exceed the RAM. What a
+ * schedule adds (packing, scratch) is known only when it is built.
+ */
+export function checkFits({ graph }: Prepared, board: Board): Result<void> {
+  const bytesOf = (ids: readonly number[], what: 'constant' | 'computed'): number =>
+    [...new Set(ids)].reduce((n, id) => {
+      const t = graph.tensors[id];
+      return t === undefined || (t.data !== undefined) !== (what === 'constant') ? n : n + tensorBytes(t);
+    }, 0);
+  const rows = graph.nodes.map((node) => ({
+    name: `${node.op} ${node.source.index}`,
+    constants: bytesOf(node.inputs, 'constant'),
+    operands: bytesOf([...node.inputs, ...node.outputs], 'computed'),
+  }));
+  const largest = (of: 'constants' | 'operands'): string =>
+    [...rows]
+      .sort((a, b) => b[of] - a[of])
+      .slice(0, 8)
+      .map((r) => `${r.name} ${r[of]}`)
+      .join(', ');
+  const constants = bytesOf(
+    graph.nodes.flatMap((node) => node.inputs),
+    'constant',
+  );
+  if (constants > board.flashBytes)
+    return failed(
+      'select',
+      'MODEL_TOO_BIG',
+      `constants alone are ${constants} bytes, ${board.id} has ${board.flashBytes} of flash; by layer: ${largest('constants')}`,
+    );
+  const widest = Math.max(0, ...rows.map((r) => r.operands));
+  if (widest > board.ramBytes)
+    return failed(
+      'select',
+      'MODEL_TOO_BIG',
+      `one layer's operands are ${widest} bytes, ${board.id} has ${board.ramBytes} of RAM; by layer: ${largest('operands')}`,
+    );
+  return ok(undefined);
+}

@@ -1,0 +1,79 @@
+/**
+ * From what is known to what a layer is offered: the best records of its task, best first, and the default schedule last.
+ * Only records of the same environment count: another compiler or other flags make other code.
+ */
+import type { Board } from '../boards/index.ts';
+import { type Offer, type Selected, select } from '../compiler/select.ts';
+import type { Task } from '../compiler/tasks.ts';
+import type { Store, TuningRecord } from '../db/types.ts';
+import { defaultSchedule, describeSchedule } from '../kernels/index.ts';
+import type { Config } from '../tuner/types.ts';
+
+/** Records looked at for a task: the constants of an occurrence may refuse the first ones. */
+const depth = 64;
+
+/** What makes records comparable on one board. */
+export interface Toolchain {
+  /** First line of the compiler's version. */
+  readonly version: string;
+  readonly flags: string;
+}
+export const toolchainOf = (board: Board, version: string): Toolchain => ({
+  version,
+  flags: board.target.flags.join(' '),
+});
+export const sameToolchain = (r: TuningRecord, t: Toolchain): boolean =>
+  r.toolchain === t.version && r.flags === t.flags;
+
+export const wordsOf = (config: Config): string =>
+  'knobs' in config
+    ? describeSchedule({ template: config.template, knobs: config.knobs })
+    : `${config.template}: ${describeSchedule({ schedule: config.schedule })}`;
+
+export const defaultOffer = (task: Task, board: Board): Offer => {
+  const schedule = defaultSchedule(task.workload, board.target.features);
+  return { schedule, words: `default: ${describeSchedule({ schedule })}` };
+};
+
+const offerOf = (r: TuningRecord): Offer => ({
+  schedule: r.schedule,
+  words: wordsOf(r.config),
+  record: r.id,
+  ...(r.cycles !== null && { cycles: { count: r.cycles, kind: r.kind } }),
+});
+
+/** How much memory offers may take: `fast` any, `small` no more than the default schedule, `default` only that one. */
+export type Appetite = 'fast' | 'small' | 'default';
+
+/**
+ * The best schedules that the store knows for each layer of a network, best first, else the default ones. Without a store:
+ * default schedules only.
+ */
+export function selectKnown(
+  tasks: readonly Task[],
+  board: Board,
+  store: Store | undefined,
+  toolchain: Toolchain,
+  appetite: Appetite,
+): readonly Selected[] {
+  return select(tasks, (task) => {
+    const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
+    const usable = records.filter((r) => sameToolchain(r, toolchain) && modest(r, task, store, appetite));
+    return [...usable.map(offerOf), defaultOffer(task, board)];
+  });
+}
+
+/** Whether a record's memory suits the appetite. */
+function modest(r: TuningRecord, task: Task, store: Store | undefined, appetite: Appetite): boolean {
+  switch (appetite) {
+    case 'fast':
+      return true;
+    case 'default':
+      return false;
+    case 'small': {
+      const limit = store?.known(task.id, r.board, r.kind).find((k) => k.template === 'default')?.sizes;
+      if (r.sizes === null || limit == null) return false;
+      return r.sizes.constBytes <= limit.constBytes && r.sizes.scratchBytes <= limit.scratchBytes;
+    }
+  }
+}
