@@ -32,6 +32,8 @@ export interface Board {
   /** Flash and RAM a network may use, bytes. */
   readonly flashBytes: number;
   readonly ramBytes: number;
+  /** Of the load region, where a candidate's code and constants go. */
+  readonly loadBytes: number;
   /** True when the same binary always gives the same count, so that one measured repeat suffices. */
   readonly deterministic: boolean;
 }

@@ -48,12 +48,3 @@ export type MeasureResult =
       readonly device?: string;
       readonly times: StageTimes;
     };
-
-/** Search policies speak ask/tell over configs; they know nothing of devices. */
-export interface SearchPolicy {
-  readonly name: string;
-  /** At most `count` configs not asked before; fewer, or none, when the space is exhausted. */
-  ask(count: number): Promise<readonly Config[]>;
-  tell(config: Config, result: MeasureResult): void;
-  close(): Promise<void>;
-}

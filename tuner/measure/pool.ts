@@ -5,6 +5,7 @@
 import type { Board } from '../../boards/board.ts';
 import type { Failure, Result } from '../../compiler/result.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
+import type { MeasureResult } from '../types.ts';
 import { Station } from './runner.ts';
 
 export interface DeviceSource {
@@ -78,26 +79,23 @@ export class DevicePool {
   }
 
   /**
-   * Runs `work` on a device. A LinkError inside closes the device and is a value here; every other error is a bug and is
-   * thrown. `broken` in the answer asks for a fresh device before the next trial.
+   * Measures on a device. A link that broke, inside a call or between two, closes the device, so that the next trial gets a
+   * fresh one, and is a value here; every other error is a bug and is thrown.
    */
-  async use<T>(
-    work: (station: Station) => Promise<{ readonly value: T; readonly broken: boolean }>,
-  ): Promise<Result<T>> {
+  async use(work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
     const slot = await this.acquire();
     if (slot === undefined) return { ok: false, error: this.allGone() };
     try {
       const station = await this.stationOf(slot);
-      if (!station.ok) return { ok: false, error: station.error };
+      if (!station.ok) return station;
       slot.trials++;
-      const { value, broken } = await work(station.value);
-      if (broken) await this.close(slot);
-      slot.inARow = 0;
+      const value = await work(station.value);
+      if (value.status === 'failed' && value.code === 'LINK') await this.lost(slot, value.detail);
+      else slot.inARow = 0;
       return { ok: true, value };
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
-      await this.close(slot);
-      this.failed(slot, error.message);
+      await this.lost(slot, error.message);
       return { ok: false, error: { stage: 'run', code: 'LINK', detail: error.message } };
     } finally {
       this.release(slot);
@@ -156,6 +154,10 @@ export class DevicePool {
     return { ok: true, value: slot.station };
   }
 
+  private async lost(slot: Slot, reason: string): Promise<void> {
+    await this.close(slot);
+    this.failed(slot, reason);
+  }
   private failed(slot: Slot, reason: string): void {
     slot.failures++;
     slot.inARow++;

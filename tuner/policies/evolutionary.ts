@@ -6,81 +6,106 @@
 import type { Candidate } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
-import { type PolicyFactory, patience } from './policy.ts';
+import type { Config } from '../types.ts';
+import { type Policy, type PolicyContext, type PolicyFactory, patience } from './policy.ts';
 
 /** Candidates bred for each one measured. */
 const breeding = 6;
 /** Parents. */
 const elite = 12;
-/** Share of a batch that is not chosen by the model. */
+/** Share of a batch that is not chosen by the model, and of a pool that has no parents. */
 const exploring = 0.2;
 /** Measurements before the model is asked. */
 const enough = 8;
+/** Draws for a child that is new and legal before a newcomer takes its place. */
+const tries = 40;
 /** Cost of a candidate that failed, above all measured ones (log2). */
 const failedCost = 64;
 
-export const evolutionaryPolicy: PolicyFactory = ({ space, random, propose, costModel }) => {
-  const seen = new Set<string>();
-  const told: { readonly candidate: Candidate; readonly cost: number }[] = [];
-  let fitted = 0;
+export const evolutionaryPolicy: PolicyFactory = (context) => new Evolution(context);
 
-  /** A config not seen before, made by `make`; undefined after many tries. */
-  const fresh = (make: () => Candidate['config'], tries: number): Candidate | undefined => {
-    for (let i = 0; i < tries; i++) {
+/** What is kept of a measured candidate: programs and constants would fill the memory over a night. */
+interface Told extends Sample {
+  readonly config: Config;
+}
+
+class Evolution implements Policy {
+  private readonly context: PolicyContext;
+  private readonly seen = new Set<string>();
+  private readonly told: Told[] = [];
+  /** Bred but not chosen: candidates that the next batch may take without replaying them again. */
+  private pool: Candidate[] = [];
+  private fitted = 0;
+
+  constructor(context: PolicyContext) {
+    this.context = context;
+  }
+
+  async ask(count: number): Promise<readonly Candidate[]> {
+    if (this.context.space.size === 0) return [];
+    const ranked = await this.learn();
+    this.breed(ranked ? count * breeding : count);
+    if (ranked !== undefined) this.pool.sort((a, b) => ranked.rank(b.features) - ranked.rank(a.features));
+    const out: Candidate[] = [];
+    while (out.length < count && this.pool.length > 0) {
+      const { random } = this.context;
+      const at = ranked !== undefined && random.next() < exploring ? random.below(this.pool.length) : 0;
+      out.push(...this.pool.splice(at, 1));
+    }
+    this.pool = this.pool.slice(0, count * breeding);
+    return out;
+  }
+
+  tell({ config, features }: Candidate, result: Parameters<Policy['tell']>[1]): void {
+    this.seen.add(configKey(config));
+    this.told.push({ config, features, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
+  }
+
+  /** The model, once it has learned from all that was told; undefined before there is enough, or where there is none. */
+  private async learn(): Promise<PolicyContext['costModel']> {
+    const { costModel } = this.context;
+    if (costModel === undefined || this.told.length < enough) return undefined;
+    if (this.told.length > this.fitted) {
+      this.fitted = this.told.length;
+      await costModel.fit(this.told.map(({ features, cost }) => ({ features, cost })));
+    }
+    return costModel;
+  }
+
+  /** Fills the pool; it stays short when the space runs out. */
+  private breed(size: number): void {
+    const parents = this.parents();
+    while (this.pool.length < size) {
+      const child = this.fresh(() => this.child(parents), tries) ?? this.fresh(() => this.newcomer(), patience);
+      if (child === undefined) return;
+      this.pool.push(child);
+    }
+  }
+  private parents(): readonly Config[] {
+    const good = this.told.filter((t) => t.cost < failedCost).sort((a, b) => a.cost - b.cost);
+    return good.slice(0, elite).map((t) => t.config);
+  }
+  private child(parents: readonly Config[]): Config {
+    const { space, random } = this.context;
+    const dice = random.next();
+    if (parents.length < 2 || dice < exploring) return this.newcomer();
+    if (dice < 0.75) return space.mutate(random.pick(parents), random);
+    return space.cross(random.pick(parents), random.pick(parents), random);
+  }
+  private newcomer(): Config {
+    return this.context.space.sample(this.context.random);
+  }
+
+  /** A candidate that was not seen before, legal, from what `make` draws. */
+  private fresh(make: () => Config, draws: number): Candidate | undefined {
+    for (let i = 0; i < draws; i++) {
       const config = make();
       const key = configKey(config);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      const made = propose(config);
+      if (this.seen.has(key)) continue;
+      this.seen.add(key);
+      const made = this.context.propose(config);
       if (made.ok) return made.candidate;
     }
     return undefined;
-  };
-  const parents = (): readonly Candidate[] =>
-    [...told]
-      .filter((t) => t.cost < failedCost)
-      .sort((a, b) => a.cost - b.cost)
-      .slice(0, elite)
-      .map((t) => t.candidate);
-
-  /** Bred but not chosen: candidates that the next batch may take without replaying them again. */
-  let pool: Candidate[] = [];
-
-  return {
-    name: costModel === undefined ? 'evolutionary' : 'guided',
-    ask: async (count) => {
-      if (space.size === 0) return [];
-      const good = parents();
-      if (costModel !== undefined && told.length >= enough && told.length > fitted) {
-        const samples = told.map((t): Sample => ({ features: t.candidate.features, cost: t.cost }));
-        await costModel.fit(samples);
-        fitted = told.length;
-      }
-      const ranked = costModel !== undefined && fitted > 0;
-      const wanted = ranked ? count * breeding : count;
-      while (pool.length < wanted) {
-        const dice = random.next();
-        const make =
-          good.length < 2 || dice < 0.25
-            ? () => space.sample(random)
-            : dice < 0.75
-              ? () => space.mutate(random.pick(good).config, random)
-              : () => space.cross(random.pick(good).config, random.pick(good).config, random);
-        const bred = fresh(make, 40) ?? fresh(() => space.sample(random), patience);
-        if (bred === undefined) break;
-        pool.push(bred);
-      }
-      if (ranked) pool.sort((a, b) => costModel.rank(b.features) - costModel.rank(a.features));
-      const out: Candidate[] = [];
-      while (out.length < count && pool.length > 0) {
-        const at = ranked && random.next() < exploring ? random.below(pool.length) : 0;
-        out.push(...pool.splice(at, 1));
-      }
-      pool = pool.slice(0, count * breeding);
-      return out;
-    },
-    tell: (candidate, result) => {
-      told.push({ candidate, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
-    },
-  };
-};
+  }
+}

@@ -16,9 +16,9 @@ export interface PolicyContext {
 }
 /** A policy asks for legal candidates that it has not asked for before, and is told what came of them. */
 export interface Policy {
-  readonly name: string;
   /** At most `count`; none when the space is exhausted. */
   ask(count: number): Promise<readonly Candidate[]>;
+  /** Also told what was measured before this search began. */
   tell(candidate: Candidate, result: MeasureResult): void;
 }
 export type PolicyFactory = (context: PolicyContext) => Policy;

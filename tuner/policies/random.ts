@@ -6,7 +6,6 @@ import { type PolicyFactory, patience } from './policy.ts';
 export const randomPolicy: PolicyFactory = ({ space, random, propose }) => {
   const seen = new Set<string>();
   return {
-    name: 'random',
     ask: async (count) => {
       const out: Candidate[] = [];
       for (let misses = 0; out.length < count && misses < patience && space.size > 0; ) {
@@ -19,6 +18,6 @@ export const randomPolicy: PolicyFactory = ({ space, random, propose }) => {
       }
       return out;
     },
-    tell: () => undefined,
+    tell: (candidate) => void seen.add(configKey(candidate.config)),
   };
 };

@@ -1,0 +1,105 @@
+/** What the tune loop knows of one task: its space, its policy, what was measured, how it is getting on. */
+import type { Task } from '../compiler/tasks.ts';
+import { type Candidate, candidateMaker } from './candidates.ts';
+import type { Trainer } from './cost-models/index.ts';
+import { type Bench, benchOf } from './measure/bench.ts';
+import { codeRoom, scratchRoom } from './measure/runner.ts';
+import type { Policy } from './policies/index.ts';
+import type { Random } from './random.ts';
+import { configKey, spaceOf } from './space.ts';
+import type { Progress } from './task-scheduler.ts';
+import type { Known, TaskProgress, TuneRequest } from './tune.ts';
+import type { MeasureResult } from './types.ts';
+
+/** A measurement that stands for its binary. */
+export interface Measured {
+  readonly id: string;
+  readonly result: MeasureResult;
+}
+/** Known measurements taken in between two turns of the event loop: the daemon answers meanwhile. */
+const atOnce = 8;
+
+export class TaskState implements Progress {
+  readonly task: Task;
+  readonly bench: Bench;
+  readonly weight: number;
+  /** By binary; a promise while it is being measured (undefined: it came to nothing). */
+  readonly binaries = new Map<string, Measured | Promise<Measured | undefined>>();
+  readonly history: number[] = [];
+  /** To be tried next; the default schedule comes first. */
+  ready: Candidate[];
+  pending = 0;
+  exhausted = false;
+
+  private readonly policy: Policy;
+  private readonly propose: ReturnType<typeof candidateMaker>;
+  private trials = 0;
+  private failed = 0;
+  private default: number | null = null;
+
+  constructor(task: Task, r: TuneRequest, random: Random, trainer: Trainer | undefined) {
+    this.task = task;
+    this.weight = task.occurrences.length;
+    this.bench = benchOf(task, r.graph);
+    const space = spaceOf(task.workload, r.board.target.features, r.templates);
+    this.propose = candidateMaker(task, space, {
+      constBytes: Math.max(0, r.board.loadBytes - codeRoom),
+      scratchBytes: scratchRoom(r.board.ramBytes, this.bench),
+    });
+    this.policy = r.policy.make({ space, random, propose: this.propose, costModel: trainer?.model() });
+    const first = this.propose(space.fallback);
+    this.ready = first.ok ? [first.candidate] : [];
+  }
+
+  /** What was measured before is told, not measured again. Returns how many of them count against this job's budget. */
+  async takeKnown(known: readonly Known[], signal: AbortSignal): Promise<number> {
+    const done = new Set<string>();
+    for (const [i, k] of known.entries()) {
+      if (i % atOnce === atOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) break;
+      if (k.mine) this.count(k.result);
+      if (k.binary !== null) this.binaries.set(k.binary, { id: k.id, result: k.result });
+      const key = configKey(k.config);
+      if (done.has(key)) continue;
+      done.add(key);
+      const made = this.propose(k.config);
+      if (made.ok) this.learn(made.candidate, k.result);
+      if (k.config.template === 'default' && k.result.status === 'ok') this.ready = [];
+    }
+    return this.trials;
+  }
+
+  async ask(count: number): Promise<void> {
+    this.ready = [...(await this.policy.ask(count))];
+    if (this.ready.length === 0) this.exhausted = true;
+  }
+
+  took(candidate: Candidate, result: MeasureResult, kind: 'measured' | 'reused'): void {
+    if (kind === 'measured') this.count(result);
+    this.learn(candidate, result);
+  }
+
+  progress(): TaskProgress {
+    const best = this.history.at(-1);
+    return {
+      task: this.task,
+      trials: this.trials,
+      failed: this.failed,
+      default: this.default,
+      best: best !== undefined && Number.isFinite(best) ? best : null,
+      exhausted: this.exhausted,
+    };
+  }
+
+  private count(result: MeasureResult): void {
+    this.trials++;
+    if (result.status === 'failed') this.failed++;
+  }
+  private learn(candidate: Candidate, result: MeasureResult): void {
+    const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;
+    if (candidate.config.template === 'default') {
+      if (result.status === 'ok') this.default = result.cycles;
+    } else this.policy.tell(candidate, result);
+    this.history.push(Math.min(this.history.at(-1) ?? Number.POSITIVE_INFINITY, cycles));
+  }
+}
