@@ -244,7 +244,7 @@ export async function verify(built: Built, board: BoardModule, graph: Graph, cou
     const layers = await timeLayers(device, built.network, inputFor(graph, size, 1));
     if (!layers.ok) return layers;
     const rows = built.network.layers.map((l, i) => {
-      const node = graph.nodes[l.choice.node];
+      const node = built.network.graph.nodes[l.choice.node];
       return { name: l.name, op: node?.op ?? '', cycles: layers.value[i] ?? 0, macs: l.macs };
     });
     return ok({ inputs: count, cycles, stackBytes, layers: rows });

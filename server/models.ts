@@ -21,11 +21,11 @@ export interface Prepared {
   readonly tasks: readonly Task[];
 }
 
-/** Bytes -> everything that tuning and compiling begin with. Failures: those of importing. */
-export function prepare(bytes: Uint8Array, name: string): Result<Prepared> {
+/** Bytes -> everything that tuning and compiling begin with; `optional` passes or none. Failures: those of importing. */
+export function prepare(bytes: Uint8Array, name: string, optional: 'all' | 'none' = 'all'): Result<Prepared> {
   const model = importModel(bytes, name);
   if (!model.ok) return model;
-  const graph = runPasses(model.value, { optional: 'all' });
+  const graph = runPasses(model.value, { optional });
   return ok({ name, model: model.value, graph, tasks: tasksOf(graph, { rounding: 'double' }) });
 }
 

@@ -42,6 +42,9 @@ const offerOf = (r: TuningRecord): Offer => ({
   ...(r.cycles !== null && { cycles: { count: r.cycles, kind: r.kind } }),
 });
 
+/** Where records come from: the database, or a file. */
+export type Records = Pick<Store, 'best' | 'known'>;
+
 /** How much memory offers may take: `fast` any, `small` no more than the default schedule, `default` only that one. */
 export type Appetite = 'fast' | 'small' | 'default';
 
@@ -52,7 +55,7 @@ export type Appetite = 'fast' | 'small' | 'default';
 export function selectKnown(
   tasks: readonly Task[],
   board: Board,
-  store: Store | undefined,
+  store: Records | undefined,
   toolchain: Toolchain,
   appetite: Appetite,
 ): readonly Selected[] {
@@ -64,7 +67,7 @@ export function selectKnown(
 }
 
 /** Whether a record's memory suits the appetite. */
-function modest(r: TuningRecord, task: Task, store: Store | undefined, appetite: Appetite): boolean {
+function modest(r: TuningRecord, task: Task, store: Records | undefined, appetite: Appetite): boolean {
   switch (appetite) {
     case 'fast':
       return true;
