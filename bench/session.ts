@@ -1,0 +1,94 @@
+/** What the tuning benches share: a model, its tasks, emulated boards, one run of the tune loop without a daemon. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { boardOf } from '../boards/index.ts';
+import type { Graph } from '../compiler/graph/graph.ts';
+import { importModel } from '../compiler/import/index.ts';
+import { runPasses } from '../compiler/passes/index.ts';
+import type { Result } from '../compiler/result.ts';
+import { type Task, tasksOf } from '../compiler/tasks.ts';
+import { defaultSchedule, templates } from '../kernels/index.ts';
+import { toolchainVersion } from '../toolchain/index.ts';
+import { DevicePool } from '../tuner/measure/pool.ts';
+import { policies } from '../tuner/policies/index.ts';
+import { type TuneRequest, tune } from '../tuner/tune.ts';
+
+export const resultsDir = resolve(import.meta.dirname, 'results');
+
+/** The value of a Result, or the end of the program with its reason. */
+export function must<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  console.error(`error ${result.error.code}: ${result.error.detail}`);
+  process.exit(1);
+}
+
+export interface Session {
+  readonly model: { readonly file: string; readonly sha256: string };
+  readonly board: string;
+  readonly kind: string;
+  readonly toolchain: string;
+  readonly graph: Graph;
+  readonly tasks: readonly Task[];
+  run(search: Search): Promise<void>;
+  close(): Promise<void>;
+}
+export interface Search {
+  readonly policy: keyof typeof policies;
+  readonly seed: number;
+  readonly trials: number;
+  readonly progress: NonNullable<TuneRequest['progress']>;
+}
+
+/** Opens `devices` emulated boards; compiled objects are kept from one search to the next. */
+export async function openSession(file: string, boardId: string, devices: number): Promise<Session> {
+  const bytes = readFileSync(file);
+  const graph = runPasses(must(importModel(bytes, 'model')), { optional: 'all' });
+  const tasks = tasksOf(graph, { rounding: 'double' });
+  const board = boardOf(boardId);
+  if (board?.open === undefined) throw new Error(`${boardId} is not an emulated board`);
+  const dir = mkdtempSync(join(tmpdir(), 'microtune-bench-'));
+  const cacheDir = join(dir, 'cache');
+  mkdirSync(cacheDir);
+  const firmware = must(await board.build({ dir, name: 'server', objects: [] }));
+  const open = board.open;
+  const sources = Array.from({ length: devices }, (_, i) => ({
+    name: `${boardId}-${i}`,
+    open: () => open({ firmware, bulk: 'shared' }),
+  }));
+  const pool = new DevicePool(board, sources, cacheDir);
+  return {
+    model: { file: file.split('/').at(-1) ?? file, sha256: createHash('sha256').update(bytes).digest('hex') },
+    board: board.id,
+    kind: board.kind,
+    toolchain: must(await toolchainVersion(board.target)),
+    graph,
+    tasks,
+    async run({ policy, seed, trials, progress }) {
+      const named = policies[policy];
+      if (named === undefined) throw new Error(`no policy ${policy}`);
+      let records = 0;
+      const end = await tune({
+        graph,
+        tasks,
+        board,
+        pool,
+        templates: { templates, defaultSchedule },
+        policy: named,
+        policyName: policy,
+        seed,
+        budget: { trials },
+        cores: devices,
+        cacheDir,
+        known: () => [],
+        record: () => String(records++),
+        progress,
+        signal: new AbortController().signal,
+        now: () => performance.now(),
+      });
+      if (end.reason === 'failed') must({ ok: false, error: end.error });
+    },
+    close: () => pool.closeAll(),
+  };
+}

@@ -1,0 +1,218 @@
+/** The parts of the tuner that need no compiler: generator, space, policies, task scheduler, cost model. */
+import { expect, test } from 'vitest';
+import type { Workload } from '../../compiler/workload.ts';
+import { defaultSchedule, templates } from '../../kernels/index.ts';
+import type { Candidate, Proposed } from '../../tuner/candidates.ts';
+import { type CostModel, startTrainer } from '../../tuner/cost-models/index.ts';
+import { type Forest, predict, type Sample, train } from '../../tuner/cost-models/trees.ts';
+import { policies } from '../../tuner/policies/index.ts';
+import { seeded } from '../../tuner/random.ts';
+import { configKey, spaceOf } from '../../tuner/space.ts';
+import { expectedGain, nextTask, type Progress } from '../../tuner/task-scheduler.ts';
+import type { Config, MeasureResult } from '../../tuner/types.ts';
+import { samples } from '../samples.ts';
+
+const pointwise: Workload = {
+  op: 'conv2d',
+  attrs: {
+    kernel: [1, 1],
+    stride: [1, 1],
+    dilation: [1, 1],
+    pad: [0, 0, 0, 0],
+    xZero: -128,
+    yZero: -128,
+    min: -128,
+    max: 127,
+    rounding: 'double',
+  },
+  inputs: [{ dtype: 'int8', shape: [1, 5, 5, 16] }],
+  outputs: [{ dtype: 'int8', shape: [1, 5, 5, 16] }],
+};
+const source = { templates, defaultSchedule };
+const space = spaceOf(pointwise, ['dsp', 'fpu'], source);
+
+const ok = (cycles: number): MeasureResult => ({
+  status: 'ok',
+  kind: 'instructions',
+  cycles,
+  repeats: [cycles],
+  sizes: { codeBytes: 0, constBytes: 0, scratchBytes: 0, stackBytes: 0 },
+  binary: '',
+  device: '',
+  times: {},
+  bytes: { code: 0, constants: 0, rest: 0 },
+});
+
+test('a space counts its points, and each is another config', () => {
+  expect(space.size).toBeGreaterThan(1000);
+  const random = seeded(3);
+  const some = Array.from({ length: 300 }, () => random.below(space.size));
+  expect(new Set(some.map((i) => configKey(space.at(i)))).size).toBe(new Set(some).size);
+  expect(() => space.at(space.size)).toThrow(RangeError);
+});
+
+test('mutations and crossings stay in the space', () => {
+  const random = seeded(4);
+  const legal = (c: Config): boolean =>
+    'knobs' in c &&
+    space.parts.some(
+      (p) => p.template.name === c.template && p.knobs.every((k) => k.values.includes(c.knobs[k.name] ?? '')),
+    );
+  let [a, b] = [space.sample(random), space.sample(random)];
+  for (let i = 0; i < samples(300, 5000); i++) {
+    const next = i % 2 === 0 ? space.mutate(a, random) : space.cross(a, b, random);
+    expect(legal(next)).toBe(true);
+    [a, b] = [b, next];
+  }
+});
+
+test('equal seeds draw equal configs, forks differ', () => {
+  const draw = (seed: number, name: string): string => configKey(space.sample(seeded(seed).fork(name)));
+  expect(draw(1, 'a')).toBe(draw(1, 'a'));
+  expect(new Set([draw(1, 'a'), draw(1, 'b'), draw(2, 'a'), draw(2, 'b')]).size).toBeGreaterThan(1);
+});
+
+/** A landscape without a compiler: every config is legal; features and cost follow from its knobs. */
+const landscape = (c: Config): { readonly features: Float64Array; readonly cost: number } => {
+  const features = Float64Array.from(space.parts, (p) =>
+    'knobs' in c && c.template === p.template.name
+      ? p.knobs.reduce(
+          (n, k) => n + k.values.indexOf(c.knobs[k.name] ?? '') / k.values.length,
+          1 / (2 + space.parts.indexOf(p)),
+        )
+      : 0,
+  );
+  return { features, cost: 1000 + features.reduce((n, x) => n + x * x * 500, 0) };
+};
+const propose = (config: Config): Proposed => ({
+  ok: true,
+  candidate: { config, features: landscape(config).features } as Candidate,
+});
+const inProcess = (): CostModel => {
+  let forest: Forest = { trees: [], rate: 1 };
+  return {
+    fit: async (s) => {
+      forest = train(s);
+    },
+    rank: (x) => predict(forest, x),
+  };
+};
+
+async function search(name: string, seed: number, trials: number): Promise<{ best: number; asked: string[] }> {
+  const named = policies[name];
+  if (named === undefined) throw new Error(name);
+  const policy = named.make({
+    space,
+    random: seeded(seed),
+    propose,
+    costModel: named.model === 'with' ? inProcess() : undefined,
+  });
+  const asked: string[] = [];
+  let best = Number.POSITIVE_INFINITY;
+  while (asked.length < trials) {
+    for (const c of await policy.ask(8)) {
+      asked.push(configKey(c.config));
+      const { cost } = landscape(c.config);
+      best = Math.min(best, cost);
+      policy.tell(c, ok(cost));
+    }
+  }
+  return { best, asked };
+}
+
+for (const name of Object.keys(policies)) {
+  test(`${name} asks for nothing twice, and the same for the same seed`, async () => {
+    const { asked } = await search(name, 1, 96);
+    expect(new Set(asked).size).toBe(asked.length);
+    expect((await search(name, 1, 96)).asked).toEqual(asked);
+  });
+
+  test(`${name} does not ask for what it was told before, and knows when a space is used up`, async () => {
+    const small = spaceOf(
+      { ...pointwise, op: 'relu', inputs: [pointwise.outputs[0]!], outputs: pointwise.outputs },
+      [],
+      source,
+    );
+    const named = policies[name]!;
+    const policy = named.make({ space: small, random: seeded(1), propose, costModel: undefined });
+    const told = small.at(0);
+    policy.tell({ config: told, features: new Float64Array(1) } as Candidate, ok(1));
+    const asked = new Set<string>();
+    for (;;) {
+      const some = await policy.ask(8);
+      if (some.length === 0) break;
+      for (const c of some) {
+        asked.add(configKey(c.config));
+        policy.tell(c, ok(5));
+      }
+    }
+    expect(asked.has(configKey(told))).toBe(false);
+    expect(asked.size).toBe(small.size - 1);
+  });
+}
+
+test('guidance finds better points than chance, in the median of seeds', async () => {
+  const median = async (name: string): Promise<number> => {
+    const bests: number[] = [];
+    for (let seed = 1; seed <= 5; seed++) bests.push((await search(name, seed, 160)).best);
+    return bests.sort((a, b) => a - b)[2] ?? Number.NaN;
+  };
+  expect(await median('guided')).toBeLessThan(await median('random'));
+});
+
+const progress = (p: Partial<Progress>): Progress => ({ weight: 1, exhausted: false, history: [], pending: 0, ...p });
+
+test('the scheduler warms every task up, then serves where the network gains most, and passes over exhausted ones', () => {
+  const flat = Array.from({ length: 40 }, () => 1000);
+  const falling = Array.from({ length: 40 }, (_, i) => 100_000 - 1000 * i);
+  expect(nextTask([progress({ history: falling }), progress({ history: [] })])).toBe(1);
+  expect(nextTask([progress({ history: flat }), progress({ history: falling })])).toBe(1);
+  expect(nextTask([progress({ history: flat }), progress({ history: falling, exhausted: true })])).toBe(0);
+  expect(nextTask([progress({ exhausted: true })])).toBeUndefined();
+  const often = expectedGain(progress({ history: falling, weight: 4 }));
+  expect(often).toBeCloseTo(4 * expectedGain(progress({ history: falling })));
+  expect(expectedGain(progress({ history: flat.map(() => Number.POSITIVE_INFINITY) }))).toBe(0);
+});
+
+/** Cost depends on two of six features, one of them through a threshold. */
+function synthetic(n: number, seed: number): readonly Sample[] {
+  const random = seeded(seed);
+  return Array.from({ length: n }, () => {
+    const features = Float64Array.from({ length: 6 }, () => random.next());
+    const [a = 0, b = 0] = features;
+    return { features, cost: 10 + 2 * a + (b > 0.5 ? 1 : 0) };
+  });
+}
+/** Share of pairs that the forest orders as their costs do. */
+function agreement(f: Forest, list: readonly Sample[]): number {
+  let [right, all] = [0, 0];
+  for (const [i, a] of list.entries()) {
+    for (const b of list.slice(i + 1)) {
+      all++;
+      if (a.cost < b.cost === predict(f, a.features) > predict(f, b.features)) right++;
+    }
+  }
+  return right / all;
+}
+
+test('trees learn an order from samples and keep it on unseen ones', () => {
+  expect(agreement(train(synthetic(200, 1)), synthetic(100, 2))).toBeGreaterThan(0.93);
+  expect(agreement({ trees: [], rate: 1 }, synthetic(100, 2))).toBeLessThan(0.6);
+  expect(train(synthetic(1, 1)).trees).toEqual([]);
+});
+
+test('training is the same in a worker thread, and a trainer serves several models', async () => {
+  const trainer = startTrainer();
+  try {
+    const [a, b] = [trainer.model(), trainer.model()];
+    expect(a.rank(new Float64Array(6))).toBe(b.rank(new Float64Array(6)));
+    await Promise.all([a.fit(synthetic(60, 1)), b.fit(synthetic(60, 9))]);
+    const probe = synthetic(20, 5);
+    expect(probe.map((s) => a.rank(s.features))).toEqual(
+      probe.map((s) => predict(train(synthetic(60, 1)), s.features)),
+    );
+    expect(probe.map((s) => a.rank(s.features))).not.toEqual(probe.map((s) => b.rank(s.features)));
+  } finally {
+    await trainer.close();
+  }
+});
