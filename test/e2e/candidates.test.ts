@@ -1,0 +1,153 @@
+/**
+ * Candidates that misbehave, through the real tune loop on real boards: each is one record with its stage and reason, the
+ * device goes on, and a good candidate measured afterwards is right.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { boardOf } from '../../boards/index.ts';
+import { tensorBytes } from '../../compiler/graph/graph.ts';
+import type { KernelC } from '../../compiler/program/print-c.ts';
+import { tasksOf } from '../../compiler/tasks.ts';
+import { defaultSchedule, templates } from '../../kernels/index.ts';
+import type { Candidate } from '../../tuner/candidates.ts';
+import { DevicePool } from '../../tuner/measure/pool.ts';
+import type { NamedPolicy } from '../../tuner/policies/index.ts';
+import { type TrialRecord, tune } from '../../tuner/tune.ts';
+import { randomNode } from '../unit/graphs.ts';
+import { Random } from '../unit/random.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'microtune-candidates-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const graph = randomNode('conv2d', new Random(5));
+const tasks = tasksOf(graph, { rounding: 'double' });
+const output = graph.tensors[graph.outputs[0] ?? -1];
+if (output === undefined) throw new Error('the test graph has no output');
+
+interface Evil {
+  readonly statement: string;
+  readonly file?: string;
+  /** Stage, code and what the detail says. */
+  readonly want: readonly [string, string, RegExp];
+}
+const out = '((volatile unsigned char *)a1)';
+const evils: Readonly<Record<string, Evil>> = {
+  'wrong answer': { statement: `${out}[3] ^= 1;`, want: ['verify', 'WRONG_OUTPUT', /differs first at byte 3/] },
+  'write behind its output': {
+    statement: `${out}[${tensorBytes(output)}] += 1;`,
+    want: ['verify', 'WRONG_OUTPUT', /bytes behind it were written/],
+  },
+  'bad address': { statement: '*(volatile int *)0xf0000000u = 1;', want: ['run', 'FAULT', /pc 0x/] },
+  'undefined instruction': { statement: '__builtin_trap();', want: ['run', 'FAULT', /pc 0x/] },
+  'endless loop': { statement: 'for (;;) __asm__ volatile("");', want: ['run', 'DEADLINE', /pc 0x/] },
+  'stack overrun': {
+    file: 'static int deep(volatile int n) { volatile int here[64]; here[0] = n; return n == 0 ? 0 : deep(n - 1) + here[0]; }',
+    statement: 'deep(1000000);',
+    want: ['run', 'FAULT', /pc 0x/],
+  },
+  'too much code': {
+    file: 'static const volatile unsigned char filler[300000] = {1};',
+    statement: `${out}[0] ^= filler[${out}[0]];`,
+    want: ['link', 'CODE_TOO_LARGE', /room for/],
+  },
+  'missing function': {
+    file: 'extern void nowhere(void);',
+    statement: 'nowhere();',
+    want: ['link', 'LINK_FAILED', /nowhere/],
+  },
+  'no C': { statement: 'this is not C;', want: ['compile', 'COMPILE_FAILED', /error/] },
+};
+
+/** The kernel, called by a function that then does something it must not do. */
+function spoiled(kernel: KernelC, { statement, file = '' }: Evil): KernelC {
+  const names = kernel.params.map((_, i) => `a${i}`);
+  const prototype = `void mt_spoiled(${kernel.params.map((q, i) => `${q.role === 'in' ? 'const ' : ''}void *a${i}`).join(', ')})`;
+  const text = `${file}\n${prototype};\n${prototype} { ${kernel.symbol}(${names.join(', ')}); ${statement} }\n`;
+  return { ...kernel, symbol: 'mt_spoiled', source: `${kernel.source}\n${text}` };
+}
+
+/** Proposes a good candidate before, between and after the given spoiled ones. */
+const saboteur = (list: readonly Evil[]): NamedPolicy => ({
+  model: 'without',
+  make: ({ space, propose }) => {
+    const good: Candidate[] = [];
+    for (let i = 0; good.length < list.length + 1 && i < space.size; i++) {
+      const made = propose(space.at(i));
+      if (made.ok) good.push(made.candidate);
+    }
+    const all = good.flatMap((c, i) => {
+      const evil = list[i];
+      return evil === undefined ? [c] : [c, { ...c, kernel: spoiled(c.kernel, evil) }];
+    });
+    return { ask: async (n) => all.splice(0, n), tell: () => undefined };
+  },
+});
+
+async function run(boardId: string, list: readonly Evil[]): Promise<readonly TrialRecord[]> {
+  const board = boardOf(boardId);
+  if (board?.open === undefined) throw new Error(`${boardId} cannot be opened`);
+  const open = board.open;
+  const cacheDir = join(dir, boardId);
+  mkdirSync(cacheDir, { recursive: true });
+  const firmware = await board.build({ dir: cacheDir, name: 'server', objects: [] });
+  if (!firmware.ok) throw new Error(firmware.error.detail);
+  const source = { name: boardId, open: () => open({ firmware: firmware.value, bulk: 'shared' }) };
+  const pool = new DevicePool(board, [source], cacheDir);
+  const records: TrialRecord[] = [];
+  try {
+    const end = await tune({
+      graph,
+      tasks,
+      board,
+      pool,
+      templates: { templates, defaultSchedule },
+      policy: saboteur(list),
+      policyName: 'saboteur',
+      seed: 1,
+      budget: { trials: 1000 },
+      cores: 2,
+      cacheDir,
+      known: () => [],
+      record: (t) => String(records.push(t)),
+      signal: new AbortController().signal,
+      now: () => performance.now(),
+    });
+    expect(end).toEqual({ reason: 'exhausted' });
+  } finally {
+    await pool.closeAll();
+  }
+  return records;
+}
+
+for (const boardId of ['host', 'mps2-an386']) {
+  test(`${boardId}: every misbehaving candidate is one failed record with its reason`, async () => {
+    const records = await run(boardId, Object.values(evils));
+    const failures = records.filter((r) => r.result.status === 'failed').map((r) => r.result);
+    const told = failures.map((f) => (f.status === 'failed' ? [f.stage, f.code] : []));
+    expect(told.sort()).toEqual(
+      Object.values(evils)
+        .map(({ want: [stage, code] }) => [stage, code])
+        .sort(),
+    );
+    for (const { want } of Object.values(evils)) {
+      const details = failures.flatMap((f) => (f.status === 'failed' && f.code === want[1] ? [f.detail] : []));
+      expect(
+        details.some((d) => want[2].test(d)),
+        `${want[1]}: ${details.join(' | ')}`,
+      ).toBe(true);
+    }
+    // The default, and a good one around each bad one.
+    expect(records).toHaveLength(2 * Object.keys(evils).length + 2);
+  });
+}
+
+test('a candidate that ends its device costs that trial; the device is opened again', async () => {
+  const suicide =
+    'long pid; __asm__ volatile("syscall" : "=a"(pid) : "0"(39L) : "rcx", "r11", "memory"); __asm__ volatile("syscall" : : "a"(62L), "D"(pid), "S"(9L) : "rcx", "r11", "memory");';
+  const records = await run('host', [{ statement: suicide, want: ['run', 'LINK', /./] }]);
+  const failures = records.flatMap((r) => (r.result.status === 'failed' ? [r.result.code] : []));
+  expect(failures).toEqual(['LINK']);
+  expect(records.filter((r) => r.result.status === 'ok')).toHaveLength(3);
+});
