@@ -1,12 +1,24 @@
 /** Operators that only move elements: reshape, squeeze, transpose, pad, concat. */
 
 import type { DType } from '../graph/graph.ts';
-import { elements, type Graph, type Node } from '../graph/graph.ts';
+import { elements, type Graph, type Node, type Tensor } from '../graph/graph.ts';
 import { add } from '../program/build.ts';
 import { buffer, type Expr, iter, load, loadOr, loop, num, program, type Stmt, store, sub } from '../program/index.ts';
 import type { Lowered, Workload } from '../workload.ts';
 import type { Operator, Value } from './operator.ts';
-import { emptyValue, int, ints, need, numbers, operand, operandType, result, scalar, storageOf } from './values.ts';
+import {
+  decode,
+  emptyValue,
+  int,
+  ints,
+  need,
+  numbers,
+  operand,
+  operandType,
+  result,
+  scalar,
+  storageOf,
+} from './values.ts';
 
 const storage = (w: Workload): ReturnType<typeof storageOf> => storageOf((w.outputs[0]?.dtype ?? 'int8') as DType);
 const lowered = (op: string, node: Node, graph: Graph, attrs: Workload['attrs']): Lowered => ({
@@ -218,26 +230,35 @@ export const concat: Operator = {
   lower(node, graph) {
     sameQuant(graph, node);
     need(
-      node.inputs.every((_, i) => operand(graph, node, i).data === undefined),
-      'concat of constants is not supported: fold it first',
-    );
-    need(
       node.attrs.activation === undefined || node.attrs.activation === 'none',
       'concat with an activation is not supported',
     );
-    return lowered('concat', node, graph, { axis: int(node, 'axis') });
+    const axis = int(node, 'axis');
+    const tensors = node.inputs.map((_, i) => operand(graph, node, i));
+    const constant = tensors.flatMap((t, i) => (t.data === undefined ? [] : [i]));
+    need(
+      constant.length === 0 || result(graph, node).dtype !== 'float32',
+      'concat of float constants is not supported',
+    );
+    return {
+      workload: {
+        op: 'concat',
+        attrs: { axis, constant, extents: tensors.map((t) => t.shape[axis] ?? 1) },
+        inputs: tensors.filter((t) => t.data === undefined).map(operandType),
+        outputs: [operandType(result(graph, node))],
+      },
+      constants: Object.fromEntries(
+        constant.map((i) => [`x${i}`, Int32Array.from(numbers(decode(tensors[i] as Tensor) as Value))]),
+      ),
+    };
   },
   programs(w) {
     const axis = int(w, 'axis');
     const y = w.outputs[0]?.shape ?? [];
-    const join = (shape: readonly number[]): readonly [number, number] => [
-      elements(shape.slice(0, axis)),
-      elements(shape.slice(axis)),
-    ];
-    const [outer, width] = join(y);
+    const [outer, inner] = [elements(y.slice(0, axis)), elements(y.slice(axis + 1))];
+    const widths = ints(w, 'extents').map((n) => n * inner);
     let start = 0;
-    const copies = w.inputs.map((t, k): Stmt => {
-      const n = join(t.shape)[1];
+    const copies = widths.map((n, k): Stmt => {
       const copy = loop(
         `o${k}`,
         outer,
@@ -250,8 +271,10 @@ export const concat: Operator = {
       start += n;
       return copy;
     });
-    const inputs = w.inputs.map((t, k) => buffer(`x${k}`, storage(w), join(t.shape), 'in'));
-    return { direct: program('concat', [...inputs, buffer('y', storage(w), [outer, width], 'out')], ...copies) };
+    const constant = ints(w, 'constant');
+    const inputs = widths.map((n, k) => buffer(`x${k}`, storage(w), [outer, n], constant.includes(k) ? 'const' : 'in'));
+    const out = buffer('y', storage(w), [outer, elements(y.slice(axis))], 'out');
+    return { direct: program('concat', [...inputs, out], ...copies) };
   },
   macs: () => 0,
 };
