@@ -2,8 +2,8 @@
  * From a config to a candidate that is worth compiling: its schedule replayed on the task's constants, what cannot fit
  * rejected early. All policies share this layer, so that comparing them compares search alone.
  */
-import { schedule } from '../compiler/lower.ts';
-import type { Memo, Program } from '../compiler/program/index.ts';
+import { operatorOf } from '../compiler/ops/index.ts';
+import { bind, type Memo, type Program, replay } from '../compiler/program/index.ts';
 import { type KernelC, printC } from '../compiler/program/print-c.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
@@ -14,13 +14,12 @@ import type { Config } from './types.ts';
 export interface Candidate {
   readonly config: Config;
   readonly schedule: Schedule;
-  readonly program: Program;
   readonly kernel: KernelC;
   readonly features: Float64Array;
 }
 export type Proposed =
   | { readonly ok: true; readonly candidate: Candidate }
-  | { readonly ok: false; readonly schedule: Schedule | undefined; readonly code: string; readonly detail: string };
+  | { readonly ok: false; readonly code: string; readonly detail: string };
 
 export interface Limits {
   /** Bytes for a candidate's constants in the load region. */
@@ -31,45 +30,61 @@ export interface Limits {
 /** Symbol of every candidate: equal programs must give equal text. */
 export const candidateSymbol = 'mt_candidate';
 
+/** What proposes candidates of one task; codes SCHEDULE_ILLEGAL, SCRATCH_TOO_LARGE, CONSTANTS_TOO_LARGE. */
 export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): (config: Config) => Proposed {
-  const memo: Memo = new Map();
-  const [occurrence] = task.occurrences;
-  if (occurrence === undefined) throw new Error(`task ${task.id} has no occurrence`);
+  const rewriting = rewriter(task);
   return (config) => {
-    const chosen = space.scheduleOf(config);
-    const done = schedule(task.workload, occurrence.constants, chosen, memo);
-    if (!done.ok)
-      return {
-        ok: false,
-        schedule: chosen,
-        code: 'SCHEDULE_ILLEGAL',
-        detail: `step ${done.step}: ${done.reason.slice(0, 400)}`,
-      };
+    const schedule = space.scheduleOf(config);
+    const done = rewriting(schedule);
+    if (!done.ok) return refused('SCHEDULE_ILLEGAL', `step ${done.step}: ${done.reason.slice(0, 400)}`);
     const kernel = printC(done.program, candidateSymbol);
     const constants = kernel.constants.reduce((n, c) => n + c.bytes.length, 0);
     if (kernel.scratchBytes > limits.scratchBytes)
-      return {
-        ok: false,
-        schedule: chosen,
-        code: 'SCRATCH_TOO_LARGE',
-        detail: `${kernel.scratchBytes} bytes of scratch, the device has ${limits.scratchBytes}`,
-      };
+      return refused(
+        'SCRATCH_TOO_LARGE',
+        `${kernel.scratchBytes} bytes of scratch, the device has ${limits.scratchBytes}`,
+      );
     if (constants > limits.constBytes)
-      return {
-        ok: false,
-        schedule: chosen,
-        code: 'CONSTANTS_TOO_LARGE',
-        detail: `${constants} bytes of constants, the device has ${limits.constBytes}`,
-      };
-    return {
-      ok: true,
-      candidate: {
-        config,
-        schedule: chosen,
-        program: done.program,
-        kernel,
-        features: featuresOf(done.program, kernel),
-      },
-    };
+      return refused('CONSTANTS_TOO_LARGE', `${constants} bytes of constants, the device has ${limits.constBytes}`);
+    return { ok: true, candidate: { config, schedule, kernel, features: featuresOf(done.program, kernel) } };
+  };
+}
+const refused = (code: string, detail: string): Proposed => ({ ok: false, code, detail });
+
+type Rewritten =
+  | { readonly ok: true; readonly program: Program }
+  | { readonly ok: false; readonly step: number; readonly reason: string };
+/** Programs kept half-way through their schedules. */
+const kept = 256;
+
+/** Replays schedules of a task. They begin alike: whatever prefix was replayed lately is not replayed again. */
+function rewriter(task: Task): (schedule: Schedule) => Rewritten {
+  const [occurrence] = task.occurrences;
+  if (occurrence === undefined) throw new Error(`task ${task.id} has no occurrence`);
+  const naive = operatorOf(task.workload.op).programs(task.workload);
+  const proofs: Memo = new Map();
+  const programs = new Map<string, Program>();
+  const keep = (key: string, program: Program): void => {
+    programs.delete(key);
+    programs.set(key, program);
+    const [oldest] = programs.keys();
+    if (programs.size > kept && oldest !== undefined) programs.delete(oldest);
+  };
+  return ({ algorithm, steps }) => {
+    const start = naive[algorithm];
+    if (start === undefined)
+      return { ok: false, step: -1, reason: `${task.workload.op} has no algorithm ${algorithm}` };
+    const keys = [algorithm];
+    for (const s of steps) keys.push(`${keys.at(-1)}\n${JSON.stringify(s)}`);
+    let at = keys.findLastIndex((k) => programs.has(k));
+    let program = programs.get(keys[at] ?? '') ?? bind(start, occurrence.constants);
+    for (at = Math.max(0, at); ; at++) {
+      keep(keys[at] ?? '', program);
+      const step = steps[at];
+      if (step === undefined) return { ok: true, program };
+      const done = replay(program, [step], proofs);
+      if (!done.ok) return { ...done, step: at };
+      program = done.program;
+    }
   };
 }

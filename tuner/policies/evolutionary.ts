@@ -44,7 +44,7 @@ class Evolution implements Policy {
   async ask(count: number): Promise<readonly Candidate[]> {
     if (this.context.space.size === 0) return [];
     const ranked = await this.learn();
-    this.breed(ranked ? count * breeding : count);
+    await this.breed(ranked === undefined ? count : count * breeding);
     if (ranked !== undefined) this.pool.sort((a, b) => ranked.rank(b.features) - ranked.rank(a.features));
     const out: Candidate[] = [];
     while (out.length < count && this.pool.length > 0) {
@@ -72,10 +72,11 @@ class Evolution implements Policy {
     return costModel;
   }
 
-  /** Fills the pool; it stays short when the space runs out. */
-  private breed(size: number): void {
+  /** Fills the pool; it stays short when the space runs out. Whoever else needs the event loop gets it after each child. */
+  private async breed(size: number): Promise<void> {
     const parents = this.parents();
     while (this.pool.length < size) {
+      await new Promise((resolve) => setImmediate(resolve));
       const child = this.fresh(() => this.child(parents), tries) ?? this.fresh(() => this.newcomer(), patience);
       if (child === undefined) return;
       this.pool.push(child);
