@@ -4,8 +4,11 @@
  */
 export const protocolVersion = 1;
 
-/** Largest body of a request or response; a frame adds 3 header bytes, 4 of CRC, COBS and the delimiter. */
-export const maxBody = 1024;
+/**
+ * Largest body of a request or response; a frame adds 2 or 3 header bytes, 4 of CRC, COBS and two delimiters. Small enough that a frame can be
+ * sent several times within the 4 KiB that may be unacknowledged.
+ */
+export const maxBody = 512;
 
 export const commands = {
   /** nonce u32 -> nonce u32, protocol u16, flags u16, cpuHz u32, load base/bytes, data base/bytes, stack bytes, staging base/bytes, network 6 x u32, uid 16, build id 16, board name. */
@@ -18,7 +21,7 @@ export const commands = {
   CRC: 4,
   /** address u32, bytes u16 -> bytes. */
   FETCH: 5,
-  /** entry u32, args 4 x u32, warmups u16, repeats u16, deadline ms u32 -> returned u32, stack bytes u32, count u64 each repeat. */
+  /** entry u32, args 4 x u32, warmups u16, repeats u16, deadline ms of each run u32 -> returned u32, stack bytes u32, count u64 each repeat. */
   CALL: 6,
   /** destination u32, source u32, bytes u32 -> nothing. Brings staged bytes where they belong. */
   COPY: 7,
@@ -34,12 +37,20 @@ export const statuses = {
   BAD_ADDRESS: 2,
   /** The call faulted: pc u32, lr u32, cause u32, address u32. */
   FAULT: 3,
-  /** The call was stopped at its deadline: pc u32, lr u32. */
+  /** A run of the call was stopped at its deadline: the same four words; cause and address are 0. */
   DEADLINE: 4,
+  /** No HELLO since the firmware started: whatever was loaded before is gone. */
+  NO_SESSION: 5,
+} as const;
+
+/** Bits of HELLO's flags. */
+export const flags = {
+  /** A call cannot write the load region: what is resident there survives every candidate. */
+  GUARDED: 1,
 } as const;
 
 /** Most measured repeats of one CALL: their counts must fit a body. */
-export const maxRepeats = 64;
+export const maxRepeats = 60;
 
 export type Command = keyof typeof commands;
 export type Status = keyof typeof statuses;
@@ -59,6 +70,8 @@ export function protocolHeader(): string {
     ...Object.entries(commands).map(([n, v]) => define(`MT_CMD_${n}`, v)),
     '',
     ...Object.entries(statuses).map(([n, v]) => define(`MT_STATUS_${n}`, v)),
+    '',
+    ...Object.entries(flags).map(([n, v]) => define(`MT_FLAG_${n}`, v)),
     '',
     '#endif',
     '',

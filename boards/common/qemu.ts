@@ -1,16 +1,18 @@
 /**
- * Starts QEMU as a board: its UART as a pseudo-terminal (opened with serialport) or a socket, and its staging memory shared
- * through a file, so that bulk data need not cross the UART.
- * The emulator never outlives us: a shell waits for the end of a pipe from this process and kills it then, however we end.
+ * Starts QEMU as a board: its UART as a pseudo-terminal (opened with serialport), and its staging memory shared through a
+ * file, so that bulk data need not cross the UART.
+ * Must stay true: neither the emulator nor its folder outlives us, however we end. A shell between us waits for the end of a
+ * pipe from this process, kills the emulator then, and removes the folder.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
 import { type Bulk, connect } from '../../firmware-rpc/host/client.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
+import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
 import { openSerial } from '../../firmware-rpc/host/serial.ts';
+import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { findTool, toolHint } from '../../toolchain/index.ts';
 
 export interface QemuOptions {
@@ -24,92 +26,135 @@ export interface QemuOptions {
   readonly bulk: 'shared' | 'uart';
 }
 
-/** Kills the emulator when the pipe on its standard input ends. */
-const guard = 'exec 3<&0; "$@" </dev/null & q=$!; (cat <&3 >/dev/null; kill -9 $q) >/dev/null 2>&1 & wait $q';
+/** $1: the folder to remove at the end; the rest: the emulator's command. */
+const guard = `
+dir=$1; shift; exec 3<&0
+"$@" </dev/null 3<&- & q=$!
+(read -r _ <&3; kill -9 $q) >/dev/null 2>&1 & w=$!
+exec 3<&-; wait $q 2>/dev/null; code=$?
+{ kill $w; wait $w; rm -rf -- "$dir"; } >/dev/null 2>&1
+exit $code`;
 
+/** How long the emulator may take to say where its UART is, ms. */
+const startMs = 30_000;
+/** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
+const slowdown = 60;
+
+/** A running emulator: what it said, and how it ended. */
+interface Emulator {
+  readonly child: ChildProcess;
+  readonly ended: Promise<string>;
+  readonly log: () => string;
+}
+
+function launch(command: readonly string[], dir: string): Emulator {
+  // In a session of its own: Ctrl-C in our terminal is for us to handle.
+  const child = spawn('/bin/sh', ['-c', guard, 'sh', dir, ...command], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let log = '';
+  const collect = (d: Buffer): void => {
+    log = (log + d.toString()).slice(-4096);
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  child.stdin.on('error', () => undefined);
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`the emulator could not be started: ${error.message}`));
+    child.once('close', (code, signal) => {
+      child.stdin.destroy();
+      resolve(`the emulator ended (${signal ?? `code ${code}`}) ${log.trim().slice(-300)}`.trim());
+    });
+  });
+  return { child, ended, log: () => log };
+}
+
+/** The path of the emulated UART, once it is announced. */
+function uartOf(e: Emulator): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the emulator did not start within ${startMs} ms`)), startMs);
+    const look = (): void => {
+      const found = /redirected to (\S+)/.exec(e.log())?.[1];
+      if (found === undefined) return;
+      clearTimeout(timer);
+      resolve(found);
+    };
+    e.child.stdout?.on('data', look);
+    e.child.stderr?.on('data', look);
+    void e.ended.then((reason) => {
+      clearTimeout(timer);
+      reject(new Error(reason));
+    });
+  });
+}
+
+/** The UART, gone when the emulator is. */
+function withEnd(serial: Transport, e: Emulator, name: string): Transport {
+  return {
+    ...serial,
+    name,
+    onClose(listener) {
+      let told = false;
+      const once = (reason: string): void => {
+        if (!told) listener(reason);
+        told = true;
+      };
+      // The emulator's last words say more than the port's.
+      serial.onClose(() => void e.ended.then(once));
+      void e.ended.then(once);
+    },
+  };
+}
+
+/** Starts an emulator and opens a session. Failures: EMULATOR_MISSING, DEVICE_UNREACHABLE. */
 export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
   if (findTool(o.program) === undefined)
     return { ok: false, error: { stage: 'load', code: 'EMULATOR_MISSING', detail: toolHint(o.program) } };
   const dir = mkdtempSync(join(tmpdir(), 'microtune-qemu-'));
-  const useShared = o.shared !== undefined && o.bulk === 'shared';
-  const file = join(dir, 'ram');
-  const fd = useShared ? openSync(file, 'w+', 0o600) : undefined;
-  if (fd !== undefined) ftruncateSync(fd, o.shared?.bytes ?? 0);
-  const backend = useShared
-    ? ['-object', `memory-backend-file,id=ram,size=${o.shared?.bytes},mem-path=${file},share=on`]
-    : [];
-  const machine = useShared ? `${o.machine},memory-backend=ram` : o.machine;
-  const args = [
-    '-M',
-    machine,
-    ...backend,
-    ...o.args,
-    '-display',
-    'none',
-    '-monitor',
-    'none',
-    '-serial',
-    'pty',
-    '-kernel',
-    o.elf,
-  ];
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', o.program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.on('error', () => undefined);
-  let log = '';
-  let exited: ((reason: string) => void) | undefined;
-  let ended = false;
-  const end = new Promise<void>((resolve) => {
-    child.on('exit', (code) => {
-      ended = true;
-      child.stdin.end();
-      exited?.(`the emulator ended (${code ?? 'signal'}): ${log.trim().slice(-300)}`);
-      if (fd !== undefined) closeSync(fd);
-      rmSync(dir, { recursive: true, force: true });
-      resolve();
-    });
-  });
+  const memory = o.shared !== undefined && o.bulk === 'shared' ? sharedMemory(dir, o.shared) : undefined;
+  const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
+  const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'pty'];
+  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...o.args, ...quiet, '-kernel', o.elf];
+  const emulator = launch(command, dir);
   const stop = async (): Promise<void> => {
-    child.stdin.end();
-    await end;
+    emulator.child.stdin?.end();
+    await emulator.ended;
+    memory?.close();
   };
   try {
-    const pty = await new Promise<string>((resolve, reject) => {
-      exited = (reason) => reject(new Error(reason));
-      const look = (d: Buffer): void => {
-        log += d.toString();
-        const found = /redirected to (\S+)/.exec(log)?.[1];
-        if (found !== undefined) resolve(found);
-      };
-      child.stdout.on('data', look);
-      child.stderr.on('data', look);
-    });
-    const serial = await openSerial(pty);
-    let gone: ((reason: string) => void) | undefined;
-    exited = (reason) => gone?.(reason);
-    const transport = {
-      ...serial,
-      name: `${o.machine} on ${pty}`,
-      onClose: (listener: (reason: string) => void) => {
-        serial.onClose(listener);
-        gone = listener;
-        if (ended) listener('the emulator ended');
-      },
-    };
-    const offset = o.shared?.stagingOffset ?? 0;
-    const bulk: { bulk?: Bulk } =
-      fd === undefined
-        ? {}
-        : { bulk: { write: async (at, bytes) => void writeSync(fd, bytes, 0, bytes.length, offset + at) } };
-    return { ok: true, value: await connect(transport, { ...bulk, onClose: stop }) };
+    const pty = await uartOf(emulator);
+    const transport = withEnd(await openSerial(pty), emulator, `${o.machine} on ${pty}`);
+    const bulk = memory === undefined ? {} : { bulk: memory.bulk };
+    return { ok: true, value: await connect(transport, { ...bulk, slowdown, onClose: stop }) };
   } catch (error) {
-    if (!ended) await stop();
-    return {
-      ok: false,
-      error: {
-        stage: 'load',
-        code: 'DEVICE_UNREACHABLE',
-        detail: error instanceof Error ? error.message : String(error),
-      },
-    };
+    await stop();
+    const detail = error instanceof Error ? error.message : String(error);
+    return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail } };
   }
+}
+
+interface SharedMemory {
+  readonly args: readonly string[];
+  readonly bulk: Bulk;
+  close(): void;
+}
+function sharedMemory(dir: string, shared: NonNullable<QemuOptions['shared']>): SharedMemory {
+  const file = join(dir, 'ram');
+  const fd = openSync(file, 'w+', 0o600);
+  ftruncateSync(fd, shared.bytes);
+  let open = true;
+  return {
+    args: ['-object', `memory-backend-file,id=ram,size=${shared.bytes},mem-path=${file},share=on`],
+    bulk: {
+      write: async (offset, bytes) => {
+        if (!open) throw new LinkError('the emulator was closed');
+        writeSync(fd, bytes, 0, bytes.length, shared.stagingOffset + offset);
+      },
+    },
+    close() {
+      if (open) closeSync(fd);
+      open = false;
+    },
+  };
 }

@@ -2,8 +2,9 @@
  * Arm MPS2 with the AN386 image (Cortex-M4F), as QEMU emulates it with -icount shift=0: one instruction is one nanosecond
  * of virtual time, and a tick of the 25 MHz timer is exactly 40 instructions.
  *
- * A call runs unprivileged on a stack of its own, behind the MPU: it may read flash, and touch the load region, the data
- * region and its stack; anything else is a MemManage fault. It comes back through SVC, a fault, or the deadline's interrupt;
+ * A call runs unprivileged on a stack of its own, behind the MPU: it may read and run what lies in flash and the load region,
+ * and write the data region and its stack; anything else is a MemManage fault. Unprivileged, it cannot mask interrupts, so the
+ * deadline always comes. It comes back through SVC, a fault, or the deadline's interrupt;
  * all three take the same road (leave_call), which drops the exception and returns from enter_call.
  */
 #include "microtune_board.h"
@@ -31,6 +32,7 @@
 #define TIMER1_IRQ 9u
 
 #define NVIC_ENABLE REG32(0xe000e100u)
+#define NVIC_DISABLE REG32(0xe000e180u)
 #define NVIC_CLEAR_PENDING REG32(0xe000e280u)
 #define SCB_CCR REG32(0xe000ed14u)
 #define SCB_SHCSR REG32(0xe000ed24u)
@@ -53,9 +55,19 @@
 extern uint32_t mt_call_stack[STACK_BYTES / 4u];
 extern uint32_t mt_network_data_bytes[]; /* address = bytes of the data region that a linked network occupies */
 
-/* Host-visible staging is the last MiB of the PSRAM, whose memory QEMU can share as a file. */
+extern uint32_t mt_hot_bytes[];             /* and of the load region */
+
+/*
+ * The server has the first 512 KiB of the 4 MiB SRAM, the load region the rest. Host-visible staging is the end of the 16 MiB
+ * PSRAM, whose memory QEMU can share as a file. board.json and index.ts say the same.
+ */
 static mt_board_info info = {
-    "mps2-an386", {0x20200000u, 2u << 20}, {0x21000000u, 15u << 20}, {0x21f00000u, 1u << 20}, STACK_BYTES,
+    .name = "mps2-an386",
+    .load = {0x20080000u, 0x380000u},
+    .data = {0x21000000u, 0xfe0000u},
+    .staging = {0x21fe0000u, 0x20000u},
+    .stack_bytes = STACK_BYTES,
+    .flags = MT_FLAG_GUARDED,
 };
 
 /* Set by whatever ended the call. */
@@ -64,9 +76,21 @@ static volatile struct {
 } left;
 uint32_t mt_saved_msp;
 
-static void mpu_region(uint32_t n, uint32_t base, uint32_t log2_bytes, uint32_t access, uint32_t never_execute) {
+enum { SERVER_ONLY = 1, CALL_READS = 2, CALL_WRITES = 3, READ_ONLY = 6 };
+/* `without`: the eighths of the region that it leaves alone, a bit each. */
+static void mpu_region(uint32_t n, uint32_t base, uint32_t log2_bytes, uint32_t access, uint32_t never_execute,
+                       uint32_t without) {
     MPU_RBAR = base | 0x10u | n;
-    MPU_RASR = never_execute << 28 | access << 24 | 1u << 17 | (log2_bytes - 1u) << 1 | 1u;
+    MPU_RASR = never_execute << 28 | access << 24 | 1u << 17 | without << 8 | (log2_bytes - 1u) << 1 | 1u;
+}
+/* The server, privileged, sees everything. Where regions overlap the higher number counts. */
+static void guard_memory(void) {
+    mpu_region(0u, 0x00000000u, 22u, READ_ONLY, 0u, 0u);    /* flash */
+    mpu_region(1u, 0x20000000u, 22u, CALL_READS, 0u, 1u);   /* load: all of the SRAM but the server's eighth */
+    mpu_region(2u, 0x21000000u, 24u, CALL_WRITES, 1u, 0u);  /* data */
+    mpu_region(3u, (uint32_t)(uintptr_t)mt_call_stack, 15u, CALL_WRITES, 1u, 0u);
+    mpu_region(4u, 0x00000000u, 7u, SERVER_ONLY, 1u, 0u);   /* the vectors: a null pointer faults when it is read, too */
+    MPU_CTRL = 5u;
 }
 
 static uint32_t overhead;
@@ -76,17 +100,15 @@ const mt_board_info *board_init(void) {
     SCB_CPACR |= 0xfu << 20; /* FPU */
     SCB_SHCSR |= 7u << 16;   /* MemManage, BusFault, UsageFault of their own */
     SCB_CCR |= 1u << 4;      /* division by zero traps */
-    mpu_region(0u, 0x00000000u, 22u, 6u, 0u);                         /* flash: read, execute */
-    mpu_region(1u, info.load.base, 21u, 3u, 0u);                      /* load: all */
-    mpu_region(2u, info.data.base, 24u, 3u, 1u);                      /* data: read, write */
-    mpu_region(3u, (uint32_t)(uintptr_t)mt_call_stack, 15u, 3u, 1u);  /* stack: read, write */
-    MPU_CTRL = 5u;                                                    /* on; the server, privileged, sees everything */
+    guard_memory();
     TIMER(0u, TIMER_RELOAD) = 0xffffffffu;
     TIMER(0u, TIMER_VALUE) = 0xffffffffu;
     TIMER(0u, TIMER_CTRL) = TIMER_ENABLE;
     UART_BAUD = 16u;
     UART_CTRL = 1u | 2u | 8u; /* transmit, receive, interrupt on receive: it only wakes the CPU */
     NVIC_ENABLE = 1u << UART_RX_IRQ | 1u << TIMER1_IRQ;
+    info.load.base += (uint32_t)(uintptr_t)mt_hot_bytes;
+    info.load.bytes -= (uint32_t)(uintptr_t)mt_hot_bytes;
     info.data.base += (uint32_t)(uintptr_t)mt_network_data_bytes;
     info.data.bytes -= (uint32_t)(uintptr_t)mt_network_data_bytes;
     calibrate();
@@ -186,7 +208,7 @@ __attribute__((used)) void mt_call_ended(const uint32_t *frame, uint32_t end) {
     left.returned = stacked != 0u ? frame[0] : 0u;
     left.lr = stacked != 0u ? frame[5] : 0u;
     left.pc = stacked != 0u ? frame[6] : 0u;
-    left.cause = cfsr;
+    left.cause = cfsr != 0u ? cfsr : SCB_HFSR;
     left.address = (cfsr & 0x80u) != 0u ? SCB_MMFAR : (cfsr & 0x8000u) != 0u ? SCB_BFAR : 0u;
     SCB_CFSR = cfsr;
     SCB_HFSR = SCB_HFSR;
@@ -229,12 +251,14 @@ void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt
     TIMER(1u, TIMER_VALUE) = ticks > 0xffffffffu ? 0xffffffffu : (uint32_t)ticks + 1u;
     TIMER(1u, TIMER_INT) = 1u;
     TIMER(1u, TIMER_CTRL) = TIMER_ENABLE | TIMER_INT_ENABLE;
+    NVIC_DISABLE = 1u << UART_RX_IRQ; /* what arrives meanwhile waits, uncounted */
     /* Begin on a tick, so that equal calls are counted equally. */
     const uint32_t edge = TIMER(0u, TIMER_VALUE);
     uint32_t start;
     do start = TIMER(0u, TIMER_VALUE);
     while (start == edge);
     enter_call(entry, args, bottom + words);
+    NVIC_ENABLE = 1u << UART_RX_IRQ;
     const uint64_t count = (uint64_t)(left.ticks - ~start) * INSTRUCTIONS_PER_TICK;
     result->end = (mt_call_end)left.end;
     result->returned = left.returned;

@@ -17,7 +17,8 @@ export const mps2An386: BoardModule = {
         target: board.target,
         sources: ['board.c', 'start.c'].map((f) => join(here, f)),
         flags: ['-ffreestanding'],
-        linkFlags: ['-nostartfiles', '--specs=nano.specs', '-T', join(here, 'link.ld')],
+        linkScript: join(here, 'link.ld'),
+        linkFlags: ['-nostartfiles', '--specs=nano.specs'],
       },
       request,
     ),
@@ -28,7 +29,7 @@ export const mps2An386: BoardModule = {
       machine: 'mps2-an386',
       args: ['-icount', 'shift=0'],
       elf: firmware.elf,
-      shared: { bytes: 16 * 2 ** 20, stagingOffset: 15 * 2 ** 20 },
+      shared: { bytes: 0x1000000, stagingOffset: 0xfe0000 },
       bulk,
     }),
 };

@@ -1,8 +1,8 @@
-/* Reset and vectors. The C library is not used: .data and .bss are set up here. */
+/* Reset and vectors. No C library start-up: variables and what a network keeps in RAM are set up here. */
 #include <stdint.h>
 
 extern uint32_t mt_hot_load[], mt_hot_start[], mt_hot_end[];
-extern uint32_t mt_stack_top[], mt_data_load[], mt_data_start[], mt_data_end[], mt_bss_start[], mt_bss_end[];
+extern uint32_t mt_stack_top[], mt_bss_start[], mt_bss_end[];
 int main(void);
 void Reset_Handler(void);
 void SVC_Handler(void);
@@ -27,7 +27,6 @@ __attribute__((section(".vectors"), used)) static const struct {
 __attribute__((used, noreturn)) void Reset_Handler(void) {
     *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* FPU on before any code that may use it */
     __asm__ volatile("dsb\n\tisb");
-    for (uint32_t *to = mt_data_start, *from = mt_data_load; to < mt_data_end;) *to++ = *from++;
     for (uint32_t *to = mt_hot_start, *from = mt_hot_load; to < mt_hot_end;) *to++ = *from++;
     for (uint32_t *to = mt_bss_start; to < mt_bss_end;) *to++ = 0u;
     (void)main();

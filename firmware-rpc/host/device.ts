@@ -14,6 +14,8 @@ export interface DeviceInfo {
   readonly data: { readonly base: number; readonly bytes: number };
   /** Bytes of the stack that calls run on. */
   readonly stackBytes: number;
+  /** True where a call cannot write the load region: constants that lie there survive every candidate. */
+  readonly guarded: boolean;
   /** A network linked into the firmware, if any: addresses of its functions and buffers. */
   readonly network?: {
     readonly init: number;
@@ -44,12 +46,21 @@ export interface CallRequest {
   /** Untimed runs first (design: one), then the measured ones. */
   readonly warmups: number;
   readonly repeats: number;
-  /** Milliseconds for the whole call on the device. */
+  /** Milliseconds for each run, by the device's own clock; at least 1. */
   readonly deadlineMs: number;
 }
 
+/** What a LinkError means to a user: codes of docs/errors.md. */
+export type LinkCode = 'DEVICE_UNREACHABLE' | 'DEVICE_BUSY' | 'NOT_A_SERIAL_PORT';
+
 /** The link is broken beyond retransmission, or the peer is not our firmware. The pool decides what happens next. */
-export class LinkError extends Error {}
+export class LinkError extends Error {
+  readonly code: LinkCode;
+  constructor(message: string, code: LinkCode = 'DEVICE_UNREACHABLE') {
+    super(message);
+    this.code = code;
+  }
+}
 
 export interface Device {
   readonly info: DeviceInfo;

@@ -1,22 +1,22 @@
 /** Frames on the host: COBS and CRC-32, as SPEC.md says. The splitter survives any garbage between frames. */
 import { crc32 } from 'node:zlib';
+import { maxBody } from '../protocol.ts';
 
-/** Payload -> bytes on the wire, delimiter included. */
+/** Payload -> bytes on the wire, between two delimiters: the first ends what the receiver has collected of something else. */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
   const body = new Uint8Array(payload.length + 4);
   body.set(payload);
   new DataView(body.buffer).setUint32(payload.length, crc32(payload), true);
-  const out: number[] = [];
-  let code = out.push(1) - 1;
-  for (const byte of body) {
-    if (byte !== 0) {
-      out.push(byte);
-      out[code] = (out[code] as number) + 1;
-    }
-    if (byte === 0 || out[code] === 255) code = out.push(1) - 1;
+  const out: number[] = [0];
+  for (let at = 0, again = true; again; ) {
+    let run = 0;
+    while (at + run < body.length && run < 254 && body[at + run] !== 0) run++;
+    out.push(run + 1, ...body.subarray(at, at + run));
+    at += run;
+    again = at < body.length;
+    // A run of 254 has no zero behind it; any other ends at one, or at the end.
+    if (run < 254) at++;
   }
-  // A full run at the very end needs no empty one behind it.
-  if (out[code] === 1 && out.at(-1) === 1 && body.at(-1) !== 0) out.pop();
   out.push(0);
   return Uint8Array.from(out);
 }
@@ -38,7 +38,7 @@ export function decodeFrame(coded: Uint8Array): Uint8Array | undefined {
 }
 
 /** Longest coded frame that is collected; more without a delimiter is garbage. */
-const longest = 4096;
+const longest = maxBody + 64;
 
 /** Collects bytes in any chunking and calls back with each correct frame's payload. */
 export function frameSplitter(onFrame: (payload: Uint8Array) => void): (chunk: Uint8Array) => void {
@@ -46,10 +46,12 @@ export function frameSplitter(onFrame: (payload: Uint8Array) => void): (chunk: U
   return (chunk) => {
     for (const byte of chunk) {
       if (byte !== 0) {
-        if (pending.length < longest) pending.push(byte);
+        // One more than can be right: a frame that was cut must not pass for a whole one.
+        if (pending.length <= longest) pending.push(byte);
         continue;
       }
-      const payload = pending.length > 0 ? decodeFrame(Uint8Array.from(pending)) : undefined;
+      const payload =
+        pending.length > 0 && pending.length <= longest ? decodeFrame(Uint8Array.from(pending)) : undefined;
       pending = [];
       if (payload !== undefined) onFrame(payload);
     }

@@ -32,12 +32,24 @@ export function socketTransport(socket: Socket, name: string): Transport {
   };
 }
 
-/** Connects to host:port. */
+/** How long a connection may take to come about, ms. */
+const dialMs = 10_000;
+
+/** Connects to host:port. Throws LinkError with what to do. */
 export function openSocket(host: string, port: number): Promise<Transport> {
+  const name = `tcp ${host}:${port}`;
   return new Promise((resolve, reject) => {
     const socket = dial({ host, port });
-    socket.once('connect', () => resolve(socketTransport(socket, `tcp ${host}:${port}`)));
-    socket.once('error', (error) => reject(new LinkError(`tcp ${host}:${port}: ${error.message}`)));
+    const refuse = (reason: string): void => {
+      socket.destroy();
+      reject(new LinkError(`${name}: ${reason}; is the board on, and its address right?`));
+    };
+    socket.setTimeout(dialMs, () => refuse(`no connection within ${dialMs / 1000} s`));
+    socket.once('error', (error) => refuse(error.message));
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      resolve(socketTransport(socket, name));
+    });
   });
 }
 

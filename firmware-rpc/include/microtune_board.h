@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "microtune_protocol.h"
+
 /* A range of addresses that a host may write, run from and read. */
 typedef struct {
     uint32_t base;
@@ -20,6 +22,7 @@ typedef struct {
     mt_range data;     /* their inputs, outputs, scratch */
     mt_range staging;  /* host-visible memory for bulk transfers; bytes 0 if there is none */
     uint32_t stack_bytes; /* of the stack that calls run on */
+    uint16_t flags;       /* MT_FLAG_GUARDED where a call cannot write the load region */
 } mt_board_info;
 
 /* How a call ended. pc, lr, cause and address are meaningful where code is not MT_CALL_DONE. */
@@ -46,8 +49,9 @@ void board_sync_code(uint32_t address, uint32_t bytes);
 /* Restarts the firmware; does not return. */
 void board_reset(void);
 /*
- * Calls entry(args) on a stack of its own. Returns when it returns, faults, or runs longer than the deadline; in every
- * case the server's state is intact. What memory a candidate may touch is the board's to guard.
+ * Calls entry(args) on a stack of its own, the link's interrupts off. Returns when it returns, faults, or runs longer than
+ * the deadline (never 0); in every case the server's state is intact. What memory a candidate may touch is the board's to
+ * guard.
  */
 void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt_call *result);
 

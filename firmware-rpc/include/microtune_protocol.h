@@ -3,8 +3,8 @@
 #define MICROTUNE_PROTOCOL_H
 
 #define MT_PROTOCOL              1u
-#define MT_MAX_BODY              1024u
-#define MT_MAX_REPEATS           64u
+#define MT_MAX_BODY              512u
+#define MT_MAX_REPEATS           60u
 
 #define MT_CMD_HELLO             1u
 #define MT_CMD_LOAD              2u
@@ -20,5 +20,8 @@
 #define MT_STATUS_BAD_ADDRESS    2u
 #define MT_STATUS_FAULT          3u
 #define MT_STATUS_DEADLINE       4u
+#define MT_STATUS_NO_SESSION     5u
+
+#define MT_FLAG_GUARDED          1u
 
 #endif

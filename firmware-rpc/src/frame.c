@@ -1,3 +1,4 @@
+/* Frames on the device: one pass over the bytes each way, no buffer but the payload. SPEC.md says what is sent. */
 #include "frame.h"
 
 #include "microtune_board.h"
@@ -59,6 +60,7 @@ void mt_frame_write(uint8_t *payload, size_t n) {
     for (uint32_t i = 0; i < 4u; i++) payload[n + i] = (uint8_t)(crc >> (8u * i));
     n += 4u;
     size_t at = 0;
+    board_uart_write(&zero, 1u); /* ends whatever the receiver has collected of something else */
     for (int again = 1; again != 0;) {
         size_t run = 0;
         while (at + run < n && run < 254u && payload[at + run] != 0u) run++;
@@ -66,13 +68,8 @@ void mt_frame_write(uint8_t *payload, size_t n) {
         board_uart_write(&code, 1u);
         board_uart_write(payload + at, run);
         at += run;
-        /* A run of 254 has no zero behind it; any other run ends at one, or at the end. */
-        if (run < 254u) {
-            again = at < n;
-            at++;
-        } else {
-            again = at < n;
-        }
+        again = at < n;
+        if (run < 254u) at++; /* a run of 254 has no zero behind it; any other ends at one, or at the end */
     }
     board_uart_write(&zero, 1u);
 }

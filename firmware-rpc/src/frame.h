@@ -1,4 +1,4 @@
-/* Frames: COBS-encoded payload with a CRC-32 behind it, ended by a zero byte. See SPEC.md. */
+/* Frames: COBS-encoded payload with a CRC-32 behind it, between two zero bytes. See SPEC.md. */
 #ifndef MICROTUNE_FRAME_H
 #define MICROTUNE_FRAME_H
 

@@ -1,6 +1,7 @@
 /*
- * The server: one request, one response, for ever. State is the last response, so that a request that comes twice is
- * executed once. All addresses a host names are checked against the board's ranges. SPEC.md says what each byte means.
+ * The server: one request, one response, for ever. State is the session's nonce and its last response, so that a request
+ * that comes twice is executed once. All addresses a host names are checked against the board's ranges. SPEC.md says what
+ * each byte means.
  */
 #include <string.h>
 
@@ -62,7 +63,7 @@ static uint8_t hello(reader *r) {
     if (r->bad != 0) return MT_STATUS_BAD_REQUEST;
     put(nonce, 4u);
     put(MT_PROTOCOL, 2u);
-    put(0u, 2u);
+    put(board->flags, 2u);
     put(board_cpu_hz(), 4u);
     put(board->load.base, 4u);
     put(board->load.bytes, 4u);
@@ -144,9 +145,15 @@ static uint8_t fetch(reader *r) {
     return MT_STATUS_OK;
 }
 
+static void put_ending(const mt_call *c) {
+    put(c->pc, 4u);
+    put(c->lr, 4u);
+    put(c->cause, 4u);
+    put(c->address, 4u);
+}
+
 /* Untimed runs first, then the measured ones; the first that does not end well ends the call. */
 static uint8_t call(reader *r) {
-    static uint64_t counts[MT_MAX_REPEATS];
     uint32_t args[4];
     mt_call one = {MT_CALL_DONE, 0u, 0u, 0u, 0u, 0u, 0u, 0u};
     const uint32_t entry = take(r, 4u);
@@ -155,22 +162,23 @@ static uint8_t call(reader *r) {
     const uint32_t repeats = take(r, 2u);
     const uint32_t deadline = take(r, 4u);
     uint32_t stack = 0;
-    if (r->bad != 0 || repeats > MT_MAX_REPEATS) return MT_STATUS_BAD_REQUEST;
-    for (uint32_t i = 0; i < warmups + repeats && one.end == MT_CALL_DONE; i++) {
+    if (r->bad != 0 || repeats > MT_MAX_REPEATS || deadline == 0u) return MT_STATUS_BAD_REQUEST;
+    put(0u, 8u); /* what was returned, and the stack: known at the end */
+    for (uint32_t i = 0; i < warmups + repeats; i++) {
         board_call(entry, args, deadline, &one);
-        if (i >= warmups) counts[i - warmups] = one.count;
+        if (one.end != MT_CALL_DONE) {
+            response_bytes = MT_HEADER;
+            put_ending(&one);
+            return one.end == MT_CALL_FAULT ? MT_STATUS_FAULT : MT_STATUS_DEADLINE;
+        }
+        if (i >= warmups) put(one.count, 8u);
         if (one.stack_bytes > stack) stack = one.stack_bytes;
     }
-    if (one.end != MT_CALL_DONE) {
-        put(one.pc, 4u);
-        put(one.lr, 4u);
-        put(one.cause, 4u);
-        put(one.address, 4u);
-        return one.end == MT_CALL_FAULT ? MT_STATUS_FAULT : MT_STATUS_DEADLINE;
-    }
+    const size_t end = response_bytes;
+    response_bytes = MT_HEADER;
     put(one.returned, 4u);
     put(stack, 4u);
-    for (uint32_t i = 0; i < repeats; i++) put(counts[i], 8u);
+    response_bytes = end;
     return MT_STATUS_OK;
 }
 
@@ -188,25 +196,50 @@ static uint8_t execute(uint8_t command, reader *r) {
     }
 }
 
+static void begin_response(uint8_t seq, uint8_t command) {
+    response[0] = seq;
+    response[1] = (uint8_t)(command | 0x80u);
+    response_bytes = MT_HEADER;
+}
+
+/* What is to be done with a request: a new one is executed, the last one again is answered from memory, any other is late. */
+typedef enum { IS_NEW, IS_REPEATED, IS_STALE, IS_STRANGE } novelty;
+static novelty novelty_of(size_t n, int greeted, uint32_t nonce) {
+    const uint8_t seq = request[0];
+    const uint8_t last = response[0];
+    reader r = {request + 2, n - 2u, 0};
+    if (request[1] == MT_CMD_HELLO && (greeted == 0 || take(&r, 4u) != nonce)) return IS_NEW;
+    if (greeted == 0) return IS_STRANGE;
+    if (seq == last) return response[1] == (request[1] | 0x80u) ? IS_REPEATED : IS_STALE;
+    return seq == (last == 255u ? 1u : last + 1u) && request[1] != MT_CMD_HELLO ? IS_NEW : IS_STALE;
+}
+
 int main(void) {
-    int answered = 0; /* response holds the answer to last_seq */
-    uint8_t last_seq = 0;
+    int greeted = 0; /* there is a session, and response holds its last answer */
+    uint32_t nonce = 0;
     board = board_init();
     for (;;) {
         const size_t n = mt_frame_read(request);
-        const uint8_t seq = request[0];
         const uint8_t command = request[1];
-        /* HELLO opens a session: it is answered whatever came before. */
-        if (command == MT_CMD_HELLO || answered == 0 || seq != last_seq) {
-            reader r = {request + 2, n - 2u, 0};
-            response[0] = seq;
-            response[1] = (uint8_t)(command | 0x80u);
-            response_bytes = MT_HEADER;
+        reader r = {request + 2, n - 2u, 0};
+        switch (novelty_of(n, greeted, nonce)) {
+        case IS_STALE: continue;
+        case IS_REPEATED: break;
+        case IS_STRANGE:
+            begin_response(request[0], command);
+            response[2] = MT_STATUS_NO_SESSION;
+            break;
+        case IS_NEW:
+            begin_response(request[0], command);
             response[2] = execute(command, &r);
-            last_seq = seq;
-            answered = 1;
+            if (command == MT_CMD_HELLO && response[2] == MT_STATUS_OK) {
+                reader again = {request + 2, n - 2u, 0};
+                nonce = take(&again, 4u);
+                greeted = 1;
+            }
+            break;
         }
         mt_frame_write(response, response_bytes);
-        if (command == MT_CMD_RESET) board_reset();
+        if (greeted != 0 && command == MT_CMD_RESET) board_reset();
     }
 }

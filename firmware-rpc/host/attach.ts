@@ -1,0 +1,27 @@
+/** Opens a board that somebody attached, by its address: a serial port's path, or HOST:PORT. */
+import type { Result } from '../../compiler/result.ts';
+import { type ClientOptions, connect } from './client.ts';
+import { type Device, LinkError } from './device.ts';
+import { openSerial } from './serial.ts';
+import { openSocket } from './socket.ts';
+import type { Transport } from './transport.ts';
+
+const openAddress = (address: string): Promise<Transport> => {
+  const [, host, port] = /^([^/\\]+):(\d{1,5})$/.exec(address) ?? [];
+  return host === undefined || port === undefined
+    ? openSerial(address)
+    : openSocket(host.replace(/^\[(.*)\]$/, '$1'), Number(port));
+};
+
+/**
+ * A device that has answered HELLO. Failures, with what to do in the detail: DEVICE_UNREACHABLE (no such port, no answer, no
+ * rights, another protocol), DEVICE_BUSY (the port is open elsewhere), NOT_A_SERIAL_PORT.
+ */
+export async function attach(address: string, options: ClientOptions = {}): Promise<Result<Device>> {
+  try {
+    return { ok: true, value: await connect(await openAddress(address), options) };
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    return { ok: false, error: { stage: 'load', code: error.code, detail: error.message } };
+  }
+}
