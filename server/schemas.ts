@@ -53,9 +53,14 @@ export const JobRequest = Type.Object(
 );
 export type JobRequest = Static<typeof JobRequest>;
 
-export const JobStateBody = Type.Union(
-  (['queued', 'running', 'paused', 'done', 'failed', 'cancelled'] as const).map((s) => Type.Literal(s)),
-);
+export const JobStateBody = Type.Union([
+  Type.Literal('queued'),
+  Type.Literal('running'),
+  Type.Literal('paused'),
+  Type.Literal('done'),
+  Type.Literal('failed'),
+  Type.Literal('cancelled'),
+]);
 export const TaskBody = Type.Object({
   id: Type.String(),
   op: Type.String(),

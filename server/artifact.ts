@@ -1,0 +1,22 @@
+/** A folder as a tar.gz: sorted, without times and owners, so that equal folders are equal bytes. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { pack } from 'tar-stream';
+
+/** Paths in the archive are relative to the folder. */
+export function packArtifact(dir: string): Readable {
+  const tar = pack();
+  const files = readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((f) => statSync(join(dir, f)).isFile())
+    .sort();
+  for (const file of files) {
+    const name = relative(dir, join(dir, file));
+    tar.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, readFileSync(join(dir, file)));
+  }
+  tar.finalize();
+  // The reader going away ends both; there is nobody to tell.
+  return pipeline(tar, createGzip(), () => undefined);
+}

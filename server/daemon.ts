@@ -1,0 +1,182 @@
+/**
+ * The composition root: data directory, devices, jobs and HTTP, put together, and taken apart in the opposite order. Must
+ * stay true: one daemon a data directory; whatever fails while it starts is undone; stop() ends everything within 10 s.
+ */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { type BoardModule, boards } from '../boards/index.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import { openStore } from '../db/index.ts';
+import { lockDataDir } from '../db/lock.ts';
+import type { Store } from '../db/types.ts';
+import pkg from '../package.json' with { type: 'json' };
+import { defaultPolicy, policies } from '../tuner/policies/index.ts';
+import { buildApp } from './app.ts';
+import { type AttachedDevice, Farm } from './devices.ts';
+import { Feed } from './feed.ts';
+import { Jobs } from './jobs.ts';
+import { type LogLevel, openLog } from './log.ts';
+import { Models } from './models.ts';
+import { JobViews } from './progress.ts';
+import { workOf } from './work.ts';
+
+export interface DaemonOptions {
+  readonly dataDir: string;
+  /** Loopback unless the user says otherwise. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly devices: readonly AttachedDevice[];
+  /** Emulated devices by board; boards that are not named have one a core. */
+  readonly emulate: Readonly<Record<string, number>>;
+  /** A file of records to take over at the start, or 'none': each job knows only its own. */
+  readonly recordsFile?: string;
+  /** Of standard error; DATA/log has everything from `info` on. */
+  readonly logLevel: LogLevel;
+}
+export interface Daemon {
+  /** Where it listens, e.g. http://127.0.0.1:7317. */
+  readonly url: string;
+  /** Ends it; the job under way goes on when a daemon is started on the same directory. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Random inputs on which each tuned network is compared with its model. */
+const verifiedInputs = 8;
+
+/**
+ * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_DIR_LOCKED, PORT_IN_USE, LISTEN_FAILED,
+ * BOARD_UNKNOWN.
+ */
+export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
+  const unknown = [...o.devices.map((d) => d.board), ...Object.keys(o.emulate)].find(
+    (id) => !boards.some((b) => b.id === id),
+  );
+  if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
+  const dataDir = resolve(o.dataDir);
+  const lock = lockDataDir(dataDir);
+  if (!lock.ok) return lock;
+  const store = openStore({ dir: dataDir }, { mode: 'write' });
+  if (!store.ok) {
+    lock.value.release();
+    return store;
+  }
+  const parts = await assemble(o, dataDir, store.value);
+  const stop = once(async () => {
+    await takeDown(parts);
+    store.value.close();
+    lock.value.release();
+    parts.log.info('stopped');
+  });
+  const url = await listen(parts.app, o);
+  if (!url.ok) {
+    await stop();
+    return url;
+  }
+  lock.value.announce(url.value);
+  parts.log.info({ url: url.value, data: dataDir }, 'listening');
+  parts.jobs.start();
+  return ok({ url: url.value, stop });
+}
+
+interface Parts {
+  readonly app: FastifyInstance;
+  readonly jobs: Jobs;
+  readonly farm: Farm;
+  readonly log: Logger;
+}
+
+async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promise<Parts> {
+  const log = openLog(dataDir, o.logLevel);
+  const cacheDir = join(dataDir, 'cache');
+  mkdirSync(cacheDir, { recursive: true });
+  const cores = availableParallelism();
+  const models = new Models(store);
+  const feed = new Feed(store);
+  const farm = new Farm({
+    boards,
+    attached: o.devices,
+    emulate: o.emulate,
+    cores,
+    cacheDir,
+    log: (message) => log.warn(message),
+  });
+  const work = workOf({
+    store,
+    models,
+    farm,
+    boards,
+    dataDir,
+    cacheDir,
+    cores,
+    verifiedInputs,
+    known: o.recordsFile === 'none' ? 'own' : 'all',
+    log,
+  });
+  const jobs = new Jobs({
+    store,
+    feed,
+    models,
+    boards,
+    hasDevice: (board: BoardModule) => farm.has(board),
+    policies: [defaultPolicy, ...Object.keys(policies).filter((p) => p !== defaultPolicy)],
+    work,
+    log,
+  });
+  const views = new JobViews(store, models, () => jobs.running);
+  const app = await buildApp({
+    store,
+    feed,
+    models,
+    jobs,
+    views,
+    farm,
+    boards,
+    dataDir,
+    version: pkg.version,
+    host: o.host,
+    log,
+  });
+  return { app, jobs, farm, log };
+}
+
+async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<string>> {
+  try {
+    return ok(await app.listen({ host: o.host, port: o.port }));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const why = error instanceof Error ? error.message : String(error);
+    return code === 'EADDRINUSE'
+      ? failed('start', 'PORT_IN_USE', `port ${o.port} of ${o.host} is taken by another program`)
+      : failed('start', 'LISTEN_FAILED', `cannot listen on ${o.host}:${o.port}: ${why}`);
+  }
+}
+
+/** Trials under way may end by themselves; then their devices are taken from them; then nobody is waited for. */
+async function takeDown({ app, jobs, farm }: Parts): Promise<void> {
+  const closed = app.close();
+  await jobs.stop(4000);
+  await within(2000, farm.closeAll());
+  await jobs.stop(2000);
+  await within(1000, closed);
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((done) => {
+    timer = setTimeout(done, ms);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= work();
+    return running;
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Between the tune loop and the store: what is known goes in, each trial goes out as a record, progress as events. Must stay
+ * true: only records of the same compiler and flags are known to a job, and a record is in the store before its trial counts.
+ */
+import type { Logger } from 'pino';
+import type { BoardModule } from '../boards/index.ts';
+import type { Task } from '../compiler/tasks.ts';
+import type { NewRecord, Store, TuningRecord } from '../db/types.ts';
+import type { Known, TaskProgress, TrialRecord } from '../tuner/tune.ts';
+import type { MeasureResult } from '../tuner/types.ts';
+import type { Farm } from './devices.ts';
+import { type Records, sameToolchain, type Toolchain, wordsOf } from './offers.ts';
+import { type Run, untried } from './progress.ts';
+import type { TaskBody } from './schemas.ts';
+
+export interface JournalOptions {
+  readonly store: Store;
+  /** What the job may know of. */
+  readonly records: Records;
+  readonly farm: Farm;
+  readonly board: BoardModule;
+  readonly run: Run;
+  readonly toolchain: Toolchain;
+  readonly log: Logger;
+}
+
+export class Journal {
+  private readonly o: JournalOptions;
+  private readonly log: Logger;
+  /** The best config of each task, in words. */
+  private readonly best = new Map<string, { readonly cycles: number; readonly words: string }>();
+
+  constructor(options: JournalOptions) {
+    this.o = options;
+    this.log = options.log.child({ job: options.run.job.id });
+  }
+
+  known(task: Task): readonly Known[] {
+    const { board, records, run, toolchain } = this.o;
+    return records
+      .known(task.id, board.id, board.kind)
+      .filter((r) => sameToolchain(r, toolchain))
+      .map((r) => {
+        this.consider(r);
+        return { id: r.id, config: r.config, binary: r.binary, result: resultOf(r), mine: r.job === run.job.id };
+      });
+  }
+
+  /** Appends a trial; the record's id. */
+  record(trial: TrialRecord): string {
+    const added = this.o.store.addRecord(this.rowOf(trial));
+    this.consider(added);
+    const { id, task, status, stage, code, detail, cycles, reusedFrom } = added;
+    if (status === 'ok') this.log.debug({ trial: id, task, cycles, reusedFrom }, 'trial');
+    else this.log.info({ trial: id, task, stage, code, detail }, 'trial failed');
+    return id;
+  }
+
+  progress(tasks: readonly TaskProgress[], done: number): void {
+    this.o.run.report({ tasks: tasks.map((t) => this.bodyOf(t)), done });
+  }
+
+  private bodyOf(p: TaskProgress): TaskBody {
+    const { trials, failed, best, exhausted } = p;
+    return {
+      ...untried(p.task),
+      trials,
+      failed,
+      default: p.default,
+      best,
+      exhausted,
+      schedule: this.best.get(p.task.id)?.words ?? null,
+    };
+  }
+
+  private consider(r: TuningRecord): void {
+    if (r.cycles !== null && r.cycles < (this.best.get(r.task)?.cycles ?? Number.POSITIVE_INFINITY))
+      this.best.set(r.task, { cycles: r.cycles, words: wordsOf(r.config) });
+  }
+
+  private rowOf({ task, policy, config, schedule, result, reusedFrom }: TrialRecord): NewRecord {
+    const { board, run, toolchain } = this.o;
+    const device = result.device ?? null;
+    const measured = result.status === 'ok';
+    return {
+      board: board.id,
+      kind: board.kind,
+      toolchain: toolchain.version,
+      flags: toolchain.flags,
+      firmware: this.firmwareOf(device, reusedFrom),
+      job: run.job.id,
+      task: task.id,
+      workload: task.key,
+      device,
+      policy,
+      template: config.template,
+      config,
+      schedule,
+      status: result.status,
+      stage: measured ? null : result.stage,
+      code: measured ? null : result.code,
+      detail: measured ? null : result.detail,
+      cycles: measured ? result.cycles : null,
+      repeats: measured ? result.repeats : null,
+      sizes: measured ? result.sizes : null,
+      binary: result.binary ?? null,
+      reusedFrom,
+      times: result.times,
+      bytes: measured ? result.bytes : null,
+    };
+  }
+
+  /** A measurement that was taken over was made by the firmware of then. */
+  private firmwareOf(device: string | null, reusedFrom: string | null): string | null {
+    if (reusedFrom !== null) return this.o.store.record(reusedFrom)?.firmware ?? null;
+    return device === null ? null : this.o.farm.firmwareOf(this.o.board, device);
+  }
+}
+
+/** A record as the loop saw it when it was made. */
+function resultOf(r: TuningRecord): MeasureResult {
+  const binary = r.binary ?? '';
+  const device = r.device ?? '';
+  if (r.status === 'ok' && r.cycles !== null && r.sizes !== null)
+    return {
+      status: 'ok',
+      kind: r.kind,
+      cycles: r.cycles,
+      repeats: r.repeats ?? [r.cycles],
+      sizes: r.sizes,
+      binary,
+      device,
+      times: r.times,
+      bytes: r.bytes ?? { code: 0, constants: 0, rest: 0 },
+    };
+  return {
+    status: 'failed',
+    stage: r.stage ?? 'record',
+    code: r.code ?? '',
+    detail: r.detail ?? '',
+    ...(r.binary !== null && { binary }),
+    ...(r.device !== null && { device }),
+    times: r.times,
+  };
+}

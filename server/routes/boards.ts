@@ -1,0 +1,33 @@
+/** Boards that can be tuned for, and the devices of this daemon. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { BoardModule } from '../../boards/index.ts';
+import type { AppContext } from '../api.ts';
+import { type BoardBody, BoardList, DeviceList } from '../schemas.ts';
+
+/** A board as the interface shows it. */
+export const boardBody = (b: BoardModule): BoardBody => ({
+  id: b.id,
+  title: b.title,
+  kind: b.kind,
+  cpu: b.cpu,
+  clockHz: b.clockHz,
+  isa: b.target.isa,
+  features: [...b.target.features],
+  compiler: b.target.compiler,
+  flags: [...b.target.flags],
+  flashBytes: b.flashBytes,
+  ramBytes: b.ramBytes,
+  deterministic: b.deterministic,
+  emulated: b.open !== undefined,
+});
+
+export const boardRoutes =
+  (c: AppContext): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get('/v1/boards', { schema: { summary: 'Boards', response: { 200: BoardList } } }, async () => ({
+      items: c.boards.map(boardBody),
+    }));
+    app.get('/v1/devices', { schema: { summary: 'Devices', response: { 200: DeviceList } } }, async () => ({
+      items: [...c.farm.states()],
+    }));
+  };

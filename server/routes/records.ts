@@ -1,0 +1,85 @@
+/** Trials, page by page, failures included; as JSON, JSON lines or CSV. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Kind } from '../../boards/index.ts';
+import type { RecordFilter, TuningRecord } from '../../db/types.ts';
+import type { AppContext } from '../api.ts';
+import { ErrorBody, RecordBody, RecordPage } from '../schemas.ts';
+
+const text = Type.Optional(Type.String({ minLength: 1 }));
+const one = <const T extends readonly string[]>(values: T) =>
+  Type.Optional(Type.Union(values.map((v: T[number]) => Type.Literal(v))));
+const kinds = ['silicon', 'model', 'instructions', 'host'] as const satisfies readonly Kind[];
+const formats = ['json', 'jsonl', 'csv'] as const;
+type Format = (typeof formats)[number];
+
+const Query = Type.Object(
+  {
+    job: text,
+    board: text,
+    kind: one(kinds),
+    task: text,
+    status: one(['ok', 'failed']),
+    since: Type.Optional(Type.String({ description: 'ISO 8601: at or after' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+    cursor: Type.Optional(Type.String({ description: '`next` of the page before, with the same filters' })),
+    format: one(formats),
+  },
+  { additionalProperties: false },
+);
+
+const mediaTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  jsonl: 'application/x-ndjson',
+  csv: 'text/csv',
+};
+/** Text is sent as it is. */
+const PageOrText = Type.Unsafe<RecordPage | string>(RecordPage);
+/** Columns of a row, in the order of the schema. */
+const columns = Object.keys(RecordBody.properties) as (keyof TuningRecord)[];
+/** Header that carries `next` where the body has no place for it. */
+export const nextHeader = 'x-next-cursor';
+
+export const recordRoutes =
+  (c: AppContext): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/v1/records',
+      {
+        schema: {
+          summary: 'Trials, oldest first',
+          description: `JSON lines and CSV by \`format\` or Accept; the cursor of the next page is then in ${nextHeader}.`,
+          querystring: Query,
+          response: { 200: PageOrText, '4xx': ErrorBody },
+        },
+      },
+      async (request, reply) => {
+        const { limit = 100, cursor, format, ...filter } = request.query;
+        const page = c.store.records(filter as RecordFilter, limit, cursor);
+        const wanted = format ?? accepted(request.headers.accept ?? '');
+        if (wanted === 'json') return page as RecordPage;
+        if (page.next !== null) reply.header(nextHeader, page.next);
+        const text = wanted === 'csv' ? csvOf(page.items) : jsonLinesOf(page.items);
+        return reply.type(mediaTypes[wanted]).send(text);
+      },
+    );
+  };
+
+const accepted = (accept: string): Format =>
+  formats.find((f) => f !== 'json' && accept.includes(mediaTypes[f])) ?? 'json';
+
+/** Records as CSV, the names of the columns first; the command line writes the same. */
+export const csvOf = (records: readonly TuningRecord[]): string => linesOf([csvLine(columns), ...records.map(csvRow)]);
+/** Records as JSON, one a line. */
+export const jsonLinesOf = (records: readonly TuningRecord[]): string => linesOf(records.map((r) => JSON.stringify(r)));
+const linesOf = (lines: readonly string[]): string => lines.map((l) => `${l}\n`).join('');
+
+const csvRow = (r: TuningRecord): string =>
+  csvLine(
+    columns.map((k) => {
+      const value = r[k];
+      return value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+    }),
+  );
+const csvLine = (values: readonly string[]): string =>
+  values.map((v) => (/[",\r\n]/.test(v) ? `"${v.replaceAll('"', '""')}"` : v)).join(',');

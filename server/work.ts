@@ -1,0 +1,206 @@
+/**
+ * What a tuning job does, from model to proven firmware: the network with default schedules (the baseline, which also shows
+ * early that tools and memory suffice), the search, the network with the best schedules known, its proof, its report. Must
+ * stay true: nothing is handed out that was not verified; whatever ends it half-way, records stay and it can begin again.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import type { BoardModule } from '../boards/index.ts';
+import { identifier } from '../compiler/emit/network.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import type { Selected } from '../compiler/select.ts';
+import type { Store } from '../db/types.ts';
+import { defaultSchedule, templates } from '../kernels/index.ts';
+import { toolchainVersion } from '../toolchain/index.ts';
+import type { DevicePool } from '../tuner/measure/pool.ts';
+import { policies } from '../tuner/policies/index.ts';
+import { tune } from '../tuner/tune.ts';
+import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
+import type { Farm } from './devices.ts';
+import type { JobWork, Outcome } from './jobs.ts';
+import { Journal } from './journal.ts';
+import type { Models, Prepared } from './models.ts';
+import { type Appetite, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
+import type { Run } from './progress.ts';
+import { recordsOfJob } from './records.ts';
+
+export interface WorkOptions {
+  readonly store: Store;
+  readonly models: Models;
+  readonly farm: Farm;
+  readonly boards: readonly BoardModule[];
+  readonly dataDir: string;
+  readonly cacheDir: string;
+  readonly cores: number;
+  /** Whose records a job knows and chooses from: everybody's or its own. */
+  readonly known: 'all' | 'own';
+  /** Random inputs on which a tuned network is compared with the model. */
+  readonly verifiedInputs: number;
+  readonly log: Logger;
+}
+
+/** Folder of a job's artifact. */
+export const artifactDir = (dataDir: string, job: string): string => join(dataDir, 'jobs', job, 'out');
+
+export function workOf(options: WorkOptions): JobWork {
+  return async (run, signal) => {
+    const board = options.boards.find((b) => b.id === run.job.board);
+    if (board === undefined) throw new Error(`job ${run.job.id} is for ${run.job.board}, which is not there any more`);
+    try {
+      return await new Work(options, run, board, signal).perform();
+    } finally {
+      await options.farm.close(board);
+    }
+  };
+}
+
+/** A network, built and run on a device. */
+interface Proven {
+  readonly built: Built;
+  readonly verified: Verified;
+  readonly options: BuildOptions;
+}
+/** Thrown nowhere: the answer of a step that heard the signal. */
+const stopped = 'STOPPED';
+
+class Work {
+  private readonly o: WorkOptions;
+  private readonly run: Run;
+  private readonly board: BoardModule;
+  private readonly signal: AbortSignal;
+  private readonly prepared: Prepared;
+  private readonly records: Records;
+
+  constructor(o: WorkOptions, run: Run, board: BoardModule, signal: AbortSignal) {
+    this.o = o;
+    this.run = run;
+    this.board = board;
+    this.signal = signal;
+    this.prepared = o.models.prepared(run.job.model);
+    this.records = o.known === 'all' ? o.store : recordsOfJob(o.store, run.job.id);
+  }
+
+  async perform(): Promise<Outcome> {
+    const result = await this.steps();
+    if (this.signal.aborted) return { state: 'stopped' };
+    return result.ok ? { state: 'done', report: result.value } : { state: 'failed', error: result.error };
+  }
+
+  private async steps(): Promise<Result<Readonly<Record<string, unknown>>>> {
+    const version = await toolchainVersion(this.board.target);
+    if (!version.ok) return version;
+    const toolchain = toolchainOf(this.board, version.value);
+    const pool = await this.o.farm.open(this.board);
+    if (!pool.ok) return pool;
+    this.run.log('baseline', 'building the network with default schedules');
+    const baseline = await this.prove(
+      selectKnown(this.prepared.tasks, this.board, undefined, toolchain, 'default'),
+      'default',
+      1,
+    );
+    if (!baseline.ok) return baseline;
+    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.value.size} devices`);
+    const tuned = await this.tune(pool.value, toolchain);
+    if (!tuned.ok) return tuned;
+    await this.o.farm.close(this.board);
+    this.run.log('build', 'building the network with the best schedules');
+    const best = await this.proveBest(toolchain);
+    if (!best.ok) return best;
+    return ok(this.finish(baseline.value, best.value));
+  }
+
+  private async tune(pool: DevicePool, toolchain: Toolchain): Promise<Result<void>> {
+    const { job } = this.run;
+    const policy = policies[job.policy];
+    if (policy === undefined) return failed('tune', 'POLICY_UNKNOWN', `policy ${job.policy} is not there any more`);
+    const journal = new Journal({ ...this.o, records: this.records, board: this.board, run: this.run, toolchain });
+    const timeMs = this.run.leftOfTime;
+    const end = await tune({
+      graph: this.prepared.graph,
+      tasks: this.prepared.tasks,
+      board: this.board,
+      pool,
+      templates: { templates, defaultSchedule },
+      policy,
+      policyName: job.policy,
+      seed: job.seed,
+      budget: { trials: job.trials, ...(timeMs !== undefined && { timeMs }) },
+      cores: this.o.cores,
+      cacheDir: this.o.cacheDir,
+      known: (task) => journal.known(task),
+      record: (trial) => journal.record(trial),
+      progress: (tasks, done) => journal.progress(tasks, done),
+      signal: this.signal,
+      now: () => performance.now(),
+    });
+    return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
+  }
+
+  /** The fastest schedules; where those do not fit, ones that take no more memory than the default; then the default. */
+  private async proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
+    const appetites: readonly Appetite[] = ['fast', 'small', 'default'];
+    let last: Result<Proven> = failed('build', stopped, '');
+    for (const appetite of appetites) {
+      const selected = selectKnown(this.prepared.tasks, this.board, this.records, toolchain, appetite);
+      last = await this.prove(selected, 'out', this.o.verifiedInputs);
+      if (last.ok || last.error.code !== 'MODEL_TOO_BIG') return last;
+      this.run.log('build', `too big with ${appetite} schedules: ${last.error.detail}`);
+    }
+    return last;
+  }
+
+  /** Builds into the job's folder and compares `inputs` answers with the model's. */
+  private async prove(selected: readonly Selected[], folder: string, inputs: number): Promise<Result<Proven>> {
+    if (this.signal.aborted) return failed('build', stopped, '');
+    const outDir = join(artifactDir(this.o.dataDir, this.run.job.id), '..', folder);
+    rmSync(outDir, { recursive: true, force: true });
+    const name = identifier(this.prepared.name.replace(/\.[a-z]+$/i, ''));
+    const options: BuildOptions = {
+      graph: this.prepared.graph,
+      name,
+      board: this.board,
+      selected,
+      outDir,
+      cacheDir: this.o.cacheDir,
+    };
+    const built = await build(options);
+    if (!built.ok) return built;
+    if (this.signal.aborted) return failed('build', stopped, '');
+    this.run.log('verify', `running it on ${inputs} inputs`);
+    const verified = await verify(built.value, this.board, this.prepared.model, inputs);
+    if (!verified.ok) return verified;
+    return ok({ built: built.value, verified: verified.value, options });
+  }
+
+  /** Completes the artifact; the report, as report.json has it. */
+  private finish(baseline: Proven, best: Proven): Readonly<Record<string, unknown>> {
+    const { job } = this.run;
+    const { name, outDir } = best.options;
+    const layers = best.verified.layers.map((l, i) => {
+      const defaultCycles = baseline.verified.layers[i]?.cycles ?? 0;
+      return { ...l, defaultCycles, speedup: ratio(defaultCycles, l.cycles) };
+    });
+    finishArtifact(
+      best.built,
+      best.options,
+      { ...best.verified, layers },
+      {
+        defaultCycles: baseline.verified.cycles,
+        speedup: ratio(baseline.verified.cycles, best.verified.cycles),
+        defaultArenaBytes: baseline.built.library.arenaBytes,
+        defaultFlashBytes: baseline.built.flashBytes,
+        trials: this.o.store.counts(job.id),
+        policy: job.policy,
+        seed: job.seed,
+        files: { header: `${name}.h`, source: `${name}.c`, elf: `firmware/${name}.elf`, bin: `firmware/${name}.bin` },
+      },
+    );
+    rmSync(baseline.options.outDir, { recursive: true, force: true });
+    return JSON.parse(readFileSync(join(outDir, 'report.json'), 'utf8')) as Readonly<Record<string, unknown>>;
+  }
+}
+
+/** How many times faster, to three digits. */
+const ratio = (before: number, after: number): number => (after > 0 ? Number((before / after).toPrecision(3)) : 0);
