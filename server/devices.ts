@@ -5,10 +5,8 @@
 import { join } from 'node:path';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { connect } from '../firmware-rpc/host/client.ts';
-import { type Device, LinkError } from '../firmware-rpc/host/device.ts';
-import { openSerial } from '../firmware-rpc/host/serial.ts';
-import { openSocket } from '../firmware-rpc/host/socket.ts';
+import { attach } from '../firmware-rpc/host/attach.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
 import { DevicePool, type DeviceSource, type DeviceState } from '../tuner/measure/pool.ts';
 import type { DeviceBody } from './schemas.ts';
 
@@ -104,7 +102,7 @@ export class Farm {
     const attached = this.attachedOf(board).map(
       (address): DeviceSource => ({
         name: address,
-        open: () => openAddress(address),
+        open: () => attach(address),
       }),
     );
     const emulated = this.emulatedOf(board);
@@ -141,17 +139,4 @@ const untouched = (name: string): DeviceState => ({
 async function emulate(board: BoardModule, firmware: BuiltFirmware): Promise<Result<Device>> {
   if (board.open === undefined) throw new Error(`${board.id} is not emulated`);
   return board.open({ firmware, bulk: 'shared' });
-}
-
-/** Opens an attached device by its address. Failure: DEVICE_UNREACHABLE. */
-async function openAddress(address: string): Promise<Result<Device>> {
-  const [, host, port] = /^([^/]+):(\d+)$/.exec(address) ?? [];
-  try {
-    const transport =
-      host !== undefined && port !== undefined ? await openSocket(host, Number(port)) : await openSerial(address);
-    return ok(await connect(transport));
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error;
-    return failed('load', 'DEVICE_UNREACHABLE', error.message);
-  }
 }

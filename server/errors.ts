@@ -97,6 +97,8 @@ export const errors = {
     'The daemon does not answer, or what answers is no microtune daemon.',
     'Start it with `microtune serve`, or correct --url.',
   ),
+  ARTIFACT_INVALID: row(502, 4, 'An artifact that came from the daemon is damaged.', 'Fetch it again.'),
+  INTERRUPTED: row(409, 130, 'The command was ended by a signal; the job was not.', 'See `microtune jobs`.'),
   CANCELLED: row(409, 130, 'The job was cancelled.', 'What was measured is kept; start it again to go on from there.'),
   NOT_SET_UP: row(500, 4, "The project's packages are not installed.", 'Run `npm run setup` in the clone.'),
 
@@ -167,6 +169,44 @@ export const errors = {
     'Another daemon works on this data directory.',
     'Use that one (the detail has its address), stop it, or take another directory with --data DIR.',
   ),
+  DATA_DIR_BAD: row(
+    500,
+    4,
+    'The data directory, or the database in it, cannot be opened: something else is in its place.',
+    'Take another directory with --data DIR.',
+  ),
+  DISK_FULL: row(
+    507,
+    4,
+    'There is no room left on the disk. Nothing half-written stays.',
+    'Make room; jobs go on when the daemon is started again.',
+  ),
+  DB_MISSING: row(
+    404,
+    4,
+    'There is no database in this data directory.',
+    'Tune something first, or correct --data DIR.',
+  ),
+  DB_OLDER: row(
+    409,
+    4,
+    'The database is of an older version, and this command may only read it.',
+    'Start the daemon once on this directory.',
+  ),
+  DB_NEWER: row(
+    409,
+    4,
+    'The database was written by a newer microtune.',
+    'Use that one, or another directory with --data DIR.',
+  ),
+  DB_CORRUPT: row(
+    500,
+    4,
+    'The database file is damaged or of another program. It was left alone.',
+    'Move it aside with its -wal and -shm files; `sqlite3 FILE .recover` may save its records.',
+  ),
+  DB_BUSY: row(503, 4, 'Another process holds the database.', 'Try again when it is done.'),
+  DB_IO: row(500, 4, 'Reading or writing the database failed.', 'Check the disk and its file system.'),
   PORT_IN_USE: row(409, 4, 'Another program listens on this port.', 'Take another with --port N, or --port 0 for any.'),
   LISTEN_FAILED: row(
     500,
@@ -174,7 +214,6 @@ export const errors = {
     'The daemon cannot listen on this address.',
     'Take an address of this machine for --host, and a port above 1023.',
   ),
-  STOPPING: row(503, 4, 'The daemon is on its way down.', 'Start it again; jobs go on by themselves.'),
   TOOL_MISSING: row(500, 4, 'A compiler is not installed.', 'Install the package that the detail names.'),
   EMULATOR_MISSING: row(500, 4, 'An emulator is not installed.', 'Install the package that the detail names.'),
 
@@ -191,6 +230,8 @@ export const errors = {
     'A device does not answer, or its port cannot be opened.',
     'Check cable, power, path and rights; nothing else may have the port open.',
   ),
+  DEVICE_BUSY: row(409, 4, "A device's port is open in another program.", 'Close that program.'),
+  NOT_A_SERIAL_PORT: row(400, 4, 'The path given for a device is no serial port.', 'Correct --device BOARD=PATH.'),
   WRONG_BOARD: row(
     409,
     4,
