@@ -1,0 +1,77 @@
+/** From a model file to a built library and firmware: what `compile` and `run` have in common. */
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BoardModule } from '../../boards/index.ts';
+import { identifier } from '../../compiler/emit/index.ts';
+import { runtimeHeaderName } from '../../compiler/emit/runtime/index.ts';
+import { ok, type Result } from '../../compiler/result.ts';
+import { toolchainVersion } from '../../toolchain/index.ts';
+import { type BuildOptions, type Built, build } from '../build.ts';
+import type { Prepared } from '../models.ts';
+import { type Records, selectKnown, toolchainOf } from '../offers.ts';
+import { openKnown } from './known.ts';
+import type { CommonOptions } from './options.ts';
+
+export interface BuiltModel {
+  readonly options: BuildOptions;
+  readonly built: Built;
+}
+type Where = Pick<CommonOptions, 'data' | 'records'> & { readonly outDir: string };
+
+/** Builds a model with the best schedules known. Failures: those of build, RECORDS_INVALID. */
+export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<BuiltModel>> {
+  const known = openKnown(board, where);
+  if (!known.ok) return known;
+  const cache = cacheOf(where.data);
+  try {
+    removeOldKernels(where.outDir);
+    return await buildFitting(model, board, known.value.records, { outDir: where.outDir, cacheDir: cache.dir });
+  } finally {
+    known.value.close();
+    cache.done();
+  }
+}
+
+/** The fastest schedules that fit, else those that need no more memory than the default ones, else these. */
+async function buildFitting(
+  model: Prepared,
+  board: BoardModule,
+  records: Records | undefined,
+  dirs: Pick<BuildOptions, 'outDir' | 'cacheDir'>,
+): Promise<Result<BuiltModel>> {
+  const version = await toolchainVersion(board.target);
+  if (!version.ok) return version;
+  const attempt = async (appetite: 'fast' | 'small' | 'default'): Promise<Result<BuiltModel>> => {
+    const selected = selectKnown(model.tasks, board, records, toolchainOf(board, version.value), appetite);
+    const options = { graph: model.graph, name: identifier(model.name), board, selected, ...dirs };
+    const built = await build(options);
+    return built.ok ? ok({ options, built: built.value }) : built;
+  };
+  const tooBig = (r: Result<BuiltModel>): boolean => !r.ok && r.error.code === 'MODEL_TOO_BIG';
+  const fast = await attempt('fast');
+  if (!tooBig(fast) || records === undefined) return fast;
+  const small = await attempt('small');
+  return tooBig(small) ? attempt('default') : small;
+}
+
+/**
+ * Kernels are named by layer and operator: those of an earlier build with other layers would stay and mislead. Only a folder
+ * that we wrote is touched, and only its kernels.
+ */
+export function removeOldKernels(outDir: string): void {
+  const dir = join(outDir, 'kernels');
+  if (!existsSync(join(outDir, 'include', runtimeHeaderName)) || !existsSync(dir)) return;
+  for (const file of readdirSync(dir)) if (/^\w+_\d\d+_\w+\.c$/.test(file)) rmSync(join(dir, file));
+}
+
+/** The data directory's build cache where it can be written, else one that goes when the command ends. */
+function cacheOf(data: string): { readonly dir: string; done(): void } {
+  try {
+    accessSync(data, constants.W_OK);
+    return { dir: join(data, 'cache'), done: () => undefined };
+  } catch {
+    const dir = mkdtempSync(join(tmpdir(), 'microtune-cache-'));
+    return { dir, done: () => rmSync(dir, { recursive: true, force: true }) };
+  }
+}

@@ -1,0 +1,129 @@
+/** `microtune records`: the trials that are known, oldest first. Asks the daemon, or the database where none runs. */
+import type { Command } from 'commander';
+import type { Kind } from '../../../boards/index.ts';
+import { ok, type Result } from '../../../compiler/result.ts';
+import type { Page, RecordFilter, TuningRecord } from '../../../db/types.ts';
+import { wordsOf } from '../../offers.ts';
+import { csvOf, jsonLinesOf } from '../../routes/records.ts';
+import { runningDaemon } from '../daemon.ts';
+import type { Act } from '../index.ts';
+import type { Io, Shows } from '../io.ts';
+import { type CommonOptions, common, instant, oneOf, whole } from '../options.ts';
+import { readingStore } from '../store.ts';
+import { count, table } from '../table.ts';
+
+interface RecordsOptions extends CommonOptions, RecordFilter {
+  readonly limit?: number;
+  readonly format: 'table' | 'json' | 'jsonl' | 'csv';
+  readonly url?: string;
+}
+
+const kinds: readonly Kind[] = ['silicon', 'model', 'instructions', 'host'];
+/** As many as the interface gives at once. */
+const pageSize = 1000;
+
+export function addRecords(program: Command, act: Act): void {
+  const command = program
+    .command('records')
+    .description('the trials that are known, oldest first, failures included')
+    .option('--job <id>', 'of this job')
+    .option('--board <board>', 'measured on this board')
+    .option('--task <id>', 'of this task')
+    .option('--status <status>', 'ok or failed', oneOf('ok', 'failed'))
+    .option('--kind <kind>', `what was counted: ${kinds.join(', ')}`, oneOf(...kinds))
+    .option('--since <time>', 'at or after this date or time', instant)
+    .option('--limit <n>', 'at most so many (default: all)', whole(1))
+    .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table')
+    .option('--url <url>', 'a running daemon (default: the one of the data directory)');
+  common(command, 'microtune records --board mps2-an386 --status ok --format jsonl > records.jsonl').action(
+    act(records),
+  );
+}
+
+async function records(io: Io, o: RecordsOptions): Shows {
+  const pages = pagesOf(o);
+  if (!pages.ok) return pages;
+  try {
+    const all = await readAll(pages.value.page, o.limit ?? Number.POSITIVE_INFINITY);
+    if (!all.ok) return all;
+    return ok({ json: all.value, text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
+  } finally {
+    pages.value.close();
+  }
+}
+
+/** One page at a time, from wherever they are. */
+interface Pages {
+  page(limit: number, cursor: string | undefined): Promise<Result<Page<TuningRecord>>>;
+  close(): void;
+}
+
+function pagesOf(o: RecordsOptions): Result<Pages> {
+  const filter = filterOf(o);
+  const client = runningDaemon(o);
+  if (client !== undefined)
+    return ok({
+      page: async (limit, cursor) => {
+        const query = new URLSearchParams({ ...filter, limit: String(limit), ...(cursor !== undefined && { cursor }) });
+        return (await client.records(query)) as Result<Page<TuningRecord>>;
+      },
+      close: () => undefined,
+    });
+  const store = readingStore(o.data);
+  if (!store.ok) return store;
+  const { value } = store;
+  return ok({
+    page: async (limit, cursor) => ok(value?.records(filter, limit, cursor) ?? { items: [], next: null }),
+    close: () => value?.close(),
+  });
+}
+
+const filterOf = ({ job, board, kind, task, status, since }: RecordsOptions): RecordFilter => ({
+  ...(job !== undefined && { job }),
+  ...(board !== undefined && { board }),
+  ...(kind !== undefined && { kind }),
+  ...(task !== undefined && { task }),
+  ...(status !== undefined && { status }),
+  ...(since !== undefined && { since }),
+});
+
+async function readAll(page: Pages['page'], limit: number): Promise<Result<readonly TuningRecord[]>> {
+  const all: TuningRecord[] = [];
+  for (let cursor: string | undefined; all.length < limit; ) {
+    const got = await page(Math.min(pageSize, limit - all.length), cursor);
+    if (!got.ok) return got;
+    all.push(...got.value.items);
+    if (got.value.next === null) break;
+    cursor = got.value.next;
+  }
+  return ok(all);
+}
+
+function textOf(all: readonly TuningRecord[], format: RecordsOptions['format']): string {
+  switch (format) {
+    case 'json':
+      return JSON.stringify(all, null, 2);
+    case 'jsonl':
+      return jsonLinesOf(all).trimEnd();
+    case 'csv':
+      return csvOf(all).trimEnd();
+    case 'table':
+      return tableOf(all);
+  }
+}
+
+const tableOf = (all: readonly TuningRecord[]): string =>
+  table(
+    ['record', 'at', 'board', 'task', 'policy', 'status', '>count', 'of', 'schedule'],
+    all.map((r) => [
+      r.id,
+      r.at,
+      r.board,
+      r.task,
+      r.policy,
+      r.status === 'ok' ? (r.reusedFrom === null ? 'ok' : `as ${r.reusedFrom}`) : `${r.stage}: ${r.code}`,
+      count(r.cycles),
+      r.kind,
+      wordsOf(r.config),
+    ]),
+  );

@@ -1,0 +1,59 @@
+/** `microtune serve`: the daemon in the foreground, until a signal ends it. */
+import type { Command } from 'commander';
+import { ok } from '../../../compiler/result.ts';
+import { type LogLevel, logLevels } from '../../log.ts';
+import type { Act } from '../index.ts';
+import type { Io, Shows } from '../io.ts';
+import { type CommonOptions, common, type DeviceOptions, devices, oneOf, whole } from '../options.ts';
+
+interface ServeOptions extends CommonOptions, DeviceOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Where a daemon listens unless it is told otherwise. */
+const defaultPort = 8710;
+
+export function addServe(program: Command, act: Act): void {
+  const command = program
+    .command('serve')
+    .description('run the daemon: models, jobs and records over HTTP; jobs that were interrupted go on')
+    .option('--port <n>', '0: any that is free', whole(0, 65535), defaultPort)
+    .option('--host <name>', 'address to listen on; the default is this machine only', '127.0.0.1')
+    .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
+  common(devices(command), 'microtune serve --port 0 --data ./data').action(act(serve));
+}
+
+async function serve(io: Io, o: ServeOptions): Shows {
+  // The other commands need none of what the daemon is made of.
+  const { startDaemon } = await import('../../daemon.ts');
+  const ended = signalled();
+  const daemon = await startDaemon({
+    dataDir: o.data,
+    host: o.host,
+    port: o.port,
+    devices: o.device ?? [],
+    emulate: o.emulate ?? {},
+    ...(o.records !== undefined && { recordsFile: o.records }),
+    logLevel: o.logLevel,
+  });
+  if (!daemon.ok) return daemon;
+  const { url, stop } = daemon.value;
+  io.out(
+    io.format === 'json' ? JSON.stringify({ url, data: o.data, pid: process.pid }) : `microtune listens on ${url}`,
+  );
+  await ended;
+  await stop();
+  return ok(undefined);
+}
+
+/** The first SIGINT, SIGTERM or SIGHUP; the second one is not waited out. */
+const signalled = (): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        resolve();
+        process.once(signal, () => process.exit(130));
+      });
+  });

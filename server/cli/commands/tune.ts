@@ -1,0 +1,184 @@
+/**
+ * `microtune tune`: uploads a model, starts a job, shows how it goes on, and brings home what came of it. The work is the
+ * daemon's; this end may go away (detach) and the job goes on.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { failed, ok, type Result } from '../../../compiler/result.ts';
+import type { JobBody, JobRequest, ProgressBody } from '../../schemas.ts';
+import { unpack } from '../archive.ts';
+import { removeOldKernels } from '../artifact.ts';
+import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
+import { follow, type ServerEvent } from '../events.ts';
+import type { Act } from '../index.ts';
+import { type Choice, onInterrupt } from '../interrupt.ts';
+import type { Io, Shown, Shows } from '../io.ts';
+import { boardNamed, readModel, titleOf } from '../model.ts';
+import {
+  type CommonOptions,
+  common,
+  type DeviceOptions,
+  devices,
+  devicesAsArguments,
+  wallTime,
+  whole,
+} from '../options.ts';
+import { type Progress, progressOn } from '../progress.ts';
+import { artifactOf, artifactText, type Report } from '../report.ts';
+
+interface TuneOptions extends CommonOptions, DeviceOptions {
+  readonly board: string;
+  readonly trials?: number;
+  readonly time?: string;
+  readonly seed?: number;
+  readonly policy?: string;
+  readonly out?: string;
+  readonly url?: string;
+}
+
+/** How long to wait for a daemon that went away. */
+const patienceMs = 60_000;
+
+export function addTune(program: Command, act: Act): void {
+  const command = program
+    .command('tune')
+    .description('search the best schedules for a model on a board; ends with a C library and verified firmware')
+    .argument('<model>', 'a .tflite file')
+    .requiredOption('--board <board>', 'see the boards command')
+    .option(
+      '--trials <n>',
+      'candidates to measure, over all layers (default: 400, or as the time allows)',
+      whole(1, 10_000_000),
+    )
+    .option('--time <time>', 'wall time, like 90s, 30m or 8h', wallTime)
+    .option('--seed <n>', 'of all random choices (default: 0)', whole(0, 2 ** 32 - 1))
+    .option('--policy <name>', 'how candidates are chosen (default: the best one)')
+    .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)')
+    .option('--url <url>', 'a running daemon (default: the one of the data directory, else one is started)');
+  common(devices(command), 'microtune tune model.tflite --board mps2-an386 --trials 400 --out out').action(act(tune));
+}
+
+async function tune(io: Io, file: string, o: TuneOptions): Shows {
+  // Told here rather than by a daemon that had to be started first.
+  const [board, model] = [boardNamed(o.board), readModel(file, 'all')];
+  if (!board.ok) return board;
+  if (!model.ok) return model;
+  const daemon = await daemonFor(io, o);
+  if (!daemon.ok) return daemon;
+  try {
+    const job = await submit(daemon.value, file, o);
+    if (!job.ok) return job;
+    const ended = await watch(io, daemon.value, job.value);
+    if (!ended.ok) return ended;
+    return ended.value === 'detached' ? ok(detachedText(job.value)) : await bringHome(daemon.value, job.value.id, o);
+  } finally {
+    await daemon.value.close();
+  }
+}
+
+/** --url, else the daemon that runs, else one of our own. */
+async function daemonFor(io: Io, o: TuneOptions): Promise<Result<Daemon>> {
+  const running = runningDaemon(o);
+  if (running !== undefined) {
+    const own = [...devicesAsArguments(o), ...(o.records === undefined ? [] : ['--records'])];
+    if (own.length > 0)
+      return failed('input', 'USAGE', `${own[0]} is a matter of the daemon, and one runs already at ${running.url}`);
+    io.news(`using the daemon at ${running.url}`);
+    return ok(knownDaemon(running, o));
+  }
+  const records = o.records === undefined ? [] : ['--records', o.records];
+  const started = await startOwnDaemon(resolve(o.data), [...devicesAsArguments(o), ...records]);
+  if (started.ok) io.news(`started a daemon on ${o.data} at ${started.value.client().url}`);
+  return started;
+}
+
+async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Result<JobBody>> {
+  const client = daemon.client();
+  const model = await client.uploadModel(readFileSync(file), titleOf(file));
+  if (!model.ok) return model;
+  const request: JobRequest = {
+    model: model.value.id,
+    board: o.board,
+    ...(o.trials !== undefined && { trials: o.trials }),
+    ...(o.time !== undefined && { time: o.time }),
+    ...(o.seed !== undefined && { seed: o.seed }),
+    ...(o.policy !== undefined && { policy: o.policy }),
+  };
+  return client.addJob(request);
+}
+
+/** Shows progress until the job has ended, or the user leaves it. */
+async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ended' | 'detached'>> {
+  const progress = progressOn(io.stream, job.kind, () => performance.now());
+  const leaving = new AbortController();
+  let state: string = job.state;
+  let choice: Choice | undefined;
+  const stopAsking = onInterrupt(io, (chosen) => {
+    choice = chosen;
+    if (chosen === 'cancel') void daemon.client().cancel(job.id);
+    else leaving.abort();
+  });
+  progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
+  const followed = await follow({
+    job: job.id,
+    client: () => daemon.client(),
+    onEvent: (event) => {
+      if (event.type === 'state') state = String(event.data.state);
+      showEvent(progress, event);
+    },
+    over: () => state === 'done' || state === 'failed' || state === 'cancelled',
+    onLost: (why) => progress.say(`lost the daemon (${why}); waiting for it`),
+    signal: leaving.signal,
+    patienceMs,
+  });
+  stopAsking();
+  progress.end();
+  if (!followed.ok) return followed;
+  if (choice === 'detach') {
+    daemon.stay();
+    return ok('detached');
+  }
+  if (choice === 'leave')
+    return failed(
+      'job',
+      'INTERRUPTED',
+      `job ${job.id} is not ended: it goes on when a daemon runs on its data directory`,
+    );
+  return ok('ended');
+}
+
+function showEvent(progress: Progress, event: ServerEvent): void {
+  switch (event.type) {
+    case 'progress':
+      return progress.show(event.data as ProgressBody);
+    case 'log':
+      return progress.say(String(event.data.message));
+    default:
+      return;
+  }
+}
+
+const detachedText = (job: JobBody): Shown => ({
+  json: job,
+  text: `job ${job.id} goes on; see: microtune jobs ${job.id}`,
+});
+
+/** The ended job with its artifact, or the failure it ended with. */
+async function bringHome(daemon: Daemon, id: string, o: TuneOptions): Shows {
+  const got = await daemon.client().job(id);
+  if (!got.ok) return got;
+  const job = got.value;
+  if (job.error !== null) return { ok: false, error: job.error };
+  if (job.state === 'cancelled')
+    return failed('job', 'CANCELLED', `job ${id} was cancelled after ${job.trials.done} trials`);
+  const out = o.out === undefined ? artifactIn(o.data, id) : resolve(o.out);
+  if (o.out !== undefined) {
+    const archive = await daemon.client().artifact(id);
+    if (!archive.ok) return archive;
+    removeOldKernels(out);
+    const unpacked = await unpack(archive.value, out);
+    if (!unpacked.ok) return unpacked;
+  }
+  return ok({ json: { ...job, out }, text: artifactText(artifactOf(job.report as unknown as Report, out)) });
+}

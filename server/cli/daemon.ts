@@ -1,0 +1,95 @@
+/**
+ * Which daemon a command talks to: the one at --url, the one that runs on the data directory, or, for `tune`, one that is
+ * started for it. Must stay true: a daemon that was started here ends with this process, however that ends, unless it was
+ * told to stay.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { failed, ok, type Result } from '../../compiler/result.ts';
+import { readDaemon } from '../../db/lock.ts';
+import { errorOf } from '../errors.ts';
+import { Client } from './client.ts';
+
+/** The launcher's word for "go on without me" (bin/microtune.js). */
+const stayMessage = 'stay';
+const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
+
+export interface Daemon {
+  /** Where it is now: a daemon that was restarted may have another port. */
+  client(): Client;
+  /** Lets it work on after this process. */
+  stay(): void;
+  /** Ends it, if it was started here. */
+  close(): Promise<void>;
+}
+
+/** A client of the daemon that is there; undefined where none is. */
+export function runningDaemon(o: { readonly url?: string; readonly data: string }): Client | undefined {
+  const url = o.url ?? readDaemon(o.data)?.url;
+  return url === undefined ? undefined : new Client(url);
+}
+
+/** The daemon of a data directory or URL, whoever started it. */
+export function knownDaemon(first: Client, o: { readonly url?: string; readonly data: string }): Daemon {
+  return { client: () => runningDaemon(o) ?? first, stay: () => undefined, close: async () => undefined };
+}
+
+/** Starts one. Failures: whatever `serve` says, e.g. DATA_DIR_READONLY. */
+export async function startOwnDaemon(data: string, serveOptions: readonly string[]): Promise<Result<Daemon>> {
+  const args = [launcher, 'serve', '--port', '0', '--data', data, '--json', '--log-level', 'silent', ...serveOptions];
+  // A process group of its own: Ctrl-C is for us to answer. The channel tells it when we are gone.
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const url = await addressOf(child);
+  if (!url.ok) return url;
+  const client = new Client(url.value);
+  for (const stream of [child, child.stdout, child.stderr, child.channel]) unref(stream);
+  return ok({
+    client: () => runningDaemon({ data }) ?? client,
+    stay: () => {
+      child.send(stayMessage);
+      child.disconnect();
+    },
+    close: () => end(child),
+  });
+}
+
+/** The first line on its standard output holds the URL; an error line on the other one says why there is none. */
+function addressOf(child: ChildProcess): Promise<Result<string>> {
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('the daemon was started without pipes');
+  let said = '';
+  stderr.on('data', (d: Buffer) => {
+    said += d.toString();
+  });
+  return new Promise((found) => {
+    createInterface({ input: stdout }).once('line', (line) => found(ok((JSON.parse(line) as { url: string }).url)));
+    child.once('close', (code) => found(failureFrom(said, code)));
+  });
+}
+
+function failureFrom(said: string, code: number | null): Result<never> {
+  const [, name, detail] = /^error ([A-Z_]+): (.*)$/m.exec(said) ?? [];
+  if (name !== undefined && detail !== undefined)
+    return failed('daemon', name, detail.replace(`. ${errorOf(name).advice}`, ''));
+  const why = said.trim().slice(-300) || `exit code ${code ?? 'none'}`;
+  return failed('daemon', 'DAEMON_UNREACHABLE', `the daemon did not start: ${why}`);
+}
+
+/** Lets this process end although the other one runs. */
+function unref(handle: unknown): void {
+  if (typeof handle === 'object' && handle !== null && 'unref' in handle && typeof handle.unref === 'function')
+    handle.unref();
+}
+
+function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((done) => {
+    child.ref();
+    child.once('exit', () => done());
+    child.kill('SIGTERM');
+  });
+}
+
+/** Where a daemon keeps the artifact of a job. */
+export const artifactIn = (data: string, job: string): string => join(resolve(data), 'jobs', job, 'out');

@@ -1,0 +1,113 @@
+/** Options that several commands share, and how their texts become values. A wrong text is told with what would be right. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AttachedDevice } from '../devices.ts';
+import { exitCodes as exitMeanings } from '../errors.ts';
+import { parseTime } from '../time.ts';
+
+export interface CommonOptions {
+  readonly data: string;
+  /** A JSONL file of records, 'none', or absent: what the data directory knows. */
+  readonly records?: string;
+  readonly json?: true;
+  readonly debug?: true;
+}
+
+export const defaultData = (): string => join(homedir(), '.local/share/microtune');
+
+/** --data, --records, --json, --debug; an example and the exit codes under the help. */
+export function common(command: Command, example: string): Command {
+  return command
+    .option('--data <dir>', 'data directory: records, models, jobs', defaultData())
+    .option(
+      '--records <file>',
+      "a JSONL file of records to use beside the data directory's, or 'none' to use no records",
+    )
+    .option('--json', 'standard output holds only JSON')
+    .addOption(new Option('--debug', 'show the stack of an unexpected error').hideHelp())
+    .addHelpText('after', `\nExample:\n  $ ${example}\n\n${exitCodes}`);
+}
+
+/** Said under every --help; docs/errors.md has each code. */
+export const exitCodes = `Exit codes (a failure is one line "error CODE: ..." on standard error; docs/errors.md explains each CODE):
+${Object.entries(exitMeanings)
+  .map(([code, meaning]) => `  ${code.padEnd(4)}${meaning}`)
+  .join('\n')}`;
+
+export interface DeviceOptions {
+  readonly device?: readonly AttachedDevice[];
+  readonly emulate?: Readonly<Record<string, number>>;
+}
+
+/** --device and --emulate: what a daemon works with. */
+export const devices = (command: Command): Command =>
+  command
+    .option('--device <board=where>', 'attach a board on a serial port, or at HOST:PORT; repeatable', collect(attached))
+    .option('--emulate <board=n>', 'how many of a board are emulated (default: the cores); repeatable', emulated);
+
+/** The same options for another process. */
+export const devicesAsArguments = (o: DeviceOptions): readonly string[] => [
+  ...(o.device ?? []).flatMap((d) => ['--device', `${d.board}=${d.address}`]),
+  ...Object.entries(o.emulate ?? {}).flatMap(([board, n]) => ['--emulate', `${board}=${n}`]),
+];
+
+/** A whole number from `min` to `max`. */
+export const whole =
+  (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const n = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (n >= min && n <= max) return n;
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new InvalidArgumentError(`A whole number ${range} is needed.`);
+  };
+
+/** One of a few words. */
+export const oneOf =
+  <T extends string>(...words: readonly T[]) =>
+  (text: string): T => {
+    const found = words.find((w) => w === text);
+    if (found === undefined) throw new InvalidArgumentError(`One of ${words.join(', ')} is needed.`);
+    return found;
+  };
+
+/** Options that may be repeated. */
+export const collect =
+  <T>(parse: (text: string) => T) =>
+  (text: string, before: readonly T[] | undefined): readonly T[] => [...(before ?? []), parse(text)];
+
+/** BOARD=PATH or BOARD=HOST:PORT of a device that somebody attached; the daemon tells the two apart. */
+export function attached(text: string): AttachedDevice {
+  const [, board, address] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (board === undefined || address === undefined)
+    throw new InvalidArgumentError('BOARD=PATH or BOARD=HOST:PORT is needed.');
+  const port = /^[^/]+:(\d+)$/.exec(address)?.[1];
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
+    throw new InvalidArgumentError(`Port ${port} is not from 1 to 65535.`);
+  return { board, address };
+}
+
+/** BOARD=N, repeated: how many of each board are emulated. */
+export function emulated(
+  text: string,
+  before: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const [, board, n] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
+  if (board === undefined) throw new InvalidArgumentError('BOARD=N with a whole N is needed.');
+  return { ...before, [board]: Number(n) };
+}
+
+/** 90s, 30m, 8h or seconds; passed on as it is once it is known to be right. */
+export function wallTime(text: string): string {
+  const parsed = parseTime(text);
+  if (!parsed.ok) throw new InvalidArgumentError(`${parsed.error.detail}.`);
+  return text;
+}
+
+/** ISO 8601 date or time -> the same instant in UTC. */
+export function instant(text: string): string {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms))
+    throw new InvalidArgumentError('A date or time is needed, like 2026-03-31 or 2026-03-31T12:00:00Z.');
+  return new Date(ms).toISOString();
+}

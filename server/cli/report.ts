@@ -1,0 +1,93 @@
+/** An artifact on disk, told to a person: layers, sizes, where things lie, and what was proved. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { count, speedUp, table } from './table.ts';
+
+/** report.json as server/build.ts writes it. */
+export interface Report {
+  readonly model: string;
+  readonly board: string;
+  readonly kind: string;
+  readonly arenaBytes: number;
+  readonly arenaLowerBound: number;
+  readonly stackBytes: number;
+  readonly ramBytes: number;
+  readonly flashBytes: number;
+  readonly cycles: number | null;
+  readonly verifiedInputs: number;
+  readonly layers: readonly {
+    readonly name: string;
+    readonly op: string;
+    readonly cycles: number | null;
+    readonly macs: number;
+    readonly schedule: string;
+    /** With the default schedule; tuned networks only. */
+    readonly defaultCycles?: number;
+  }[];
+  readonly defaultCycles?: number;
+}
+export interface Artifact extends Report {
+  readonly out: string;
+  readonly firmware: { readonly elf: string | null; readonly bin: string | null };
+}
+
+/** The artifact in a folder, with absolute paths. */
+export function readArtifact(out: string): Artifact {
+  return artifactOf(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as Report, out);
+}
+
+export function artifactOf(report: Report, out: string): Artifact {
+  const folder = join(out, 'firmware');
+  const files = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const find = (end: string): string | null => {
+    const file = files.find((f) => f.endsWith(end));
+    return file === undefined ? null : join(folder, file);
+  };
+  return { ...report, out, firmware: { elf: find('.elf'), bin: find('.bin') } };
+}
+
+/** A line a layer; with default counts and speed-up where it was tuned. */
+export function layersText(a: Report): string {
+  if (a.defaultCycles === undefined)
+    return table(
+      ['layer', 'operator', '>MACs', `>${a.kind}`, 'schedule'],
+      a.layers.map((l) => [l.name, l.op, count(l.macs), count(l.cycles), l.schedule]),
+    );
+  return table(
+    ['layer', 'operator', '>MACs', `>default ${a.kind}`, '>tuned', '>speed-up', 'schedule'],
+    [...a.layers, { name: 'whole network', op: '', macs: total(a), schedule: '', ...pick(a) }].map((l) => [
+      l.name,
+      l.op,
+      count(l.macs),
+      count(l.defaultCycles),
+      count(l.cycles),
+      speedUp(l.defaultCycles, l.cycles),
+      l.schedule,
+    ]),
+  );
+}
+
+const total = (a: Report): number => a.layers.reduce((n, l) => n + l.macs, 0);
+const pick = ({ cycles, defaultCycles = 0 }: Report): Pick<Report['layers'][number], 'cycles' | 'defaultCycles'> => ({
+  cycles,
+  defaultCycles,
+});
+
+/** Sizes and places, a line each. */
+export const sizesText = (a: Artifact): string =>
+  [
+    `whole network   ${count(a.cycles)} ${a.kind} on ${a.board}`,
+    `arena           ${count(a.arenaBytes)} bytes (no plan can be below ${count(a.arenaLowerBound)})`,
+    `RAM             ${count(a.ramBytes)} bytes: the arena and ${count(a.stackBytes)} of stack`,
+    `flash           ${count(a.flashBytes)} bytes: code and constants`,
+    `C library       ${a.out}`,
+    `firmware        ${a.firmware.elf}`,
+  ].join('\n');
+
+/** What was proved, and of which network. */
+export const proofText = (a: Report): string => {
+  const which = a.defaultCycles === undefined ? "The firmware's" : "The tuned firmware's";
+  return `${which} outputs equal the model's bit for bit on ${a.verifiedInputs} inputs.`;
+};
+
+export const artifactText = (a: Artifact): string => [layersText(a), sizesText(a), proofText(a)].join('\n\n');

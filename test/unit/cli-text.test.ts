@@ -1,0 +1,227 @@
+/** What the command line says and understands: options, tables, error lines, progress, and the daemon's event stream. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { CommanderError, InvalidArgumentError } from 'commander';
+import fc from 'fast-check';
+import { pack } from 'tar-stream';
+import { describe, expect, test } from 'vitest';
+import { unpack } from '../../server/cli/archive.ts';
+import { parseEvents, type ServerEvent } from '../../server/cli/events.ts';
+import { unexpected, usage } from '../../server/cli/failures.ts';
+import { errorLine } from '../../server/cli/io.ts';
+import { attached, emulated, instant, oneOf, wallTime, whole } from '../../server/cli/options.ts';
+import { progressOn } from '../../server/cli/progress.ts';
+import { count, span, speedUp, table } from '../../server/cli/table.ts';
+import type { ProgressBody } from '../../server/schemas.ts';
+import { samples } from '../samples.ts';
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const out: T[] = [];
+  for await (const item of items) out.push(item);
+  return out;
+}
+
+describe('options', () => {
+  test('whole numbers within their range, and nothing else', () => {
+    const parse = whole(1, 100);
+    expect(parse('1')).toBe(1);
+    expect(parse('100')).toBe(100);
+    for (const wrong of ['0', '-1', '101', '1.5', '1e2', '', ' 7', 'seven', '0x10', 'NaN'])
+      expect(() => parse(wrong), wrong).toThrow(InvalidArgumentError);
+  });
+  test('one of a few words', () => {
+    expect(oneOf('all', 'none')('none')).toBe('none');
+    expect(() => oneOf('all', 'none')('some')).toThrow('One of all, none is needed.');
+  });
+  test('devices on ports and behind sockets', () => {
+    expect(attached('nucleo=/dev/ttyACM0')).toEqual({ board: 'nucleo', address: '/dev/ttyACM0' });
+    expect(attached('nucleo=10.0.0.7:4000')).toEqual({ board: 'nucleo', address: '10.0.0.7:4000' });
+    for (const wrong of ['nucleo', 'nucleo=', '=/dev/ttyACM0', 'nucleo=host:0', 'nucleo=host:70000'])
+      expect(() => attached(wrong), wrong).toThrow(InvalidArgumentError);
+  });
+  test('numbers of emulated boards gather', () => {
+    expect(emulated('host=0', emulated('mps2-an386=4'))).toEqual({ 'mps2-an386': 4, host: 0 });
+    for (const wrong of ['4', 'host=', 'host=-1', 'host=1.5', 'host=x']) expect(() => emulated(wrong)).toThrow();
+  });
+  test('times and instants', () => {
+    for (const right of ['90s', '30m', '1.5h', '7']) expect(wallTime(right)).toBe(right);
+    for (const wrong of ['0', '-1s', '5 minutes', ''])
+      expect(() => wallTime(wrong), wrong).toThrow(InvalidArgumentError);
+    expect(instant('2026-03-31T12:00:00+02:00')).toBe('2026-03-31T10:00:00.000Z');
+    expect(() => instant('yesterday')).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('errors', () => {
+  test('are one line, whatever they say', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (detail, hint) => {
+        expect(errorLine({ stage: 's', code: 'CODE', detail }, hint)).toMatch(/^error CODE: [^\r\n]*$/);
+      }),
+      { seed: 1, numRuns: samples(200, 5000) },
+    );
+    expect(errorLine({ stage: 's', code: 'C', detail: 'first\n  second.' }, 'Do this.')).toBe(
+      'error C: first | second. Do this.',
+    );
+  });
+  test('files that cannot be used are told by their path', () => {
+    const open = (): unknown => readFileSync('/nowhere/at/all');
+    const caught = (f: () => unknown): unknown => {
+      try {
+        return f();
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(unexpected(caught(open))).toEqual({
+      stage: 'input',
+      code: 'FILE_UNUSABLE',
+      detail: '/nowhere/at/all: there is no such file or folder',
+    });
+    expect(unexpected(new TypeError('x is not a function')).code).toBe('INTERNAL');
+  });
+  test('a wrong command line', () => {
+    const error = new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'");
+    expect(usage(error)).toEqual({ stage: 'input', code: 'USAGE', detail: "unknown option '--x'" });
+  });
+});
+
+describe('tables', () => {
+  test('columns stand under each other, numbers to the right', () => {
+    expect(
+      table(
+        ['layer', '>count'],
+        [
+          ['conv', count(1234567)],
+          ['a longer one', count(null)],
+        ],
+      ),
+    ).toBe('layer             count\nconv          1,234,567\na longer one          -');
+  });
+  test('spans and speed-ups', () => {
+    expect([0, 59_400, 200_000, 7_500_000].map(span)).toEqual(['0s', '59s', '3m20s', '2h05m']);
+    expect(speedUp(300, 120)).toBe('2.50x');
+    expect([speedUp(null, 1), speedUp(1, null), speedUp(1, 0)]).toEqual(['-', '-', '-']);
+  });
+});
+
+const state = (trials: number, best: number | null): ProgressBody => ({
+  trials: { done: trials, failed: 1, budget: 40 },
+  spentMs: 2000,
+  leftMs: 8000,
+  cycles: { default: 1000, best },
+  tasks: [
+    {
+      id: 't1',
+      op: 'conv2d',
+      shape: '1x8x8x4 -> 1x8x8x8',
+      occurrences: 2,
+      trials,
+      failed: 1,
+      default: 500,
+      best,
+      exhausted: false,
+      schedule: null,
+    },
+  ],
+});
+const screenOf = (
+  isTTY: boolean,
+  columns = 200,
+): { isTTY: boolean; columns: number; text: string; write(t: string): void } => ({
+  isTTY,
+  columns,
+  text: '',
+  write(t) {
+    this.text += t;
+  },
+});
+
+describe('progress', () => {
+  test('off a terminal: plain lines, only for what moved, not more often than every few seconds', () => {
+    const screen = screenOf(false);
+    let now = 0;
+    const progress = progressOn(screen, 'instructions', () => now);
+    progress.show(state(10, 250));
+    now = 1000;
+    progress.show(state(12, 250));
+    now = 6000;
+    progress.show(state(10, 250));
+    progress.end();
+    const lines = screen.text.trimEnd().split('\n');
+    expect(lines[0]).toBe('conv2d 1x8x8x4 -> 1x8x8x8 x2: 10 trials, 5.0/s, best 250 instructions (2.00x), 8s left');
+    expect(lines.filter((l) => l.startsWith('conv2d')).length).toBe(1);
+    expect(lines.at(-1)).toBe('whole network: 10/40 trials, 5.0/s, 1 failed, best 250 instructions (4.00x), 8s left');
+    expect(screen.text.includes('\x1b')).toBe(false);
+  });
+
+  test('on a terminal: drawn over the lines before, none longer than it is wide', () => {
+    const screen = screenOf(true, 60);
+    const progress = progressOn(screen, 'instructions', () => 0);
+    progress.show(state(1, null));
+    progress.show(state(10, 250));
+    progress.say('a remark');
+    expect(screen.text.split('\x1b[2A\x1b[J').length).toBe(3);
+    for (const line of screen.text.replaceAll('\x1b[2A\x1b[J', '').split('\n')) expect(line.length).toBeLessThan(60);
+    expect(screen.text).toContain('a remark\n');
+  });
+});
+
+describe('event stream', () => {
+  const text =
+    ': hello\n\nid: 3\nevent: state\ndata: {"state":"running"}\n\n: here\n\nid: 7\r\nevent: log\r\ndata: {"message":\r\ndata: "ä"}\r\n\r\n';
+  const events: ServerEvent[] = [
+    { id: 3, type: 'state', data: { state: 'running' } },
+    { id: 7, type: 'log', data: { message: 'ä' } },
+  ];
+  async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
+    let from = 0;
+    for (const cut of [...cuts].sort((a, b) => a - b)) {
+      yield bytes.subarray(from, cut);
+      from = cut;
+    }
+    yield bytes.subarray(from);
+  }
+  const read = (bytes: Uint8Array, cuts: readonly number[]): Promise<ServerEvent[]> =>
+    all(parseEvents(pieces(bytes, cuts)));
+
+  test('the same events, wherever the connection cuts the bytes', async () => {
+    const bytes = Buffer.from(text);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(bytes.length), { maxLength: 6 }), async (cuts) => {
+        expect(await read(bytes, cuts)).toEqual(events);
+      }),
+      { seed: 3, numRuns: samples(100, 2000) },
+    );
+  });
+  test('half an event at the end is not told', async () => {
+    expect(await read(Buffer.from(`${text}id: 8\nevent: log\ndata: {"a":1}\n`), [])).toEqual(events);
+  });
+});
+
+describe('an artifact', () => {
+  const archiveOf = async (names: readonly string[]): Promise<Uint8Array> => {
+    const tar = pack();
+    for (const name of names) tar.entry({ name }, `content of ${name}`);
+    tar.finalize();
+    return gzipSync(Buffer.concat(await all(tar)));
+  };
+  test('is unpacked below its folder and nowhere else', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'microtune-unpack-'));
+    try {
+      expect((await unpack(await archiveOf(['a.c', 'include/b.h']), dir)).ok).toBe(true);
+      expect(readFileSync(join(dir, 'include/b.h'), 'utf8')).toBe('content of include/b.h');
+      for (const name of ['../evil', '/etc/evil', 'include/../../evil']) {
+        const refused = await unpack(await archiveOf(['fine', name]), join(dir, 'other'));
+        expect(refused.ok ? 'unpacked' : refused.error.code, name).toBe('ARTIFACT_INVALID');
+      }
+      expect(() => readFileSync(join(dir, 'other/fine'))).toThrow();
+      const broken = await unpack(Buffer.from('no archive'), dir);
+      expect(broken.ok ? 'unpacked' : broken.error.code).toBe('ARTIFACT_INVALID');
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
