@@ -1,7 +1,8 @@
 /**
  * Channels go that no input reaches or that nobody reads. What a removed channel added to a convolution's sums goes into
  * its bias, and only where that is the same number at every pixel: beside a border a channel that is not at its zero point
- * adds less, and then it stays. Exact for every input; graph inputs and outputs keep their channels.
+ * adds less, and then it stays. Some dead ones stay to fill up fours. Exact for every input; graph inputs and outputs keep
+ * their channels.
  */
 import type { Graph, Node, TensorId } from '../graph/graph.ts';
 import type { Value } from '../ops/operator.ts';
@@ -82,11 +83,16 @@ function settle(graph: Graph, keep: Keep, mixers: ReadonlyMap<Node, Mixer>): voi
     const before = count(keep);
     for (const node of graph.nodes.toReversed()) keepFor(node, graph, flows.get(node) as Flow, keep, mixers.get(node));
     if (count(keep) > before) continue;
-    // A tensor keeps at least one channel, even if nobody needs it.
-    const empty = keep.find((channels) => !channels.includes(true));
-    if (empty === undefined) return;
-    empty[0] = true;
+    const uneven = keep.find((channels) => !channels.includes(true) || isUneven(channels));
+    if (uneven === undefined) return;
+    uneven[uneven.indexOf(false)] = true;
   }
+}
+/** Channels that kernels take at a time. A dead channel costs less than its neighbours without their fast kernel. */
+const lanes = 4;
+function isUneven(channels: readonly boolean[]): boolean {
+  const kept = channels.filter((k) => k).length;
+  return kept > lanes && kept < channels.length && kept % lanes !== 0;
 }
 const count = (keep: Keep): number => keep.reduce((n, channels) => n + channels.filter((k) => k).length, 0);
 

@@ -29,7 +29,9 @@ export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo
   const bounds = accBounds(p, reductionInto(p, s.acc));
   if (bounds.length !== mults.length || node.rounding !== 'double')
     refuse('one multiplier a bias, and double rounding, are needed');
-  const right = Math.min(...shifts.map((x) => -x)) + 7;
+  // A channel that is always the same number fits any shift.
+  const moving = bounds.flatMap(([lo, hi], o) => (lo < hi ? [-(shifts[o] ?? 0)] : []));
+  const right = Math.min(...(moving.length > 0 ? moving : [0])) + 7;
   if (right < 0 || right > 30) refuse(`a shift of ${right} is out of range`);
   const fits = bounds.map((range, o) => {
     const ask = {
@@ -126,6 +128,9 @@ interface Ask {
 }
 
 function search(ask: Ask): Fit | null {
+  const [lo, hi] = ask.range;
+  const steady = wanted(ask, lo) * 2 ** ask.right;
+  if (lo === hi) return Math.abs(steady) <= mostAdd ? { mul: 0, add: steady, fix: 0 } : null;
   if (ask.shift > 0 || Math.max(-ask.range[0], ask.range[1]) >= 2 ** 23 || ask.mult <= 0) return null;
   const steps = staircase(ask);
   // Never positive, so that the form still rises with acc.
@@ -137,21 +142,25 @@ function search(ask: Ask): Fit | null {
   return null;
 }
 
+/** What TFLite's own steps make of an accumulator. */
+const wanted = ({ mult, shift, zero, min, max }: Ask, acc: number): number =>
+  limit(multiplyQuantized(acc, mult, shift, 'double') + zero, min, max);
+
 interface Stair {
   readonly level: number;
   /** Largest reachable acc whose output is below `level`; range[0] - 1 if none is. */
   readonly under: number;
 }
 /** Where the reference steps up: both sides rise with acc, so equality at these steps is equality everywhere. */
-function staircase({ mult, shift, zero, min, max, range }: Ask): readonly Stair[] {
-  const want = (acc: number): number => limit(multiplyQuantized(acc, mult, shift, 'double') + zero, min, max);
+function staircase(ask: Ask): readonly Stair[] {
+  const { min, max, range } = ask;
   const out: Stair[] = [];
   let from = range[0] - 1;
   for (let level = min + 1; level <= max; level++) {
     let [a, b] = [from, range[1]];
     while (a < b) {
       const middle = Math.ceil((a + b) / 2);
-      if (want(middle) < level) a = middle;
+      if (wanted(ask, middle) < level) a = middle;
       else b = middle - 1;
     }
     from = a;
@@ -160,6 +169,8 @@ function staircase({ mult, shift, zero, min, max, range }: Ask): readonly Stair[
   return out;
 }
 
+/** Largest `add`: half the range, so that adding the product cannot wrap. */
+const mostAdd = 2 ** 30;
 /** Multipliers tried around the nearest one, before the form is given up. */
 const tries = 240;
 
@@ -169,7 +180,7 @@ function fitSteps({ mult, shift, range, right }: Ask, steps: readonly Stair[], f
     const m = nearest + (j % 2 === 1 ? (j + 1) / 2 : -j / 2);
     if (m <= 0 || m >= 2 ** 31) continue;
     const part = (acc: number): number => mulhi(256 * acc, m) + (acc < 0 ? fix : 0);
-    let [low, high] = [-(2 ** 30), 2 ** 30];
+    let [low, high] = [-mostAdd, mostAdd];
     for (const { level, under } of steps) {
       if (under < range[1]) low = Math.max(low, level * 2 ** right - part(under + 1));
       if (under >= range[0]) high = Math.min(high, level * 2 ** right - 1 - part(under));
