@@ -31,10 +31,14 @@ import { int, need, numbers, operand, operandType, result, scalar } from './valu
 /** Integer bits of the scaled difference and of the sum, as in TFLite. */
 const diffBits = 5;
 const sumBits = 12;
+/** Each term is at most 2^19: more of them could leave the sum's 31 bits. */
+const mostTerms = 2 ** sumBits - 1;
 
 /** exp(scale * beta * -d) for d = 0..255, Q0.31; 0 where TFLite leaves a term out. */
 function expTable(scale: number, beta: number): Int32Array {
-  const real = Math.min(beta * scale * 2 ** (31 - diffBits), 2 ** 31 - 1);
+  const real = beta * scale * 2 ** (31 - diffBits);
+  // From 16 a step on, all but the largest are too far below to count: TFLite's radius is 0.
+  if (real >= 2 ** 30) return Int32Array.from({ length: 256 }, (_, d) => (d === 0 ? expNegative(0) : 0));
   const { mult, shift } = quantizeMultiplier(real);
   if (shift < 0) throw new OperatorError(`softmax with beta*scale ${beta * scale} is out of range`);
   const lowest = -Math.floor(((2 ** diffBits - 1) * 2 ** (31 - diffBits)) / 2 ** shift);
@@ -46,6 +50,8 @@ function tableOf(node: Node, graph: Graph): Int32Array {
   const [x, y] = [operand(graph, node, 0), result(graph, node)];
   need(x.dtype === 'int8' && y.dtype === 'int8', `softmax is supported for int8, not ${x.dtype} to ${y.dtype}`);
   const q = scalar(y, 'the output');
+  const depth = x.shape.at(-1) ?? 1;
+  need(depth <= mostTerms, `a softmax over ${depth} values is not supported: the sum of ${mostTerms} fits 32 bits`);
   need(q.scale === 1 / 256 && q.zero === -128, 'the output of an int8 softmax has scale 1/256 and zero point -128');
   const beta = node.attrs.beta;
   need(typeof beta === 'number', 'beta is missing');

@@ -226,7 +226,11 @@ export const growers: Readonly<Record<string, Layer>> = {
     },
   },
   softmax: {
-    start: (d) => int8(d, [d.random.int(1, 4), d.random.int(1, 12)]),
+    // Scales up to where all but the largest value vanish.
+    start(d) {
+      const r = d.random;
+      return d.input('int8', [r.int(1, 4), r.int(1, 12)], perTensor(scaleOf(r, -8, r.pick([-1, 6])), zeroOf(r)));
+    },
     fits: isInt8,
     grow: (d, x) =>
       d.node('softmax', { beta: d.random.pick([1, 1, 0.5, 2]) }, [x], {

@@ -51,7 +51,7 @@ export function writeTflite(graph: Graph): Uint8Array {
     const added = extra.map((t) => tensors.push(t) - 1);
     return table({
       [operator.code]: i32(names.indexOf(name)),
-      [operator.inputs]: i32s([...node.inputs, ...added]),
+      [operator.inputs]: i32s([...withoutAbsentTail(node.inputs), ...added]),
       [operator.outputs]: i32s(node.outputs),
       ...(builtins[name].options > 0 && {
         [operator.optionsType]: i8(builtins[name].options),
@@ -80,6 +80,10 @@ export function writeTflite(graph: Graph): Uint8Array {
   });
   return writeFlatbuffer(root, fileIdentifier);
 }
+
+/** An absent last operand is left out: some kernels of TFLite take a -1 there for an operand that is missing by mistake. */
+const withoutAbsentTail = (ids: readonly number[]): readonly number[] =>
+  ids.slice(0, ids.findLastIndex((id) => id >= 0) + 1);
 
 const unknown = (node: Node): never => {
   throw new Error(`no TFLite operator for ${node.op}`);
