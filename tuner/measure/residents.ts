@@ -19,6 +19,12 @@ export class Residents {
     this.room = room;
   }
 
+  /** Nothing is resident any more: the region is full, or somebody may have written over it. */
+  forget(): void {
+    this.known = new Map();
+    this.used = 0;
+  }
+
   /** Makes all of them resident. Returns their addresses by symbol, and the bytes that had to be sent. */
   async place(
     device: Device,
@@ -28,10 +34,7 @@ export class Residents {
     const missing = constants
       .filter((_, i) => !this.known.has(keys[i] as string))
       .reduce((n, c) => n + align(c.bytes.length), 0);
-    if (this.used + missing > this.room) {
-      this.known = new Map();
-      this.used = 0;
-    }
+    if (this.used + missing > this.room) this.forget();
     let sent = 0;
     const symbols: Record<string, number> = {};
     for (const [i, c] of constants.entries()) {

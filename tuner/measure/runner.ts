@@ -51,6 +51,13 @@ export class Station {
 
   /** Never rejects for what a candidate does. A LinkError (the device is gone) does reject: the pool deals with it. */
   async measure(a: Attempt): Promise<MeasureResult> {
+    const result = await this.attempt(a);
+    // Where nothing guards the load region, a candidate that went wrong may have written over constants.
+    if (result.status === 'failed' && !this.device.info.guarded) this.residents.forget();
+    return result;
+  }
+
+  private async attempt(a: Attempt): Promise<MeasureResult> {
     const times: Partial<Record<Stage, number>> = {};
     let since = this.clock();
     const lap = (stage: Stage): void => {

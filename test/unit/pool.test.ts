@@ -1,0 +1,143 @@
+/** The device pool with devices made up here: lending, reopening, quarantine, strangers; and what is resident on a device. */
+import { expect, test } from 'vitest';
+import { boards } from '../../boards/index.ts';
+import type { KernelConstant } from '../../compiler/program/print-c.ts';
+import { type Device, type DeviceInfo, LinkError } from '../../firmware-rpc/host/device.ts';
+import { DevicePool, type DeviceSource } from '../../tuner/measure/pool.ts';
+import { Residents } from '../../tuner/measure/residents.ts';
+import type { MeasureResult } from '../../tuner/types.ts';
+
+const board = boards[0]!;
+const info: DeviceInfo = {
+  protocol: 1,
+  board: board.id,
+  uid: 'made up',
+  buildId: '0',
+  cpuHz: 1,
+  load: { base: 0, bytes: 2 ** 21 },
+  data: { base: 2 ** 24, bytes: 2 ** 20 },
+  stackBytes: 1024,
+} as DeviceInfo;
+
+/** Remembers how often it was opened and closed, and what was loaded. */
+class Fake implements DeviceSource {
+  readonly name: string;
+  readonly loads: { address: number; bytes: Uint8Array }[] = [];
+  opened = 0;
+  closed = 0;
+  private readonly board: string;
+  private readonly opens: () => boolean;
+  constructor(name: string, boardId = board.id, opens = (): boolean => true) {
+    this.name = name;
+    this.board = boardId;
+    this.opens = opens;
+  }
+  async open(): ReturnType<DeviceSource['open']> {
+    this.opened++;
+    if (!this.opens())
+      return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail: `${this.name} is silent` } };
+    return { ok: true, value: this.device() };
+  }
+  device(): Device {
+    const unused = (): never => {
+      throw new Error('not asked for here');
+    };
+    return {
+      info: { ...info, board: this.board },
+      load: async (address, bytes) => void this.loads.push({ address, bytes }),
+      fill: unused,
+      crc: unused,
+      fetch: unused,
+      call: unused,
+      reset: unused,
+      traffic: { sent: 0, received: 0 },
+      close: async () => void this.closed++,
+    } as Device;
+  }
+}
+const failedWith = (code: string): MeasureResult => ({ status: 'failed', stage: 'run', code, detail: code, times: {} });
+
+test('each device is lent to one trial at a time; waiting ones are served in order', async () => {
+  const pool = new DevicePool(board, [new Fake('a'), new Fake('b')], '');
+  let [inside, most] = [0, 0];
+  const order: number[] = [];
+  await Promise.all(
+    Array.from({ length: 9 }, (_, i) =>
+      pool.use(async () => {
+        most = Math.max(most, ++inside);
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push(i);
+        inside--;
+        return failedWith('FAULT');
+      }),
+    ),
+  );
+  expect(most).toBe(2);
+  expect(order).toEqual([...order].sort((x, y) => x - y));
+  expect(pool.states().map((s) => s.state)).toEqual(['idle', 'idle']);
+});
+
+test('a lost link closes the device and the next trial opens it again; other failures do not', async () => {
+  const a = new Fake('a');
+  const pool = new DevicePool(board, [a], '');
+  await pool.use(async () => failedWith('FAULT'));
+  expect([a.opened, a.closed]).toEqual([1, 0]);
+  await pool.use(async () => failedWith('LINK'));
+  const thrown = await pool.use(async () => {
+    throw new LinkError('unplugged');
+  });
+  expect(thrown).toMatchObject({ ok: false, error: { code: 'LINK', detail: 'unplugged' } });
+  expect([a.opened, a.closed]).toEqual([2, 2]);
+  expect((await pool.use(async () => failedWith('FAULT'))).ok).toBe(true);
+  expect(pool.states()).toMatchObject([{ state: 'idle', failures: 2, trials: 4 }]);
+  await expect(
+    pool.use(async () => {
+      throw new TypeError('a bug');
+    }),
+  ).rejects.toThrow('a bug');
+});
+
+test('a device that fails again and again is quarantined, others go on; with none left the answer says why', async () => {
+  const [dead, well] = [new Fake('dead', board.id, () => false), new Fake('well')];
+  const pool = new DevicePool(board, [dead, well], '');
+  for (let i = 0; i < 20; i++) await Promise.all([0, 1].map(() => pool.use(async () => failedWith('FAULT'))));
+  expect(pool.states().map((s) => s.state)).toEqual(['quarantined', 'idle']);
+  expect(dead.opened).toBeLessThan(10);
+
+  const alone = new DevicePool(board, [new Fake('dead', board.id, () => false)], '');
+  const answers = [];
+  for (let i = 0; i < 8; i++) answers.push(await alone.use(async () => failedWith('FAULT')));
+  expect(answers.at(-1)).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  expect(JSON.stringify(answers.at(-1))).toContain('dead is silent');
+  expect(alone.states()).toMatchObject([{ state: 'quarantined', reason: 'dead is silent' }]);
+});
+
+test('a device of another board is refused at once', async () => {
+  const pool = new DevicePool(board, [new Fake('stranger', 'another')], '');
+  expect(await pool.use(async () => failedWith('FAULT'))).toMatchObject({ ok: false, error: { code: 'WRONG_BOARD' } });
+  expect(pool.states()).toMatchObject([{ state: 'quarantined' }]);
+});
+
+test('a block that is resident is not sent again; when the room is used up the region begins anew', async () => {
+  const a = new Fake('a');
+  const device = a.device();
+  const residents = new Residents(1000, 256);
+  const constant = (symbol: string, fill: number, bytes: number): KernelConstant => ({
+    name: symbol,
+    symbol,
+    bytes: new Uint8Array(bytes).fill(fill),
+    ctype: 'int8_t',
+    align: 4,
+    place: 'flash',
+  });
+  const first = await residents.place(device, [constant('w', 1, 100), constant('b', 2, 20)]);
+  expect(first.sent).toBe(120);
+  const again = await residents.place(device, [constant('other_name', 1, 100)]);
+  expect(again).toEqual({ symbols: { other_name: first.symbols.w }, sent: 0 });
+  // 128 + 32 bytes are taken; 100 more do not fit.
+  const anew = await residents.place(device, [constant('w', 3, 100)]);
+  expect(anew).toEqual({ symbols: { w: 1000 }, sent: 100 });
+  expect((await residents.place(device, [constant('w', 1, 100)])).sent).toBe(100);
+  residents.forget();
+  expect((await residents.place(device, [constant('w', 1, 100)])).sent).toBe(100);
+});
