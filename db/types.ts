@@ -103,30 +103,45 @@ export interface JobEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** The one door to the database. All calls are synchronous; every write is durable when it returns. */
+export type JobChange = Partial<Pick<JobRow, 'state' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>>;
+
+/** What became of records that were offered for merging. */
+export interface Merged {
+  readonly added: number;
+  /** Known already, equal in every part. */
+  readonly duplicates: number;
+  /** Left out: the id (or the task's id) is known with another content, as after copying a whole data directory. */
+  readonly conflicts: number;
+}
+
+/**
+ * The one door to the database. All calls are synchronous; every write is durable when it returns. What the outside world
+ * does to a file (full disk, damage, a lock held too long) is thrown as StoreError, which carries a Failure.
+ */
 export interface Store {
+  /** Bytes that are there already stay under the name they had first. */
   putModel(model: Omit<ModelRow, 'at'>): ModelRow;
   model(id: string): ModelRow | undefined;
 
+  /** A queued job, and its first event ('state', {state: 'queued'}). */
   addJob(job: NewJob): JobRow;
   job(id: string): JobRow | undefined;
   /** Newest first. */
   jobs(): readonly JobRow[];
-  /** Changes state and its companions in one transaction with the event that tells of it. */
-  updateJob(
-    id: string,
-    change: Partial<Pick<JobRow, 'state' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>>,
-  ): JobRow;
+  /** Changes a job; a change of state in one transaction with the event ('state', {state, error?}) that tells of it. */
+  updateJob(id: string, change: JobChange): JobRow;
   addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
   /** Events of a job with id > after, oldest first. */
   events(job: string, after: number, limit: number): readonly JobEvent[];
 
   /** Appends; ids grow in the order of appending. */
   addRecord(record: NewRecord): TuningRecord;
+  /** Takes over records of another database under the ids they have, all in one transaction; known ones are left as they are. */
+  mergeRecords(records: Iterable<TuningRecord>): Merged;
   record(id: string): TuningRecord | undefined;
-  /** Oldest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text. */
+  /** Oldest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text, BadFilter. */
   records(filter: RecordFilter, limit: number, cursor?: string): Page<TuningRecord>;
-  /** Measured records of a task on a board and kind (reused ones left out), oldest first: what a job need not measure again. */
+  /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Successful ones, fastest first, at most `limit`, one per binary. */
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[];

@@ -1,0 +1,18 @@
+/** The database: the Store's contract is types.ts, why it is so is docs/decisions/0007-database.md. */
+export { BadCursor, BadFilter, StoreError } from './errors.ts';
+export { databaseName, type OpenOptions, openStore, type Place } from './open.ts';
+export type {
+  Environment,
+  JobChange,
+  JobEvent,
+  JobRow,
+  JobState,
+  Merged,
+  ModelRow,
+  NewJob,
+  NewRecord,
+  Page,
+  RecordFilter,
+  Store,
+  TuningRecord,
+} from './types.ts';

@@ -1,0 +1,45 @@
+/**
+ * The schema's versions, applied in order. Must stay true: a file in schema/ is never changed once released (a new one is
+ * added), `user_version` is the number of files applied, and a database is either wholly at a version or wholly at the next.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
+import type { Result } from '../compiler/result.ts';
+import { corrupt, failing } from './errors.ts';
+
+/** Every file of schema/, in order. */
+export const schemaFiles: readonly string[] = ['0001-start.sql'];
+/** Set by 0001, so that a database of another program is not taken for ours. */
+const applicationId = 0x6d747564;
+
+const numberOf = (db: Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }));
+const isEmpty = (db: Database): boolean => db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+
+/** The version of a database; a failure when this program cannot use it. 0: empty. */
+export function versionOf(db: Database, file: string): Result<number> {
+  const version = numberOf(db, 'user_version');
+  if (version === 0 && isEmpty(db)) return { ok: true, value: 0 };
+  if (numberOf(db, 'application_id') !== applicationId) return corrupt('data', file, 'not a database of microtune');
+  if (version > schemaFiles.length)
+    return failing(
+      'data',
+      'DB_NEWER',
+      `${file} has schema ${version}, this microtune knows ${schemaFiles.length}: use the newer microtune that wrote it, or another --data DIR`,
+    );
+  return { ok: true, value: version };
+}
+
+/** Brings a database to the newest version in one transaction. Two processes may try at once: the second finds nothing to do. */
+export function migrate(db: Database): void {
+  // Rebuilding a table would otherwise delete what refers to it; the check below stands in.
+  db.pragma('foreign_keys = OFF');
+  db.transaction(() => {
+    for (const name of schemaFiles.slice(numberOf(db, 'user_version')))
+      db.exec(readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));
+    if (db.prepare('SELECT 1 FROM pragma_foreign_key_check').get() !== undefined)
+      throw new Error('a migration broke a foreign key');
+    db.pragma(`user_version = ${schemaFiles.length}`);
+  }).immediate();
+  db.pragma('foreign_keys = ON');
+}

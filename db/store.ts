@@ -1,0 +1,43 @@
+/** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
+import type { Database } from 'better-sqlite3';
+import { failureOf, StoreError } from './errors.ts';
+import { Jobs } from './jobs.ts';
+import { Trials } from './trials.ts';
+import type { Store } from './types.ts';
+
+/** `now` gives the time that rows are stamped with. The database must be at the newest schema. */
+export function storeOn(db: Database, now: () => Date): Store {
+  const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
+  const jobs = new Jobs(db, farm);
+  const trials = new Trials(db, farm);
+  const at = (): string => now().toISOString();
+  const read = <T>(work: () => T): T => translated(db.name, work);
+  const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
+  return {
+    putModel: (model) => write(() => jobs.putModel(model, at())),
+    model: (id) => read(() => jobs.model(id)),
+    addJob: (job) => write(() => jobs.add(job, at())),
+    job: (id) => read(() => jobs.job(id)),
+    jobs: () => read(() => jobs.all()),
+    updateJob: (id, change) => write(() => jobs.update(id, change, at())),
+    addEvent: (job, type, data) => write(() => jobs.addEvent(job, type, data, at())),
+    events: (job, after, limit) => read(() => jobs.events(job, after, limit)),
+    addRecord: (record) => write(() => trials.add(record, at())),
+    mergeRecords: (records) => write(() => trials.merge(records)),
+    record: (id) => read(() => trials.get(id)),
+    records: (filter, limit, cursor) => read(() => trials.page(filter, limit, cursor)),
+    known: (task, board, kind) => read(() => trials.known(task, board, kind)),
+    best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
+    counts: (job) => read(() => trials.counts(job)),
+    close: () => db.close(),
+  };
+}
+
+function translated<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const failure = failureOf(error, 'record', file);
+    throw failure === undefined ? error : new StoreError(failure);
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Trials: appending, merging and asking. Must stay true: a record read is the record that was appended, key for key; the
+ * order of `seq` is the order of appending, and nothing but appending is ever done.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Database, Statement } from 'better-sqlite3';
+import type { Kind } from '../boards/board.ts';
+import type { Schedule } from '../kernels/template.ts';
+import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
+import { cursorAfter, normalFilter, seqOf } from './cursor.ts';
+import type { Merged, NewRecord, Page, RecordFilter, TuningRecord } from './types.ts';
+
+/** A row of `trials` with its task and environment. JSON columns are text here. */
+interface Row {
+  readonly seq: number;
+  readonly id: string;
+  readonly at: string;
+  readonly job: string | null;
+  readonly task: string;
+  readonly workload: string;
+  readonly board: string;
+  readonly kind: Kind;
+  readonly toolchain: string;
+  readonly flags: string;
+  readonly firmware: string | null;
+  readonly device: string | null;
+  readonly policy: string;
+  readonly template: string;
+  readonly config: string;
+  readonly schedule: string;
+  readonly status: 'ok' | 'failed';
+  readonly stage: Stage | null;
+  readonly code: string | null;
+  readonly detail: string | null;
+  readonly cycles: number | null;
+  readonly repeats: string | null;
+  readonly sizes: string | null;
+  readonly binary: string | null;
+  readonly reused_from: string | null;
+  readonly times: string;
+  readonly bytes: string | null;
+}
+
+const parsed = <T>(text: string): T => JSON.parse(text) as T;
+const parsedOrNull = <T>(text: string | null): T | null => (text === null ? null : parsed<T>(text));
+const textOrNull = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+
+/** The order of keys here is the order in JSON Lines and of the columns in CSV. */
+const recordOf = (r: Row): TuningRecord => ({
+  id: r.id,
+  at: r.at,
+  job: r.job,
+  task: r.task,
+  workload: r.workload,
+  board: r.board,
+  kind: r.kind,
+  device: r.device,
+  toolchain: r.toolchain,
+  flags: r.flags,
+  firmware: r.firmware,
+  policy: r.policy,
+  template: r.template,
+  config: parsed<Config>(r.config),
+  schedule: parsed<Schedule>(r.schedule),
+  status: r.status,
+  stage: r.stage,
+  code: r.code,
+  detail: r.detail,
+  cycles: r.cycles,
+  repeats: parsedOrNull<readonly number[]>(r.repeats),
+  sizes: parsedOrNull<Sizes>(r.sizes),
+  binary: r.binary,
+  reusedFrom: r.reused_from,
+  times: parsed<StageTimes>(r.times),
+  bytes: parsedOrNull<TrialBytes>(r.bytes),
+});
+
+const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware
+  FROM trials t JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment`;
+const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
+  @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
+  @times, @bytes)`;
+/** The condition a filter's key stands for. */
+const conditions: Readonly<Record<keyof RecordFilter, string>> = {
+  job: 't.job = @job',
+  board: 't.board = @board',
+  kind: 't.kind = @kind',
+  task: 't.task = @task',
+  status: 't.status = @status',
+  since: 't.at >= @since',
+};
+
+export class Trials {
+  private readonly db: Database;
+  private readonly farm: string;
+  private readonly insert: Statement;
+  private readonly lastSeq: Statement<[], { readonly seq: number }>;
+  private readonly byId: Statement<[string], Row>;
+
+  constructor(db: Database, farm: string) {
+    this.db = db;
+    this.farm = farm;
+    this.insert = db.prepare(insert);
+    this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
+    this.byId = db.prepare(`${select} WHERE t.id = ?`);
+  }
+
+  /** Appends with the next id. The id's number is the row's, padded so that ids of one farm sort as text. */
+  add(record: NewRecord, at: string): TuningRecord {
+    const seq = this.lastSeq.get()!.seq + 1;
+    const id = `t-${this.farm}-${String(seq).padStart(9, '0')}`;
+    if (this.put(seq, { ...record, id, at }) === 'clash')
+      throw new Error(`task ${record.task} names another workload than before`);
+    return this.get(id)!;
+  }
+
+  merge(records: Iterable<TuningRecord>): Merged {
+    const count = { added: 0, duplicates: 0, conflicts: 0 };
+    let seq = this.lastSeq.get()!.seq;
+    for (const record of records) {
+      const known = this.get(record.id);
+      if (known !== undefined) count[isDeepStrictEqual(known, record) ? 'duplicates' : 'conflicts']++;
+      else if (this.put(seq + 1, record) === 'clash') count.conflicts++;
+      else {
+        seq++;
+        count.added++;
+      }
+    }
+    return count;
+  }
+
+  get(id: string): TuningRecord | undefined {
+    const row = this.byId.get(id);
+    return row && recordOf(row);
+  }
+
+  page(filter: RecordFilter, limit: number, cursor: string | undefined): Page<TuningRecord> {
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`a page of ${limit} records`);
+    const normal = normalFilter(filter);
+    const after = cursor === undefined ? 0 : seqOf(cursor, this.farm, normal);
+    const where = ['t.seq > @after', ...(Object.keys(normal) as (keyof RecordFilter)[]).map((k) => conditions[k])];
+    // One more than asked for tells whether there is a next page.
+    const rows = this.db
+      .prepare<object, Row>(`${select} WHERE ${where.join(' AND ')} ORDER BY t.seq LIMIT @limit`)
+      .all({ ...normal, after, limit: limit + 1 });
+    const last = rows[limit - 1];
+    const next = rows.length > limit && last !== undefined ? cursorAfter(last.seq, this.farm, normal) : null;
+    return { items: rows.slice(0, limit).map(recordOf), next };
+  }
+
+  known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
+    return this.db
+      .prepare<[string, string, string], Row>(
+        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.reused_from IS NULL ORDER BY t.seq`,
+      )
+      .all(task, board, kind)
+      .map(recordOf);
+  }
+
+  best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[] {
+    const rows = this.db
+      .prepare<[string, string, string], Row>(
+        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.status = 'ok' ORDER BY t.cycles, t.seq`,
+      )
+      .iterate(task, board, kind);
+    const best = new Map<string, Row>();
+    for (const row of rows) {
+      if (best.size >= limit) break;
+      const key = row.binary ?? row.id;
+      if (!best.has(key)) best.set(key, row);
+    }
+    return [...best.values()].map(recordOf);
+  }
+
+  counts(job: string): { readonly done: number; readonly failed: number } {
+    return this.db
+      .prepare<[string], { readonly done: number; readonly failed: number }>(
+        `SELECT count(*) AS done, count(*) FILTER (WHERE status = 'failed') AS failed
+         FROM trials WHERE job = ? AND reused_from IS NULL`,
+      )
+      .get(job)!;
+  }
+
+  /** 'clash': the task is known with another workload; nothing was written. */
+  private put(seq: number, record: TuningRecord): 'done' | 'clash' {
+    this.db.prepare('INSERT INTO tasks VALUES (?, ?) ON CONFLICT DO NOTHING').run(record.task, record.workload);
+    const task = this.db.prepare<[string], { workload: string }>('SELECT workload FROM tasks WHERE id = ?');
+    if (task.get(record.task)?.workload !== record.workload) return 'clash';
+    this.insert.run({
+      ...record,
+      seq,
+      environment: this.environment(record),
+      config: JSON.stringify(record.config),
+      schedule: JSON.stringify(record.schedule),
+      repeats: textOrNull(record.repeats),
+      sizes: textOrNull(record.sizes),
+      times: JSON.stringify(record.times),
+      bytes: textOrNull(record.bytes),
+    });
+    return 'done';
+  }
+
+  private environment({ toolchain, flags, firmware }: TuningRecord): number {
+    const values = [toolchain, flags, firmware];
+    const find = this.db.prepare<unknown[], { readonly id: number }>(
+      'SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?',
+    );
+    const known = find.get(values);
+    if (known !== undefined) return known.id;
+    const added = this.db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)').run(values);
+    return Number(added.lastInsertRowid);
+  }
+}
