@@ -84,9 +84,14 @@ export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<
     rmSync(temporary, { force: true });
     return compileFailure(unit.name, ran);
   }
+  // With -fstack-usage the compiler leaves the frame sizes beside the object.
+  if (existsSync(stackUsageOf(temporary))) renameSync(stackUsageOf(temporary), stackUsageOf(path));
   renameSync(temporary, path);
   return { ok: true, value: { path, hash } };
 }
+
+/** Where the frame sizes of an object lie, if it was compiled with -fstack-usage. */
+export const stackUsageOf = (object: string): string => object.replace(/\.o$/, '.su');
 
 function compileFailure<T>(name: string, ran: Ran): Result<T> {
   if (ran.timedOut) return fail('compile', 'COMPILE_TIMEOUT', `${name}: the compiler was stopped at its time limit`);

@@ -1,9 +1,10 @@
 /**
  * A network as the emitter sees it: kernels in order, each with its program, and where every tensor lies in the arena.
  */
-import { type Graph, tensorBytes } from '../graph/graph.ts';
+import { type Graph, type TensorId, tensorBytes } from '../graph/graph.ts';
 import { operatorOf, viewOps } from '../ops/index.ts';
 import { type ArenaPlan, type Block, drawArena, planArena } from '../plan/arena.ts';
+import { runsInPlace } from '../plan/in-place.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
 import type { Workload } from '../workload.ts';
@@ -25,7 +26,7 @@ export interface Layer {
   readonly macs: number;
   readonly kernel: KernelC;
   /** Tensor ids of the kernel's runtime operands, in the order of its in and out parameters. */
-  readonly tensors: readonly number[];
+  readonly tensors: readonly TensorId[];
 }
 export interface Network {
   readonly graph: Graph;
@@ -33,11 +34,14 @@ export interface Network {
   readonly layers: readonly Layer[];
   readonly plan: ArenaPlan;
   readonly blocks: readonly Block[];
-  /** Arena offset of a tensor that is not constant. */
-  offsetOf(tensor: number): number;
+  /** Arena offset of a tensor that is not constant, or that is an output. */
+  offsetOf(tensor: TensorId): number;
   /** Arena offset of a layer's scratch. */
   scratchOf(layer: number): number;
 }
+
+/** Names that files of every library have. */
+const reserved: ReadonlySet<string> = new Set(['weights', 'example_main', 'microtune_network']);
 
 /** A C identifier from any name. */
 export const identifier = (name: string): string => {
@@ -45,7 +49,7 @@ export const identifier = (name: string): string => {
     .replace(/[^A-Za-z0-9_]+/g, '_')
     .replace(/^_+|_+$/g, '')
     .toLowerCase();
-  return /^[a-z_]/.test(clean) ? clean : `m_${clean}`;
+  return /^[a-z]/.test(clean) && !reserved.has(clean) ? clean : `m_${clean}`;
 };
 
 /** Prints all kernels and plans the arena. Choices must cover every node that is no view. */
@@ -68,45 +72,77 @@ export function networkOf(graph: Graph, name: string, choices: readonly Choice[]
       tensors: [...runtime, ...node.outputs],
     };
   });
-  const root = aliases(graph);
-  const blocks = lifetimes(graph, layers, root);
+  const home = sharing(graph, layers);
+  const blocks = blocksOf(graph, layers, home);
   const plan = planArena(blocks);
   const at = (id: string): number => plan.offsets.get(id) ?? 0;
-  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(`t${root(t)}`), scratchOf: (l) => at(`s${l}`) };
+  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(`t${home(t)}`), scratchOf: (l) => at(`s${l}`) };
 }
 
-/** Which tensor's memory a tensor lives in: views share their input's. */
-function aliases(graph: Graph): (t: number) => number {
-  const of = new Map<number, number>();
+/** The tensor in whose memory a tensor lies. */
+type Home = (t: TensorId) => TensorId;
+
+/** Views lie where their input lies; so does a result that its kernel may write over an input which nobody reads later. */
+function sharing(graph: Graph, layers: readonly Layer[]): Home {
+  const moved = new Map<TensorId, TensorId>();
+  const home: Home = (t) => {
+    const to = moved.get(t);
+    return to === undefined ? t : home(to);
+  };
   for (const node of graph.nodes) {
-    const [from, to] = [node.inputs[0], node.outputs[0]];
-    if (viewOps.has(node.op) && from !== undefined && to !== undefined && graph.tensors[from]?.data === undefined)
-      of.set(to, of.get(from) ?? from);
+    const [from = -1, to = -1] = [node.inputs[0], node.outputs[0]];
+    if (viewOps.has(node.op) && graph.tensors[from]?.data === undefined) moved.set(to, from);
   }
-  return (t) => of.get(t) ?? t;
+  layers.forEach((layer, i) => {
+    const y = layer.tensors.at(-1) ?? -1;
+    const spans = lifetimes(graph, layers, home);
+    const over = operatorOf(layer.choice.workload.op)
+      .inPlace?.(layer.choice.workload)
+      .map((k) => home(layer.tensors[k] ?? -1))
+      .find(
+        (x) => spans.get(x)?.last === i + 1 && sizeOf(graph, x) === sizeOf(graph, y) && mayOverwrite(layer, x, home),
+      );
+    if (over !== undefined) moved.set(home(y), over);
+  });
+  return home;
 }
 
-/** Step 0 is the input's arrival, layer i runs at step i + 1, the last step reads the outputs. Inputs keep their memory until used. */
-function lifetimes(graph: Graph, layers: readonly Layer[], root: (t: number) => number): readonly Block[] {
-  const first = new Map<number, number>();
-  const last = new Map<number, number>();
-  const touch = (tensor: number, step: number): void => {
-    const t = root(tensor);
-    first.set(t, Math.min(first.get(t) ?? step, step));
-    last.set(t, Math.max(last.get(t) ?? step, step));
+function mayOverwrite(layer: Layer, x: TensorId, home: Home): boolean {
+  const { buffers } = layer.choice.program;
+  const inputs = buffers.filter((b) => b.space === 'in');
+  const sharingX = inputs.filter((_, i) => home(layer.tensors[i] ?? -1) === x).map((b) => b.name);
+  const y = buffers.find((b) => b.space === 'out')?.name ?? '';
+  return runsInPlace(layer.choice.program, new Set(sharingX), y);
+}
+
+const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(graph.tensors[t] as Graph['tensors'][number]);
+
+interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+/**
+ * From when to when each memory is in use. Step 0 is the input's arrival, layer i runs at step i + 1, the last step reads
+ * the outputs.
+ */
+function lifetimes(graph: Graph, layers: readonly Layer[], home: Home): ReadonlyMap<TensorId, Span> {
+  const spans = new Map<TensorId, Span>();
+  const touch = (tensor: TensorId, step: number): void => {
+    const t = home(tensor);
+    const known = spans.get(t) ?? { first: step, last: step };
+    spans.set(t, { first: Math.min(known.first, step), last: Math.max(known.last, step) });
   };
   for (const t of graph.inputs) touch(t, 0);
   layers.forEach((layer, i) => {
     for (const t of layer.tensors) touch(t, i + 1);
   });
   for (const t of graph.outputs) touch(t, layers.length + 1);
-  const tensors = [...first].map(
-    ([t, from]): Block => ({
-      id: `t${t}`,
-      bytes: tensorBytes(graph.tensors[t] as Graph['tensors'][number]),
-      first: from,
-      last: last.get(t) ?? from,
-    }),
+  return spans;
+}
+
+function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Block[] {
+  const tensors = [...lifetimes(graph, layers, home)].map(
+    ([t, span]): Block => ({ id: `t${t}`, bytes: sizeOf(graph, t), ...span }),
   );
   const scratch = layers.flatMap((layer, i): Block[] =>
     layer.kernel.scratchBytes > 0 ? [{ id: `s${i}`, bytes: layer.kernel.scratchBytes, first: i + 1, last: i + 1 }] : [],

@@ -1,12 +1,14 @@
 /** What stands around the C: a CMake file, a README, and a program that shows the use. */
-import type { Measured } from './index.ts';
+import type { Measured, Source } from './index.ts';
+import { memoryOf } from './memory.ts';
 import type { Network } from './network.ts';
+import { type Port, portsOf } from './types.ts';
 
-export function cmakeText(
-  n: Network,
-  sources: readonly { readonly path: string; readonly flags: readonly string[] }[],
-): string {
+export function cmakeText(n: Network, sources: readonly Source[]): string {
   const special = sources.filter((s) => s.flags.length > 0);
+  const flags = special.map(
+    (s) => `set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`,
+  );
   return `cmake_minimum_required(VERSION 3.16)
 project(${n.name} C)
 
@@ -15,8 +17,7 @@ ${sources.map((s) => `  ${s.path}\n`).join('')})
 target_include_directories(${n.name} PUBLIC \${CMAKE_CURRENT_SOURCE_DIR} \${CMAKE_CURRENT_SOURCE_DIR}/include)
 target_compile_features(${n.name} PUBLIC c_std_99)
 target_compile_options(${n.name} PRIVATE -O2 -fwrapv -Wall -Wextra -Wconversion)
-# Flags that the schedules were measured with.
-${special.map((s) => `set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`).join('')}
+${flags.length > 0 ? `# What the schedules were measured with.\n${flags.join('')}` : ''}
 option(${n.name.toUpperCase()}_EXAMPLE "Build the example program" OFF)
 if(${n.name.toUpperCase()}_EXAMPLE)
   add_executable(${n.name}_example example_main.c)
@@ -25,10 +26,24 @@ endif()
 `;
 }
 
+/** Fills every input with 0, 1, 2 … 63, 0, …, runs, and prints every element of every output, a line each. */
 export function exampleText(n: Network): string {
   const upper = n.name.toUpperCase();
-  const many = n.graph.inputs.length > 1;
-  return `/* How to use ${n.name}: an arena, one init, then an input, a run and an output each time. */
+  const size = (port: Port, kind: 'INPUT' | 'OUTPUT'): string =>
+    `${upper}_${kind}${port.suffix}_BYTES / sizeof(${port.ctype})`;
+  const fill = portsOf(n.graph, n.graph.inputs).map(
+    (p) => `  ${p.ctype} *const in${p.suffix} = ${n.name}_input${p.suffix}(arena);
+  for (uint32_t i = 0; i < ${size(p, 'INPUT')}; i++) in${p.suffix}[i] = (${p.ctype})(i % 64u);
+`,
+  );
+  const show = portsOf(n.graph, n.graph.outputs).map(
+    (p) => `  const ${p.ctype} *const out${p.suffix} = ${n.name}_output${p.suffix}(arena);
+  for (uint32_t i = 0; i < ${size(p, 'OUTPUT')}; i++) ${
+    p.ctype === 'float' ? `printf("%.9g\\n", (double)out${p.suffix}[i])` : `printf("%ld\\n", (long)out${p.suffix}[i])`
+  };
+`,
+  );
+  return `/* How to use ${n.name}: an arena, one init, then inputs, a run and outputs each time. */
 #include "${n.name}.h"
 
 #include <stdio.h>
@@ -37,12 +52,8 @@ static uint8_t arena[${upper}_ARENA_BYTES] __attribute__((aligned(16)));
 
 int main(void) {
   if (${n.name}_init(arena) != 0) return 1;
-  int8_t *const input = (int8_t *)${n.name}_input${many ? '0' : ''}(arena);
-  for (uint32_t i = 0; i < ${upper}_INPUT${many ? '0' : ''}_BYTES; i++) input[i] = (int8_t)(i % 64u);
-  if (${n.name}_run(arena) != 0) return 1;
-  const int8_t *const output = (const int8_t *)${n.name}_output${n.graph.outputs.length > 1 ? '0' : ''}(arena);
-  for (uint32_t i = 0; i < ${upper}_OUTPUT${n.graph.outputs.length > 1 ? '0' : ''}_BYTES; i++) printf("%d\\n", output[i]);
-  return 0;
+${fill.join('')}  if (${n.name}_run(arena) != 0) return 1;
+${show.join('')}  return 0;
 }
 `;
 }
@@ -55,10 +66,13 @@ export function readmeText(n: Network, measured: Measured, arena: string): strin
   });
   return `# ${n.name}
 A neural network as plain C99: no heap, no interpreter, one static arena of ${n.plan.bytes} bytes. Made by microtune for ${measured.board}.
-
+${sizesText(n, measured)}
 Add the .c files (not \`example_main.c\`, not \`microtune_network.c\`) to your build, with this folder and \`include/\` on the
 include path and \`-O2 -fwrapv\`; \`CMakeLists.txt\` does that, with the flags each kernel was measured with. Then see
 \`example_main.c\`. \`microtune_network.c\` serves only to link the network into microtune's own firmware.
+
+Code that a schedule places in RAM stands in section \`.ramfunc\`, constants in \`.data.microtune\`: the link script must load both
+there, or define \`MT_RAM_CODE\` and \`MT_RAM_DATA\` to nothing.
 
 | layer | operator | MACs | measured | schedule |
 |---|---|---|---|---|
@@ -66,5 +80,19 @@ ${rows.join('\n')}
 
 \`\`\`
 ${arena}\`\`\`
+`;
+}
+
+function sizesText(n: Network, measured: Measured): string {
+  if (measured.sizes === undefined) return '';
+  const m = memoryOf(n, measured.sizes);
+  return `
+| | bytes |
+|---|---|
+| RAM: arena, code and constants placed in RAM, stack | ${m.ramBytes} |
+| of these the arena | ${m.arenaBytes} (no plan below ${m.arenaLowerBound}) |
+| of these the stack of \`${n.name}_run\` | ${m.stackBytes} |
+| flash: code and constants | ${m.flashBytes} |
+| of these constants | ${m.constBytes} |
 `;
 }

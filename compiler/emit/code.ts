@@ -1,0 +1,105 @@
+/** The library's own C beside its kernels: the run function, and the constants. */
+import type { TensorId } from '../graph/graph.ts';
+import type { KernelConstant } from '../program/print-c.ts';
+import { accessor } from './header.ts';
+import { constantsOf } from './memory.ts';
+import type { Layer, Network } from './network.ts';
+import { ctypeOf, portsOf, tensorIn } from './types.ts';
+
+/** The C statement that runs a layer on an arena called `a`. */
+export function callText(n: Network, layer: Layer, index: number): string {
+  const args = layer.kernel.params.map((p, i) => {
+    if (p.role === 'scratch') return `a + ${n.scratchOf(index)}`;
+    const tensor = layer.tensors[i] ?? -1;
+    const type = ctypeOf(tensorIn(n.graph, tensor).dtype);
+    const constant = p.role === 'in' ? 'const ' : '';
+    return `(${constant}${type} *)(${constant}void *)(a + ${n.offsetOf(tensor)})`;
+  });
+  return `${layer.kernel.symbol}(${args.join(', ')});`;
+}
+
+export function runText(n: Network): string {
+  const { graph, name } = n;
+  const constants = constantOutputs(n);
+  const steps = [
+    ...n.layers.map((layer, i) => `  ${callText(n, layer, i)}\n`),
+    ...constants.map((c) => `  copy(a + ${n.offsetOf(c.id)}, ${c.symbol}, sizeof ${c.symbol});\n`),
+  ];
+  const arena = steps.length > 0 ? '  uint8_t *const a = arena;\n' : '  (void)arena;\n';
+  return [
+    `/* Runs ${name}: ${n.layers.length} kernels on one arena of ${n.plan.bytes} bytes. */`,
+    `#include "${name}.h"\n\n#include "${name}_kernels.h"\n`,
+    ...constants.map((c) => `/* An output that no input reaches. */\n${c.declaration}\n`),
+    ...(constants.length > 0 ? [copyFunction] : []),
+    `int ${name}_init(void *arena) { return arena == 0 || ((uintptr_t)arena & 15u) != 0u ? -1 : 0; }\n`,
+    `int ${name}_run(void *arena) {\n${arena}${steps.join('')}  return 0;\n}\n`,
+    accessorBodies(n, graph.inputs, 'input'),
+    accessorBodies(n, graph.outputs, 'output'),
+  ].join('\n');
+}
+
+const copyFunction = `static void copy(uint8_t *to, const uint8_t *from, uint32_t bytes) {
+  for (uint32_t i = 0; i < bytes; i++) to[i] = from[i];
+}
+`;
+
+const accessorBodies = (n: Network, ids: readonly TensorId[], what: 'input' | 'output'): string =>
+  portsOf(n.graph, ids)
+    .map((p) => `${accessor(n, p, what)} { return (${p.ctype} *)(void *)((uint8_t *)arena + ${n.offsetOf(p.id)}); }\n`)
+    .join('');
+
+/** Outputs that are constants of the graph: nothing computes them, so each run copies them into the arena. */
+function constantOutputs(
+  n: Network,
+): readonly { readonly id: TensorId; readonly symbol: string; readonly declaration: string }[] {
+  return [...new Set(n.graph.outputs)].flatMap((id) => {
+    const { data } = tensorIn(n.graph, id);
+    if (data === undefined) return [];
+    const symbol = `output_${id}`;
+    const declaration = `static const uint8_t ${symbol}[${data.length}] = {\n${listed([...data])}};`;
+    return [{ id, symbol, declaration }];
+  });
+}
+
+/** Numbers as lines of an initialiser. */
+function listed(values: readonly (string | number)[]): string {
+  const lines: string[] = [];
+  for (let i = 0; i < values.length; i += 16) lines.push(`  ${values.slice(i, i + 16).join(',')},\n`);
+  return lines.join('');
+}
+
+/** Constants as C arrays of their kernels' types, aligned as those read them. */
+export function weightsText(n: Network): string {
+  const arrays = constantsOf(n).map((c) => {
+    const values = valuesOf(c);
+    const declaration = `const ${c.ctype} ${c.symbol}[${values.length}]`;
+    const section = c.place === 'ram' ? ' MT_RAM_DATA' : '';
+    return `extern ${declaration};\n${declaration} __attribute__((aligned(${Math.max(4, c.align)})))${section} = {\n${listed(values)}};\n`;
+  });
+  const ram = constantsOf(n).some((c) => c.place === 'ram') ? ramData : '';
+  return `/* Weights, biases and multipliers of ${n.name}, laid out as its kernels read them. */\n#include <stdint.h>\n\n${ram}${arrays.join('\n')}`;
+}
+
+const ramData = `/* Constants that are read from RAM: start-up code copies .data there. */
+#ifndef MT_RAM_DATA
+#define MT_RAM_DATA __attribute__((section(".data.microtune")))
+#endif
+
+`;
+
+function valuesOf(c: KernelConstant): readonly (string | number)[] {
+  const { buffer } = c.bytes.slice();
+  switch (c.ctype) {
+    case 'int8_t':
+      return [...new Int8Array(buffer)];
+    case 'uint8_t':
+      return [...new Uint8Array(buffer)];
+    case 'int16_t':
+      return [...new Int16Array(buffer)];
+    case 'int32_t':
+      // -2147483648 is no C literal of type int32_t.
+      return Array.from(new Int32Array(buffer), (v) => (v === -2147483648 ? '-2147483647-1' : v));
+    default:
+      throw new Error(`${c.symbol}: constants of type ${c.ctype} are not emitted`);
+  }
+}

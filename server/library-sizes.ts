@@ -1,0 +1,77 @@
+/**
+ * What an emitted library costs once it is compiled, measured on its own objects: no server, no start-up code. The compiler's
+ * helpers that the kernels call are counted; they ship with them.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Target } from '../boards/index.ts';
+import type { CompiledSizes, Network } from '../compiler/emit/index.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import type { Section } from '../toolchain/elf.ts';
+import { readElf, run, stackUsageOf } from '../toolchain/index.ts';
+
+/** The compiler flag without which there are no frame sizes. */
+export const stackUsageFlag = '-fstack-usage';
+
+/** An object by the path of its source in the library. */
+export interface CompiledSource {
+  readonly path: string;
+  readonly object: string;
+}
+
+/** Links the objects into one and adds up its sections; `dir` is for the temporary file. Failure: LINK_FAILED. */
+export async function librarySizes(
+  network: Network,
+  sources: readonly CompiledSource[],
+  target: Target,
+  dir: string,
+): Promise<Result<CompiledSizes>> {
+  const whole = join(dir, `library-${process.pid}.o`);
+  const objects = sources.map((s) => s.object);
+  const command = [target.compiler, ...target.flags, '-r', '-nostdlib', ...objects, '-lgcc', '-o', whole];
+  const linked = await run(command);
+  if (linked.code !== 0) return failed('link', 'LINK_FAILED', linked.stderr.trim().slice(0, 1200));
+  const { sections } = readElf(readFileSync(whole));
+  rmSync(whole);
+  const sum = (want: (s: Section) => boolean): number =>
+    sections.filter((s) => s.allocated && want(s)).reduce((n, s) => n + aligned(s.bytes), 0);
+  return ok({
+    flashBytes: sum((s) => s.stored),
+    ramBytes: sum((s) => !s.stored || isInRam(s)),
+    stackBytes: stackBound(network, sources) + besidesFrames(target),
+  });
+}
+
+/** Linkers begin each section at a word at least. */
+const aligned = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+
+/** What start-up code copies into RAM: code of `.ramfunc`, constants of `.data`. */
+const isInRam = (s: Section): boolean => s.writable || /^\.(data|ramfunc)/.test(s.name);
+
+/**
+ * The frame of `_run` and the deepest kernel below it: all frames of the kernel's file, as if each of its functions called the
+ * next, and what its assembly uses.
+ */
+function stackBound(n: Network, sources: readonly CompiledSource[]): number {
+  const frames = new Map(sources.map((s) => [s.path, framesOf(s.object)]));
+  const run = frames.get(`${n.name}.c`)?.get(`${n.name}_run`) ?? 0;
+  const kernels = n.layers.map((l) => {
+    const own = frames.get(`kernels/${l.name}.c`) ?? new Map<string, number>();
+    return [...own.values()].reduce((sum, bytes) => sum + bytes, 0) + l.kernel.stackBytes;
+  });
+  return run + Math.max(0, ...kernels);
+}
+
+/** What calls cost beside frames: on x86-64 two return addresses, and the red zone that a leaf uses below the stack pointer. */
+const besidesFrames = (target: Target): number => (target.isa === 'x86_64' ? 2 * 8 + 128 : 0);
+
+/** Bytes of each function's frame, from the file that -fstack-usage leaves: place, tab, bytes, tab, kind. */
+function framesOf(object: string): ReadonlyMap<string, number> {
+  const lines = readFileSync(stackUsageOf(object), 'utf8').split('\n');
+  return new Map(
+    lines
+      .map((line) => line.split('\t'))
+      .filter((fields) => fields.length === 3)
+      .map(([place = '', bytes = '']): [string, number] => [place.split(':').at(-1) ?? '', Number(bytes)]),
+  );
+}

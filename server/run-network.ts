@@ -1,0 +1,180 @@
+/** A network that is linked into a device's firmware: run it, time its layers, compare it with the model. */
+import { crc32 } from 'node:zlib';
+import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
+import type { Network } from '../compiler/emit/index.ts';
+import { elements, type Graph, type Tensor, tensorBytes } from '../compiler/graph/graph.ts';
+import type { Value } from '../compiler/ops/operator.ts';
+import { runReference } from '../compiler/ops/run-reference.ts';
+import { emptyValue, encode } from '../compiler/ops/values.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import type { Device, DeviceInfo } from '../firmware-rpc/host/device.ts';
+
+/** Milliseconds that a call may take on the device: generous, scaled by the work. */
+export const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
+
+export interface NetworkRun {
+  readonly outputs: Uint8Array;
+  readonly cycles: number;
+  /** Most stack of the call, by watermark: the network's and that of the few functions around it. */
+  readonly stackBytes: number;
+}
+
+const noNetwork = failed('run', 'NO_NETWORK', 'the firmware on this device has no network linked in');
+
+/** One call without warm-up: cycles and stack, or how it failed. */
+async function callOnce(
+  device: Device,
+  entry: number,
+  args: readonly number[],
+  deadlineMs: number,
+): Promise<Result<{ readonly cycles: number; readonly stackBytes: number }>> {
+  const done = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs });
+  if (!done.ok) return failed('run', done.code, done.detail);
+  return ok({ cycles: done.cycles[0] ?? 0, stackBytes: done.stackBytes });
+}
+
+/** Brings the inputs into the arena. */
+async function feed(device: Device, input: Uint8Array): Promise<Result<NonNullable<DeviceInfo['network']>>> {
+  const { network } = device.info;
+  if (network === undefined) return noNetwork;
+  await device.load(network.input, input);
+  const init = await callOnce(device, network.init, [], deadlineFor(input.length));
+  return init.ok ? ok(network) : init;
+}
+
+/** One inference on a device whose firmware holds the network. `input`: the graph's inputs one after another. */
+export async function runOnDevice(device: Device, macs: number, input: Uint8Array): Promise<Result<NetworkRun>> {
+  const fed = await feed(device, input);
+  if (!fed.ok) return fed;
+  const run = await callOnce(device, fed.value.entry, [], deadlineFor(macs));
+  if (!run.ok) return run;
+  return ok({ ...run.value, outputs: await device.fetch(fed.value.output, fed.value.outputBytes) });
+}
+
+/** Counts of each layer, run one after another on this input. */
+export async function timeLayers(
+  device: Device,
+  network: Network,
+  input: Uint8Array,
+): Promise<Result<readonly number[]>> {
+  const fed = await feed(device, input);
+  if (!fed.ok) return fed;
+  const out: number[] = [];
+  for (const [i, layer] of network.layers.entries()) {
+    const one = await callOnce(device, fed.value.layer, [i], deadlineFor(layer.macs));
+    if (!one.ok) return failed('run', one.error.code, `${layer.name}: ${one.error.detail}`);
+    out.push(one.value.cycles);
+  }
+  return ok(out);
+}
+
+const tensorsOf = (graph: Graph, ids: readonly number[]): readonly Tensor[] =>
+  ids.map((id) => graph.tensors[id] as Tensor);
+
+/** Bytes -> the graph's inputs (or outputs) as values. */
+export function valuesOf(graph: Graph, ids: readonly number[], bytes: Uint8Array): readonly Value[] {
+  let at = 0;
+  return tensorsOf(graph, ids).map((t) => {
+    const v = emptyValue(t.dtype, elements(t.shape));
+    encode(v).set(bytes.subarray(at, at + v.byteLength));
+    at += v.byteLength;
+    return v;
+  });
+}
+export const bytesOfIds = (graph: Graph, ids: readonly number[]): number =>
+  tensorsOf(graph, ids).reduce((n, t) => n + tensorBytes(t), 0);
+
+/** What the model says to these inputs: the outputs' bytes one after another. */
+export function expectedOutputs(graph: Graph, input: Uint8Array): Uint8Array {
+  const run = runReference(graph, valuesOf(graph, graph.inputs, input), { rounding: 'double' });
+  return Buffer.concat(run.outputs.map(encode));
+}
+
+/** Random bytes (xorshift32) for all inputs; float inputs get sensible reals instead of arbitrary bit patterns. */
+export function randomInput(graph: Graph, seed: number): Uint8Array {
+  const bytes = xorshift(bytesOfIds(graph, graph.inputs), seed);
+  let at = 0;
+  for (const t of tensorsOf(graph, graph.inputs)) {
+    if (t.dtype === 'float32') {
+      const reals = Float32Array.from({ length: elements(t.shape) }, (_, i) => ((bytes[at + 4 * i] ?? 0) - 128) / 32);
+      bytes.set(encode(reals), at);
+    }
+    at += tensorBytes(t);
+  }
+  return bytes;
+}
+
+function xorshift(count: number, seed: number): Uint8Array {
+  let x = seed >>> 0 || 1;
+  return Uint8Array.from({ length: count }, () => {
+    x = (x ^ (x << 13)) >>> 0;
+    x = (x ^ (x >>> 17)) >>> 0;
+    x = (x ^ (x << 5)) >>> 0;
+    return x >>> 24;
+  });
+}
+
+export interface Verified {
+  readonly inputs: number;
+  readonly cycles: number;
+  /** By watermark, see NetworkRun. */
+  readonly stackBytes: number;
+  readonly layers: readonly {
+    readonly name: string;
+    readonly op: string;
+    readonly cycles: number;
+    readonly macs: number;
+  }[];
+}
+/** What of a build a device needs. */
+export interface Runnable {
+  readonly network: Network;
+  readonly firmware: BuiltFirmware;
+}
+
+/**
+ * Runs the built firmware on `count` random inputs and compares every output byte with the reference of `graph`, which is
+ * the model as it was imported. Failures: NO_DEVICE, VERIFY_FAILED, those of the run.
+ */
+export async function verify(
+  built: Runnable,
+  board: BoardModule,
+  graph: Graph,
+  count: number,
+): Promise<Result<Verified>> {
+  if (board.open === undefined)
+    return failed('verify', 'NO_DEVICE', `${board.id} is not emulated; attach one with --device ${board.id}=PATH`);
+  const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
+  if (!opened.ok) return opened;
+  try {
+    return await compare(opened.value, built.network, graph, count);
+  } finally {
+    await opened.value.close();
+  }
+}
+
+async function compare(device: Device, network: Network, graph: Graph, count: number): Promise<Result<Verified>> {
+  const macs = network.layers.reduce((n, l) => n + l.macs, 0);
+  let [cycles, stackBytes] = [0, 0];
+  for (let seed = 1; seed <= count; seed++) {
+    const input = randomInput(graph, seed);
+    const got = await runOnDevice(device, macs, input);
+    if (!got.ok) return got;
+    const want = expectedOutputs(graph, input);
+    if (Buffer.compare(want, got.value.outputs) !== 0) {
+      const crcs = `${crc32(got.value.outputs)}, the model's ${crc32(want)}`;
+      return failed('verify', 'VERIFY_FAILED', `input ${seed - 1}: the device's output has CRC ${crcs}`);
+    }
+    cycles = Math.max(cycles, got.value.cycles);
+    stackBytes = Math.max(stackBytes, got.value.stackBytes);
+  }
+  const times = await timeLayers(device, network, randomInput(graph, 1));
+  if (!times.ok) return times;
+  const layers = network.layers.map((l, i) => ({
+    name: l.name,
+    op: l.choice.workload.op,
+    cycles: times.value[i] ?? 0,
+    macs: l.macs,
+  }));
+  return ok({ inputs: count, cycles, stackBytes, layers });
+}
