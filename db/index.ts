@@ -1,6 +1,19 @@
 /** The database: the Store's contract is types.ts, why it is so is docs/decisions/0007-database.md. */
 export { BadCursor, BadFilter, StoreError } from './errors.ts';
+export {
+  allRecords,
+  csvHeader,
+  exportRecords,
+  importRecords,
+  linesOf,
+  recordsToCsv,
+  recordsToJsonLines,
+  recordToCsvLine,
+  recordToJsonLine,
+} from './export.ts';
+export { type Daemon, type Lock, lockDataDir, readDaemon } from './lock.ts';
 export { databaseName, type OpenOptions, openStore, type Place } from './open.ts';
+export { openRecordsFile } from './records-file.ts';
 export type {
   Environment,
   JobChange,

@@ -1,12 +1,12 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
-import type { Database } from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
 
 /** `now` gives the time that rows are stamped with. The database must be at the newest schema. */
-export function storeOn(db: Database, now: () => Date): Store {
+export function storeOn(db: Database.Database, now: () => Date): Store {
   const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
@@ -37,7 +37,8 @@ function translated<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const failure = failureOf(error, 'record', file);
+    // Errors of the caller's own, as of a file that records are read from, are not the database's.
+    const failure = error instanceof Database.SqliteError ? failureOf(error, 'record', file) : undefined;
     throw failure === undefined ? error : new StoreError(failure);
   }
 }
