@@ -48,6 +48,7 @@ function window(r: Random, size: number, kernel: number, stride: number): readon
   return [before, after, Math.floor((size + before + after - kernel) / stride) + 1];
 }
 
+/** A template for another kind of layer needs a line here: tests go over all of them. */
 export const kinds = {
   pointwise(r: Random): Sample {
     const [H, W, K, N] = [int(r, 1, 5), int(r, 1, 4), pick(r, [4, 8, 12, 6, 5, 16]), int(r, 1, 7)];

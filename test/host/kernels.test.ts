@@ -101,6 +101,14 @@ describe.each(Object.keys(kinds) as Kind[])('%s', (kind) => {
 });
 const knownRefusal = /requantizeAffine|immediate|aligned|border of x|registers/;
 
+test('every template applies to some of these workloads', () => {
+  const applied = (Object.keys(kinds) as Kind[]).flatMap((kind) =>
+    Array.from({ length: 20 }, (_, i) => sample(kind, 1000 + i).workload),
+  );
+  const idle = templates.filter((t) => applied.every((w) => t.knobs(w, ['dsp', 'fpu', 'places']) === undefined));
+  expect(idle.map((t) => t.name)).toEqual([]);
+});
+
 test('names are unique, and a template names each knob once', () => {
   expect(new Set(templates.map((t) => t.name)).size).toBe(templates.length);
   for (const kind of Object.keys(kinds) as Kind[]) {

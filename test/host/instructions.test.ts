@@ -1,0 +1,117 @@
+/**
+ * Every instruction against its own meaning: a program that only calls it is interpreted, compiled with its plain C for the
+ * PC, and with its assembly for the emulated Cortex-M4. All three give the same bytes.
+ */
+import { expect, test } from 'vitest';
+import { instruction, recipes } from '../../compiler/instructions/index.ts';
+import type { Instruction, Operand, Params } from '../../compiler/instructions/instruction.ts';
+import { buffer, iter, load, loop, num, program, store } from '../../compiler/program/build.ts';
+import { type Buffer, elements, interpret, type Program, type Stmt, spanOf } from '../../compiler/program/index.ts';
+import { verifyProgram } from '../../compiler/program/verify.ts';
+import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { random } from './print-c-nests.ts';
+
+/** Recipe -> parameters to try. A new instruction needs a line here. */
+const tried: Readonly<Record<string, readonly Params[]>> = {
+  smlad: [{}],
+  widen: [
+    { R: 0, K: 8 },
+    { R: 3, K: 8 },
+    { R: 2, K: 4, quad: 1 },
+  ],
+  fill: [
+    { A: 18, V: -7 },
+    { A: 3, B: 4, V: 300 },
+    { A: 2, B: 3, C: 4, V: -128, quad: 1 },
+  ],
+
+  mac_block: [
+    { D: 1, PB: 2, OB: 2, C: 10, XC: 12, WC: 12 },
+    { D: 1, PB: 4, OB: 1, C: 8, quad: 1, wide: 1 },
+    { D: 1, PB: 2, OB: 2, C: 8, quad: 1, weight: 1 },
+    { D: 2, PB: 2, OB: 1, C: 4, KX: 3, W: 6, KY: 2, S: 2 },
+    { D: 3, PB: 1, OB: 2, C: 4, KX: 2, R: 2, W: 5, KY: 2 },
+  ],
+  depthwise_block: [
+    { PB: 1, KY: 3, KX: 3, W: 5 },
+    { PB: 2, KY: 2, KX: 3, W: 6, S: 2 },
+  ],
+};
+
+const nest = (names: readonly string[], extents: readonly number[], inner: Stmt): Stmt =>
+  names.reduceRight<Stmt>((body, n, d) => ({ ...loop(n, extents[d] ?? 1, body), unroll: 'full' }), inner);
+const copy = (to: string, from: string, shape: readonly number[]): Stmt => {
+  const names = shape.map((_, d) => `${to}_${d}`);
+  return nest(names, shape, store(to, names.map(iter), load(from, ...names.map(iter))));
+};
+
+/** Operands copied to where the instruction wants them, the call, and what it wrote copied out. */
+function callOf(name: string, params: Params): Program {
+  const { meaning, operands } = instruction(name, params);
+  const role = (b: Buffer): Operand => operands[b.name] ?? { dtype: b.dtype };
+  const own = (b: Buffer): Stmt => {
+    const { layout, cells } = role(b);
+    const space = cells ? 'register' : 'scratch';
+    return { kind: 'alloc', buffer: { ...b, name: `t_${b.name}`, space, ...(layout !== undefined && { layout }) } };
+  };
+  const buffers = meaning.buffers;
+  const outs = buffers.filter((b) => b.space === 'out');
+  return verifyProgram(
+    program(
+      name,
+      [
+        ...buffers.map((b) => buffer(`from_${b.name}`, b.dtype, b.shape, 'in')),
+        ...outs.map((b) => buffer(`to_${b.name}`, b.dtype, b.shape, 'out')),
+      ],
+      ...buffers.map(own),
+      ...buffers.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape)),
+      {
+        kind: 'call',
+        instr: name,
+        params,
+        operands: Object.fromEntries(
+          buffers.map((b) => [b.name, { buf: `t_${b.name}`, origin: b.shape.map(() => num(0)) }]),
+        ),
+      },
+      ...outs.map((b) => copy(`to_${b.name}`, `t_${b.name}`, b.shape)),
+    ),
+  );
+}
+
+/** Any values of each operand's type. */
+function inputsOf(p: Program, seed: number): KernelRun['inputs'] {
+  const r = random(seed);
+  const ins = p.buffers.filter((b) => b.space === 'in');
+  const draw = ([lo, hi]: readonly [number, number]): number => Math.floor(lo + r() * (hi - lo + 1));
+  return Object.fromEntries(
+    ins.map((b) => [b.name, Array.from({ length: elements(b.shape) }, () => draw(spanOf(b.dtype)))]),
+  );
+}
+
+test('every instruction is tried', () => {
+  expect(Object.keys(tried).sort()).toEqual(recipes.map((r) => r.name).sort());
+});
+
+test('assembly and plain C compute what the meaning says', () => {
+  const programs = Object.entries(tried).flatMap(([name, list]) => list.map((params) => callOf(name, params)));
+  const twice = [...programs, ...programs];
+  const runs = twice.map((p, i) => kernelRun(p, `k${i}`, inputsOf(p, i + 1)));
+  for (const machine of [runOnHost, runOnBoard]) {
+    machine(runs).forEach((got, i) => {
+      const run = runs[i];
+      if (run === undefined) return;
+      const want = Object.values(interpret(run.program, run.inputs)).flatMap((a) => [...new Uint8Array(a.buffer)]);
+      expect([[...got.bytes], got.contained], run.kernel.source).toEqual([want, true]);
+    });
+  }
+});
+
+test('what needs a CPU feature has plain C beside it', () => {
+  for (const [name, list] of Object.entries(tried)) {
+    for (const params of list) {
+      const i: Instruction = instruction(name, params);
+      expect([name, i.portable.includes('__asm__')]).toEqual([name, false]);
+      expect([name, i.portable !== '']).toEqual([name, i.features.length > 0 || i.prelude !== '']);
+    }
+  }
+});
