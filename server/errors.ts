@@ -85,7 +85,7 @@ export const errors = {
     "Size, type or shape of an input or output file are not the model's.",
     'The detail says what the model takes.',
   ),
-  RECORDS_INVALID: row(
+  RECORD_BAD: row(
     400,
     2,
     'A file of records that cannot be read; the detail names the line.',

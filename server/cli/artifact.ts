@@ -19,9 +19,9 @@ export interface BuiltModel {
 }
 type Where = Pick<CommonOptions, 'data' | 'records'> & { readonly outDir: string };
 
-/** Builds a model with the best schedules known. Failures: those of build, RECORDS_INVALID. */
+/** Builds a model with the best schedules known. Failures: those of build, RECORD_BAD. */
 export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<BuiltModel>> {
-  const known = openKnown(board, where);
+  const known = openKnown(where);
   if (!known.ok) return known;
   const cache = cacheOf(where.data);
   try {

@@ -2,12 +2,11 @@
  * The records that `compile` and `run` choose schedules from: those of the data directory and of a file, or none. The
  * directory may be absent, or in use by a daemon; nothing is written.
  */
-import type { Board, Kind } from '../../boards/index.ts';
-import { ok, type Result } from '../../compiler/result.ts';
-import type { TuningRecord } from '../../db/types.ts';
+import { failed, ok, type Result } from '../../compiler/result.ts';
+import { importRecords, linesOf } from '../../db/export.ts';
+import { openStore, type Store, type TuningRecord } from '../../db/index.ts';
 import type { Records } from '../offers.ts';
 import type { CommonOptions } from './options.ts';
-import { readRecords } from './records-file.ts';
 import { readingStore } from './store.ts';
 
 export interface Known {
@@ -16,25 +15,39 @@ export interface Known {
   close(): void;
 }
 
-/** What is known of a board. Failures: RECORDS_INVALID, and those of the database. */
-export function openKnown(board: Board, o: Pick<CommonOptions, 'data' | 'records'>): Result<Known> {
+/** What is known. Failures: RECORD_BAD with the line, and those of the database; a missing file throws. */
+export function openKnown(o: Pick<CommonOptions, 'data' | 'records'>): Result<Known> {
   if (o.records === 'none') return ok({ records: undefined, close: () => undefined });
-  const file = o.records === undefined ? ok([]) : readRecords(o.records);
+  const file = o.records === undefined ? ok(undefined) : storeOfFile(o.records);
   if (!file.ok) return file;
-  const mine = file.value.filter((r) => r.board === board.id && r.kind === board.kind && r.reusedFrom === null);
   const store = readingStore(o.data);
   if (!store.ok) return store;
-  return ok({ records: together(store.value, mine), close: () => store.value?.close() });
+  const stores = [store.value, file.value].filter((s) => s !== undefined);
+  return ok({
+    records: together(stores),
+    close: () => {
+      for (const s of stores) s.close();
+    },
+  });
 }
 
-/** Those of the database and of a file as one, in the orders that a Store promises. */
-function together(store: Records | undefined, file: readonly TuningRecord[]): Records {
-  const of = (task: string): readonly TuningRecord[] => file.filter((r) => r.task === task);
+/** The records of a JSONL file, in a database that lives as long as this process. */
+function storeOfFile(file: string): Result<Store> {
+  const store = openStore('memory', { mode: 'write' });
+  if (!store.ok) return store;
+  const read = importRecords(store.value, linesOf(file));
+  return read.ok ? store : failed(read.error.stage, read.error.code, `${file}, ${read.error.detail}`);
+}
+
+/** Those of several stores as one, in the orders that a Store promises. */
+function together(stores: readonly Records[]): Records {
+  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
   return {
-    known: (task: string, board: string, kind: Kind) => [...(store?.known(task, board, kind) ?? []), ...of(task)],
+    known: (task, board, kind) => stores.flatMap((s) => s.known(task, board, kind)),
     best: (task, board, kind, limit) =>
-      [...(store?.best(task, board, kind, limit) ?? []), ...of(task).filter((r) => r.status === 'ok')]
-        .sort((a, b) => (a.cycles ?? Number.POSITIVE_INFINITY) - (b.cycles ?? Number.POSITIVE_INFINITY))
+      stores
+        .flatMap((s) => s.best(task, board, kind, limit))
+        .sort((a, b) => cycles(a) - cycles(b))
         .slice(0, limit),
   };
 }

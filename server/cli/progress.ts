@@ -3,7 +3,7 @@
  * then for each task that moved, without control characters.
  */
 import type { ProgressBody, TaskBody } from '../schemas.ts';
-import { count, span, speedUp } from './table.ts';
+import { count, span, speedUp, unit } from './table.ts';
 
 export interface Progress {
   /** The job as it stands now. */
@@ -24,21 +24,22 @@ export interface Screen {
 const plainEveryMs = 5000;
 
 export const progressOn = (screen: Screen, kind: string, now: () => number): Progress =>
-  screen.isTTY === true ? live(screen, kind) : plain(screen, kind, now);
+  screen.isTTY === true ? live(screen, unit(kind)) : plain(screen, unit(kind), now);
 
 /** "conv2d 1x25x5x64 -> 1x25x5x64 x4: 23 trials, 2.1/s, best 12,345 instructions (2.31x), 32s left". */
-export function taskLine(t: TaskBody, state: ProgressBody, kind: string): string {
+export function taskLine(t: TaskBody, state: ProgressBody, counted: string): string {
   const times = t.occurrences > 1 ? ` x${t.occurrences}` : '';
-  const best = t.best === null ? 'not measured yet' : `best ${count(t.best)} ${kind} (${speedUp(t.default, t.best)})`;
+  const best =
+    t.best === null ? 'not measured yet' : `best ${count(t.best)} ${counted} (${speedUp(t.default, t.best)})`;
   const left = t.exhausted ? 'all tried' : leftText(state);
   return `${t.op} ${t.shape}${times}: ${t.trials} trials, ${rate(t.trials, state)}/s, ${best}, ${left}`;
 }
 
-export function totalLine(state: ProgressBody, kind: string): string {
+export function totalLine(state: ProgressBody, counted: string): string {
   const { trials, cycles } = state;
   const budget = trials.budget >= 1_000_000 ? '' : `/${trials.budget}`;
   const best =
-    cycles.best === null ? '' : `, best ${count(cycles.best)} ${kind} (${speedUp(cycles.default, cycles.best)})`;
+    cycles.best === null ? '' : `, best ${count(cycles.best)} ${counted} (${speedUp(cycles.default, cycles.best)})`;
   return `whole network: ${trials.done}${budget} trials, ${rate(trials.done, state)}/s, ${trials.failed} failed${best}, ${leftText(state)}`;
 }
 
@@ -48,13 +49,16 @@ const leftText = (state: ProgressBody): string =>
   state.leftMs === null ? 'time left unknown' : `${span(state.leftMs)} left`;
 
 /** Lines drawn over the ones before. */
-function live(screen: Screen, kind: string): Progress {
+function live(screen: Screen, counted: string): Progress {
   let drawn = 0;
   let last: ProgressBody | undefined;
   const up = (): string => (drawn > 0 ? `\x1b[${drawn}A\x1b[J` : '');
   const draw = (state: ProgressBody): void => {
     const room = Math.max(2, (screen.rows ?? 24) - 1);
-    const lines = [...state.tasks.map((t) => taskLine(t, state, kind)).slice(0, room - 1), totalLine(state, kind)];
+    const lines = [
+      ...state.tasks.map((t) => taskLine(t, state, counted)).slice(0, room - 1),
+      totalLine(state, counted),
+    ];
     const width = Math.max(20, (screen.columns ?? 80) - 1);
     screen.write(up() + lines.map((l) => `${narrowed(l, width)}\n`).join(''));
     drawn = lines.length;
@@ -81,7 +85,7 @@ function narrowed(line: string, width: number): string {
   return `${line.slice(0, Math.min(colon, head))}~${tail}`.slice(0, width);
 }
 
-function plain(screen: Screen, kind: string, now: () => number): Progress {
+function plain(screen: Screen, counted: string, now: () => number): Progress {
   const told = new Map<string, string>();
   let last: ProgressBody | undefined;
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -91,9 +95,9 @@ function plain(screen: Screen, kind: string, now: () => number): Progress {
       const sign = `${t.trials} ${t.best}`;
       if (told.get(t.id) === sign || t.trials === 0) continue;
       told.set(t.id, sign);
-      screen.write(`${taskLine(t, state, kind)}\n`);
+      screen.write(`${taskLine(t, state, counted)}\n`);
     }
-    screen.write(`${totalLine(state, kind)}\n`);
+    screen.write(`${totalLine(state, counted)}\n`);
   };
   return {
     show: (state) => {

@@ -1,7 +1,7 @@
 /** An artifact on disk, told to a person: layers, sizes, where things lie, and what was proved. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { count, speedUp, table } from './table.ts';
+import { count, speedUp, table, unit } from './table.ts';
 
 /** report.json as server/build.ts writes it. */
 export interface Report {
@@ -46,16 +46,22 @@ export function artifactOf(report: Report, out: string): Artifact {
   return { ...report, out, firmware: { elf: find('.elf'), bin: find('.bin') } };
 }
 
-/** A line a layer; with default counts and speed-up where it was tuned. */
+/** A line a layer: with default counts and speed-up where it was tuned, without counts where none are stable. */
 export function layersText(a: Report): string {
-  if (a.defaultCycles === undefined)
-    return table(
-      ['layer', 'operator', '>MACs', `>${a.kind}`, 'schedule'],
-      a.layers.map((l) => [l.name, l.op, count(l.macs), count(l.cycles), l.schedule]),
-    );
+  if (a.defaultCycles !== undefined) return tunedText(a, a.defaultCycles);
+  const counts = a.cycles === null ? [] : [`>${unit(a.kind)}`];
   return table(
-    ['layer', 'operator', '>MACs', `>default ${a.kind}`, '>tuned', '>speed-up', 'schedule'],
-    [...a.layers, { name: 'whole network', op: '', macs: total(a), schedule: '', ...pick(a) }].map((l) => [
+    ['layer', 'operator', '>MACs', ...counts, 'schedule'],
+    a.layers.map((l) => [l.name, l.op, count(l.macs), ...counts.map(() => count(l.cycles)), l.schedule]),
+  );
+}
+
+function tunedText(a: Report, defaultCycles: number): string {
+  const macs = a.layers.reduce((n, l) => n + l.macs, 0);
+  const whole = { name: 'whole network', op: '', macs, schedule: '', cycles: a.cycles, defaultCycles };
+  return table(
+    ['layer', 'operator', '>MACs', `>default ${unit(a.kind)}`, '>tuned', '>speed-up', 'schedule'],
+    [...a.layers, whole].map((l) => [
       l.name,
       l.op,
       count(l.macs),
@@ -67,16 +73,10 @@ export function layersText(a: Report): string {
   );
 }
 
-const total = (a: Report): number => a.layers.reduce((n, l) => n + l.macs, 0);
-const pick = ({ cycles, defaultCycles = 0 }: Report): Pick<Report['layers'][number], 'cycles' | 'defaultCycles'> => ({
-  cycles,
-  defaultCycles,
-});
-
 /** Sizes and places, a line each. */
 export const sizesText = (a: Artifact): string =>
   [
-    `whole network   ${count(a.cycles)} ${a.kind} on ${a.board}`,
+    ...(a.cycles === null ? [] : [`whole network   ${count(a.cycles)} ${unit(a.kind)} on ${a.board}`]),
     `arena           ${count(a.arenaBytes)} bytes (no plan can be below ${count(a.arenaLowerBound)})`,
     `RAM             ${count(a.ramBytes)} bytes: the arena and ${count(a.stackBytes)} of stack`,
     `flash           ${count(a.flashBytes)} bytes: code and constants`,

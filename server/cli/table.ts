@@ -14,6 +14,9 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
 export const count = (n: number | null | undefined): string =>
   n === null || n === undefined ? '-' : Math.round(n).toLocaleString('en-US');
 
+/** What a kind of count counts, in words. */
+export const unit = (kind: string): string => (kind === 'instructions' ? kind : `cycles (${kind})`);
+
 /** "2.31x"; a dash where one of the two is missing. */
 export const speedUp = (before: number | null | undefined, after: number | null | undefined): string =>
   before && after ? `${(before / after).toFixed(2)}x` : '-';

@@ -2,9 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Kind } from '../../boards/index.ts';
-import type { RecordFilter, TuningRecord } from '../../db/types.ts';
+import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
+import type { RecordFilter } from '../../db/types.ts';
 import type { AppContext } from '../api.ts';
-import { ErrorBody, RecordBody, RecordPage } from '../schemas.ts';
+import { ErrorBody, RecordPage } from '../schemas.ts';
 
 const text = Type.Optional(Type.String({ minLength: 1 }));
 const one = <const T extends readonly string[]>(values: T) =>
@@ -35,8 +36,6 @@ const mediaTypes: Readonly<Record<Format, string>> = {
 };
 /** Text is sent as it is. */
 const PageOrText = Type.Unsafe<RecordPage | string>(RecordPage);
-/** Columns of a row, in the order of the schema. */
-const columns = Object.keys(RecordBody.properties) as (keyof TuningRecord)[];
 /** Header that carries `next` where the body has no place for it. */
 export const nextHeader = 'x-next-cursor';
 
@@ -59,7 +58,7 @@ export const recordRoutes =
         const wanted = format ?? accepted(request.headers.accept ?? '');
         if (wanted === 'json') return page as RecordPage;
         if (page.next !== null) reply.header(nextHeader, page.next);
-        const text = wanted === 'csv' ? csvOf(page.items) : jsonLinesOf(page.items);
+        const text = wanted === 'csv' ? recordsToCsv(page.items) : recordsToJsonLines(page.items);
         return reply.type(mediaTypes[wanted]).send(text);
       },
     );
@@ -67,19 +66,3 @@ export const recordRoutes =
 
 const accepted = (accept: string): Format =>
   formats.find((f) => f !== 'json' && accept.includes(mediaTypes[f])) ?? 'json';
-
-/** Records as CSV, the names of the columns first; the command line writes the same. */
-export const csvOf = (records: readonly TuningRecord[]): string => linesOf([csvLine(columns), ...records.map(csvRow)]);
-/** Records as JSON, one a line. */
-export const jsonLinesOf = (records: readonly TuningRecord[]): string => linesOf(records.map((r) => JSON.stringify(r)));
-const linesOf = (lines: readonly string[]): string => lines.map((l) => `${l}\n`).join('');
-
-const csvRow = (r: TuningRecord): string =>
-  csvLine(
-    columns.map((k) => {
-      const value = r[k];
-      return value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    }),
-  );
-const csvLine = (values: readonly string[]): string =>
-  values.map((v) => (/[",\r\n]/.test(v) ? `"${v.replaceAll('"', '""')}"` : v)).join(',');

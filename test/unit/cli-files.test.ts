@@ -1,4 +1,4 @@
-/** What the command line reads and writes: .npy files, raw tensors, files of records. */
+/** What the command line reads and writes: .npy files and raw tensors. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bytesOf, type DType, elements, type Graph } from '../../compiler/graph/graph.ts';
 import { type Npy, readNpy, writeNpy } from '../../server/cli/npy.ts';
-import { readRecords } from '../../server/cli/records-file.ts';
 import { checkOutputs, readInputs, writeOutputs } from '../../server/cli/tensors.ts';
 import { samples } from '../samples.ts';
 
@@ -142,38 +141,5 @@ describe('inputs and outputs', () => {
     expect(checkOutputs(graph, ['x.npy']).ok).toBe(false);
     expect(checkOutputs(graph, ['x', 'y', 'z']).ok).toBe(false);
     for (const files of [[], ['x.bin'], ['x.npy', 'y']]) expect(checkOutputs(graph, files).ok).toBe(true);
-  });
-});
-
-describe('a file of records', () => {
-  const record = {
-    id: 'r1',
-    task: 't',
-    board: 'host',
-    kind: 'host',
-    toolchain: 'gcc',
-    flags: '',
-    status: 'ok',
-    template: 'matrix',
-    cycles: 5,
-    sizes: null,
-    schedule: { algorithm: 'direct', steps: [] },
-    config: { template: 'matrix', version: 1, knobs: {} },
-  };
-  const line = JSON.stringify(record);
-
-  test('a record a line; empty lines count for nothing', () => {
-    expect(readRecords(file('r.jsonl', `${line}\n\n${line}\n`))).toEqual({ ok: true, value: [record, record] });
-  });
-
-  test.each([
-    ['[1', 'it is no JSON object'],
-    ['7', 'it is no JSON object'],
-    ...Object.keys(record).map((key) => [JSON.stringify({ ...record, [key]: undefined }), `field "${key}"`]),
-    [JSON.stringify({ ...record, cycles: -1 }), 'field "cycles"'],
-    [JSON.stringify({ ...record, schedule: { algorithm: 'direct', steps: 'all' } }), 'field "schedule"'],
-  ])('%s is told with its line', (bad, why) => {
-    const read = readRecords(file('bad.jsonl', `${line}\n${bad}\n`));
-    expect(read.ok ? 'read' : read.error.detail).toContain(`bad.jsonl, line 2: ${why}`);
   });
 });

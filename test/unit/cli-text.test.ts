@@ -206,7 +206,7 @@ describe('an artifact', () => {
     const tar = pack();
     for (const name of names) tar.entry({ name }, `content of ${name}`);
     tar.finalize();
-    return gzipSync(Buffer.concat(await all(tar)));
+    return gzipSync(Buffer.concat(await all(tar as AsyncIterable<Uint8Array>)));
   };
   test('is unpacked below its folder and nowhere else', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'microtune-unpack-'));

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import type { Kind } from '../../../boards/index.ts';
 import { ok, type Result } from '../../../compiler/result.ts';
+import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import type { Page, RecordFilter, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
-import { csvOf, jsonLinesOf } from '../../routes/records.ts';
 import { runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
@@ -104,9 +104,9 @@ function textOf(all: readonly TuningRecord[], format: RecordsOptions['format']):
     case 'json':
       return JSON.stringify(all, null, 2);
     case 'jsonl':
-      return jsonLinesOf(all).trimEnd();
+      return recordsToJsonLines(all).trimEnd();
     case 'csv':
-      return csvOf(all).trimEnd();
+      return recordsToCsv(all).trimEnd();
     case 'table':
       return tableOf(all);
   }

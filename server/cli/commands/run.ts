@@ -13,7 +13,7 @@ import type { Act } from '../index.ts';
 import type { Io, Shown, Shows } from '../io.ts';
 import { boardNamed, type Passes, readModel } from '../model.ts';
 import { type CommonOptions, collect, common, oneOf } from '../options.ts';
-import { count, table } from '../table.ts';
+import { count, table, unit } from '../table.ts';
 import { checkOutputs, readInputs, tensorsOf, writeOutputs } from '../tensors.ts';
 
 interface RunOptions extends CommonOptions {
@@ -106,7 +106,7 @@ function shown(board: BoardModule, built: Built, ran: Ran): Shown {
     json: { board: board.id, kind: board.kind, cycles, outputs, layers, arenaBytes, flashBytes },
     text: [
       layersText(board, ran),
-      `whole network ${count(cycles)} ${board.kind}, arena ${count(arenaBytes)} bytes, flash ${count(flashBytes)} bytes`,
+      `whole network ${count(cycles)} ${unit(board.kind)}, arena ${count(arenaBytes)} bytes, flash ${count(flashBytes)} bytes`,
       outputsText(graph, outputs),
     ].join('\n\n'),
   };
@@ -114,7 +114,7 @@ function shown(board: BoardModule, built: Built, ran: Ran): Shown {
 
 const layersText = (board: BoardModule, ran: Ran): string =>
   table(
-    ['layer', 'operator', '>MACs', `>${board.kind}`],
+    ['layer', 'operator', '>MACs', `>${unit(board.kind)}`],
     ran.layers.map((l) => [l.name, l.op, count(l.macs), count(l.cycles)]),
   );
 
