@@ -4,7 +4,7 @@
  */
 import type { Board } from '../../boards/board.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
+import type { CallResult, Device } from '../../firmware-rpc/host/device.ts';
 import { linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
 import { type Bench, guardBytes, guardedCrc, guardFill } from './bench.ts';
@@ -31,6 +31,19 @@ export function scratchRoom(dataBytes: number, bench: Bench): number {
   const io = [...bench.inputBytes, ...bench.outputBytes].reduce((n, b) => n + align(b) + guardBytes, 4096);
   return dataBytes - io;
 }
+
+/** Runs a step and adds the time it took to its stage. */
+function stopwatch(clock: Clock, times: Partial<Record<Stage, number>>) {
+  return async <T>(stage: Stage, step: () => Promise<T>): Promise<T> => {
+    const since = clock();
+    try {
+      return await step();
+    } finally {
+      times[stage] = (times[stage] ?? 0) + clock() - since;
+    }
+  };
+}
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /** One device with what it is known to hold. */
 export class Station {
@@ -59,12 +72,7 @@ export class Station {
 
   private async attempt(a: Attempt): Promise<MeasureResult> {
     const times: Partial<Record<Stage, number>> = {};
-    let since = this.clock();
-    const lap = (stage: Stage): void => {
-      const now = this.clock();
-      times[stage] = (times[stage] ?? 0) + now - since;
-      since = now;
-    };
+    const timed = stopwatch(this.clock, times);
     const base = { device: this.device.info.uid, binary: a.built.binary, times };
     const failed = (stage: Stage, code: string, detail: string): MeasureResult => ({
       status: 'failed',
@@ -73,61 +81,50 @@ export class Station {
       detail,
       ...base,
     });
-
-    const { symbols, sent } = await this.residents.place(this.device, a.kernel.constants);
-    lap('load');
-    const { base: codeBase } = this.device.info.load;
-    const linked = await linkCandidate(
-      {
-        target: this.board.target,
-        object: a.built.object,
-        base: codeBase,
-        symbols,
-        entry: 'mt_entry',
-        maxBytes: codeRoom,
-      },
-      this.cacheDir,
-    );
-    lap('link');
+    const { symbols, sent } = await timed('load', () => this.residents.place(this.device, a.kernel.constants));
+    const linked = await timed('link', () => this.link(a.built, symbols));
     if (!linked.ok) return failed('link', linked.error.code, linked.error.detail);
-    await this.device.load(codeBase, linked.value.image);
-    const place = await this.prepare(a);
-    lap('load');
-    const deadlineMs = Math.ceil(500 + a.bench.macs / 2000);
-    const run = await this.device.call({
-      entry: linked.value.entry,
-      args: [place.table],
-      warmups: this.board.deterministic ? 0 : 1,
-      repeats: this.board.deterministic ? 1 : repeats,
-      deadlineMs,
-    });
-    lap('run');
+    const { image, entry } = linked.value;
+    const place = await timed('load', () => this.prepare(a, image));
+    const run = await timed('run', () => this.call(entry, place.table, a.bench.macs));
     if (!run.ok) return failed('run', run.code, run.detail);
-    const wrong = await this.compare(a, place.outputs);
-    lap('verify');
+    const wrong = await timed('verify', () => this.compare(a, place.outputs));
     if (wrong !== undefined) return failed('verify', 'WRONG_OUTPUT', wrong);
-    const counts = [...run.cycles].sort((x, y) => x - y);
-    const constBytes = a.kernel.constants.reduce((n, c) => n + c.bytes.length, 0);
     return {
       status: 'ok',
       kind: this.board.kind,
-      cycles: counts[counts.length >> 1] ?? 0,
+      cycles: median(run.cycles),
       repeats: run.cycles,
       sizes: {
-        codeBytes: linked.value.image.length,
-        constBytes,
+        codeBytes: image.length,
+        constBytes: a.kernel.constants.reduce((n, c) => n + c.bytes.length, 0),
         scratchBytes: a.kernel.scratchBytes,
         stackBytes: run.stackBytes,
       },
-      bytes: { code: linked.value.image.length, constants: sent, rest: place.tableBytes },
+      bytes: { code: image.length, constants: sent, rest: place.tableBytes },
       ...base,
     };
   }
 
-  /** Lays out inputs, outputs with guards, scratch and the table of their addresses; fills them. */
+  /** For the start of the load region; constants lie behind. */
+  private link({ object }: Built, symbols: Readonly<Record<string, number>>): ReturnType<typeof linkCandidate> {
+    const { target } = this.board;
+    const { base } = this.device.info.load;
+    return linkCandidate({ target, object, base, symbols, entry: 'mt_entry', maxBytes: codeRoom }, this.cacheDir);
+  }
+
+  /** Counts of a deterministic board are the same every time, the first time included. */
+  private call(entry: number, table: number, macs: number): Promise<CallResult> {
+    const times = this.board.deterministic ? { warmups: 0, repeats: 1 } : { warmups: 1, repeats };
+    return this.device.call({ entry, args: [table], ...times, deadlineMs: Math.ceil(500 + macs / 2000) });
+  }
+
+  /** Loads the code; lays out inputs, outputs with guards, scratch and the table of their addresses, and fills them. */
   private async prepare(
     a: Attempt,
+    image: Uint8Array,
   ): Promise<{ readonly table: number; readonly tableBytes: number; readonly outputs: readonly number[] }> {
+    await this.device.load(this.device.info.load.base, image);
     const vector = a.bench.vector(a.vector);
     let at = this.device.info.data.base + 4096;
     const take = (bytes: number): number => {
