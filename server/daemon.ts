@@ -9,8 +9,10 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type BoardModule, boards } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
+import { allRecords } from '../db/export.ts';
 import { openStore } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
+import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
 import pkg from '../package.json' with { type: 'json' };
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
@@ -48,7 +50,7 @@ export interface Daemon {
 const verifiedInputs = 8;
 
 /**
- * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_DIR_LOCKED, PORT_IN_USE, LISTEN_FAILED,
+ * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_IN_USE, RECORD_BAD, PORT_IN_USE, LISTEN_FAILED,
  * BOARD_UNKNOWN.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
@@ -59,7 +61,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const dataDir = resolve(o.dataDir);
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;
-  const store = openStore({ dir: dataDir }, { mode: 'write' });
+  const store = openRecords(dataDir, o.recordsFile);
   if (!store.ok) {
     lock.value.release();
     return store;
@@ -80,6 +82,20 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   parts.log.info({ url: url.value, data: dataDir }, 'listening');
   parts.jobs.start();
   return ok({ url: url.value, stop });
+}
+
+/** The directory's database, with the records of a file merged in: known ones stay as they are. */
+function openRecords(dataDir: string, file: string | undefined): Result<Store> {
+  const store = openStore({ dir: dataDir }, { mode: 'write' });
+  if (!store.ok || file === undefined || file === 'none') return store;
+  const more = openRecordsFile(file);
+  if (!more.ok) {
+    store.value.close();
+    return more;
+  }
+  store.value.mergeRecords(allRecords(more.value, {}));
+  more.value.close();
+  return store;
 }
 
 interface Parts {

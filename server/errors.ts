@@ -163,7 +163,7 @@ export const errors = {
     'The data directory cannot be created or written.',
     'Change its rights, or take another with --data DIR.',
   ),
-  DATA_DIR_LOCKED: row(
+  DATA_IN_USE: row(
     409,
     4,
     'Another daemon works on this data directory.',

@@ -145,11 +145,11 @@ export class Jobs {
     if (row.state === to || (to === 'queued' && row.state === 'running')) return ok(row);
     const mine = this.current?.run.job.id === id ? this.current : undefined;
     if (to !== 'queued') mine?.run.end();
-    const changed = this.o.feed.update(id, { state: to, ...(to === 'cancelled' && { endedAt: now() }) });
+    this.o.feed.update(id, { state: to, ...(to === 'cancelled' && { endedAt: now() }) });
     this.o.log.info({ job: id }, `job ${to}`);
     if (to !== 'queued') mine?.controller.abort();
     this.next();
-    return ok(changed);
+    return ok(this.row(id));
   }
 
   /** Starts the next job if none is under way: first what was running when a daemon ended, then the oldest. */

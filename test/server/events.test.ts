@@ -1,0 +1,79 @@
+/** The event stream: what a client reads, in one go or in pieces, is what the store holds, each event once. */
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { samples } from '../samples.ts';
+import { type Bench, errorIn, startBench } from './bench.ts';
+
+function parsed(text: string): readonly EventSourceMessage[] {
+  const out: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (e) => out.push(e) });
+  parser.feed(text);
+  return out;
+}
+const path = (id: string): string => `/v1/jobs/${id}/events`;
+const read = async (b: Bench, id: string, headers: Record<string, string> = {}) =>
+  parsed((await b.get(path(id), headers)).body);
+
+/** A job with some events behind it that has ended. */
+async function endedJob(b: Bench, extra = 5): Promise<string> {
+  const { id } = await b.submit();
+  for (let i = 0; i < extra; i++) b.feed.event(id, 'log', { phase: 'tune', message: `line ${i}\nand more` });
+  await b.post(`/v1/jobs/${id}/cancel`);
+  return id;
+}
+
+test('the stream of an ended job is its whole story, and ends', async () => {
+  const b = await startBench();
+  const id = await endedJob(b);
+  const answer = await b.get(path(id));
+  expect(answer.headers['content-type']).toBe('text/event-stream');
+  const events = parsed(answer.body);
+  expect(events.map((e) => Number(e.id))).toEqual(b.store.events(id, 0, 100).map((e) => e.id));
+  const states = events.filter((e) => e.event === 'state').map((e) => JSON.parse(e.data).state);
+  expect(states).toEqual(['queued', 'running', 'cancelled']);
+  expect(JSON.parse(events[2]?.data ?? '')).toMatchObject({ phase: 'tune', message: 'line 0\nand more' });
+});
+
+test('a client that follows sees events as they happen, until the last', async () => {
+  const b = await startBench();
+  const { id } = await b.submit();
+  const following = read(b, id);
+  await new Promise((done) => setImmediate(done));
+  b.feed.event(id, 'log', { phase: 'tune', message: 'live' });
+  b.begun[0]?.end({ state: 'done', report: {} });
+  const events = await following;
+  expect(events.map((e) => e.event)).toEqual(['state', 'state', 'log', 'state']);
+  expect(JSON.parse(events.at(-1)?.data ?? '').state).toBe('done');
+});
+
+test('Last-Event-ID: whatever was seen, the rest and only the rest follows', async () => {
+  const b = await startBench();
+  const id = await endedJob(b, 300);
+  const all = b.store.events(id, 0, 1000).map((e) => e.id);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(all.length - 2), async (seen) => {
+      const last = all[seen] ?? 0;
+      const rest = await read(b, id, { 'last-event-id': String(last) });
+      expect(rest.map((e) => Number(e.id))).toEqual(all.slice(seen + 1));
+    }),
+    { seed: 1, numRuns: samples(20, 300) },
+  );
+});
+
+test('nothing after the last event: 204, so that browsers do not come back', async () => {
+  const b = await startBench();
+  const id = await endedJob(b);
+  const last = b.store.events(id, 0, 100).at(-1)?.id ?? 0;
+  expect((await b.get(path(id), { 'last-event-id': String(last) })).statusCode).toBe(204);
+  expect((await b.get(`${path(id)}?after=${last}`)).statusCode).toBe(204);
+});
+
+test('bad ids are refused', async () => {
+  const b = await startBench();
+  const id = await endedJob(b);
+  const bad = await b.get(path(id), { 'last-event-id': 'abc' });
+  expect([bad.statusCode, errorIn(bad).code]).toEqual([400, 'BAD_REQUEST']);
+  const missing = await b.get(path('nope'));
+  expect([missing.statusCode, errorIn(missing).code]).toEqual([404, 'JOB_NOT_FOUND']);
+});
