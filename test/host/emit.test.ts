@@ -1,0 +1,227 @@
+/** The emitted library: right answers from plain gcc, no warnings anywhere, equal bytes each time, honest at the edges. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { emitLibrary, identifier, type Library, networkOf } from '../../compiler/emit/index.ts';
+import { networkHeader } from '../../compiler/emit/table.ts';
+import type { Graph } from '../../compiler/graph/graph.ts';
+import { printGraph } from '../../compiler/graph/print.ts';
+import { checkGraph, importModel } from '../../compiler/import/index.ts';
+import { writeTflite } from '../../compiler/import/tflite/write.ts';
+import { runPasses } from '../../compiler/passes/index.ts';
+import { findTool } from '../../toolchain/index.ts';
+import { goldenModel } from '../models.ts';
+import { samples } from '../samples.ts';
+import { type Schedules, schedulesFor } from '../schedules.ts';
+import { Draft, randomNetwork } from '../unit/graphs.ts';
+import { channelNetwork, withDeadChannels, withFrozenInputs } from '../unit/passes-graphs.ts';
+import { Random } from '../unit/random.ts';
+import { exampleSays, exampleShouldSay, inFolder, libraryOf, strict, tool } from './emit-library.ts';
+
+/** A random model as it comes out of a file, before and after passes. */
+function modelOf(seed: number): { readonly model: Graph; readonly graph: Graph } {
+  for (let r = new Random(seed); ; ) {
+    const drawn = r.next() < 0.5 ? randomNetwork(r) : withFrozenInputs(withDeadChannels(channelNetwork(r), r), r);
+    if (!checkGraph(drawn).ok) continue;
+    // What no TFLite file can say (borders that only passes make) is taken as it is.
+    const model = readable(drawn) ?? drawn;
+    return { model, graph: runPasses(model, { optional: r.next() < 0.7 ? 'all' : 'none' }) };
+  }
+}
+function readable(graph: Graph): Graph | undefined {
+  try {
+    const read = importModel(writeTflite(graph), 'random');
+    return read.ok ? read.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+describe('random networks', () => {
+  test.each<Schedules>(['default', { seed: 5 }])('from model to answer, schedules %o', (which) => {
+    for (let seed = 1; seed <= samples(6, 300); seed++) {
+      const { model, graph } = modelOf(seed);
+      const got = exampleSays(libraryOf(graph, which));
+      expect(got, `seed ${seed}\n${printGraph(graph)}`).toEqual(exampleShouldSay(model));
+    }
+  });
+});
+
+/** Compiles every .c by itself: the library's, the example, the table; kernels with the flags that their schedules ask for. */
+function compileEach(library: Library, compiler: readonly string[], flags: readonly string[]): void {
+  inFolder(library, (dir) => {
+    const root = [...library.files.keys()].filter((p) => p.endsWith('.c') && !p.includes('/'));
+    tool(dir, [...compiler, ...strict, '-O2', ...flags, '-I', '.', '-I', 'include', '-c', ...root]);
+    const kernels = library.sources.filter((s) => s.path.startsWith('kernels/'));
+    for (const wanted of new Set(kernels.map((k) => k.flags.join(' ')))) {
+      const alike = kernels.filter((k) => k.flags.join(' ') === wanted).map((k) => k.path);
+      const own = [...flags, ...(compiler.includes('clang') ? [] : wanted.split(' ').filter((f) => f !== ''))];
+      const include = ['-I', '.', '-I', 'include', '-I', 'kernels'];
+      tool(dir, [...compiler, ...strict, '-O2', ...own, ...include, '-c', ...alike]);
+    }
+  });
+}
+
+describe('no compiler has a word to say', () => {
+  const cortexM4 = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'];
+  const compilers: readonly (readonly [string, readonly string[]])[] = [
+    ['gcc', []],
+    ['arm-none-eabi-gcc', cortexM4],
+    ['arm-none-eabi-gcc', ['-mcpu=cortex-m0plus', '-mthumb']],
+    ['clang', []],
+  ];
+  const kws = goldenModel('kws');
+  for (const [compiler, flags] of compilers) {
+    const absent = findTool(compiler) === undefined;
+    if (absent) console.log(`${compiler} is not installed: its warnings are not checked`);
+    test.skipIf(absent)(`${compiler} ${flags.join(' ')}`, () => {
+      const graphs = Array.from({ length: samples(2, 30) }, (_, i) => modelOf(100 + i).graph);
+      const golden = kws === undefined ? undefined : importModel(kws.bytes, 'kws');
+      if (golden?.ok === true) graphs.push(runPasses(golden.value, { optional: 'all' }));
+      for (const [i, graph] of graphs.entries()) compileEach(libraryOf(graph, { seed: i + 1 }), [compiler], flags);
+    });
+  }
+});
+
+test('cmake builds the library and its example', { skip: findTool('cmake') === undefined }, () => {
+  const { model, graph } = modelOf(3);
+  const got = inFolder(libraryOf(graph, { seed: 1 }), (dir) => {
+    tool(dir, ['cmake', '-S', '.', '-B', 'build', '-DNET_EXAMPLE=ON', '-DCMAKE_C_FLAGS=-Werror']);
+    tool(dir, ['cmake', '--build', 'build']);
+    return tool(dir, ['./build/net_example']).split('\n').slice(0, -1);
+  });
+  expect(got).toEqual(exampleShouldSay(model));
+});
+
+test('equal bytes on every run, from any working directory', () => {
+  const hashes = [import.meta.dirname, tmpdir()].map((cwd) => {
+    const out = mkdtempSync(join(tmpdir(), 'mt-emit-'));
+    try {
+      const script = join(import.meta.dirname, 'emit-hashes.ts');
+      return execFileSync(process.execPath, [script, out], { cwd, encoding: 'utf8' });
+    } finally {
+      rmSync(out, { recursive: true, force: true });
+    }
+  });
+  expect(hashes[0]).toContain('report.json');
+  expect(hashes[0]).toContain('firmware/net.elf');
+  expect(hashes[1]).toBe(hashes[0]);
+});
+
+const quant = { scale: [0.1], zeroPoint: [-3], axis: 0 };
+
+describe('graphs at the edge', () => {
+  const image = (d: Draft): number => d.input('int8', [1, 3, 3, 2], quant);
+  const constant = (d: Draft): number => d.constant('int8', [5], [-90, 90], quant);
+  const edge: Readonly<Record<string, (d: Draft) => readonly number[]>> = {
+    'the output is the input': (d) => [image(d)],
+    'the output is a view of the input': (d) => [
+      d.node('reshape', { shape: [18] }, [image(d)], { dtype: 'int8', shape: [18], quant }),
+    ],
+    'the output is a constant': (d) => [image(d), constant(d)].slice(1),
+    'an output is a constant, another is computed, one stands twice': (d) => {
+      const y = d.node('relu', {}, [image(d)], { dtype: 'int8', quant });
+      return [constant(d), y, y];
+    },
+    'an input that a layer could overwrite is an output too': (d) => {
+      const x = image(d);
+      return [d.node('relu', {}, [x], { dtype: 'int8', quant: { ...quant, scale: [0.2] } }), x];
+    },
+    'a sum of a tensor and itself, in place': (d) => {
+      const x = d.node('relu', {}, [image(d)], { dtype: 'int8', quant: { ...quant, scale: [0.2] } });
+      return [d.node('add', { activation: 'none' }, [x, x], { dtype: 'int8', quant: { ...quant, scale: [0.4] } })];
+    },
+  };
+  test.each(Object.entries(edge))('%s', (_, build) => {
+    const d = new Draft(new Random(2), 'tflite');
+    const graph = d.finish('edge', build(d));
+    const library = libraryOf(runPasses(graph, { optional: 'all' }), 'default');
+    expect(exampleSays(library)).toEqual(exampleShouldSay(graph));
+    compileEach(library, ['gcc'], []);
+  });
+});
+
+test('elementwise layers write over their input: the arena holds one tensor, not two', () => {
+  const d = new Draft(new Random(1), 'tflite');
+  let at = d.input('int8', [1, 8, 8, 4], quant);
+  for (const scale of [0.2, 0.3, 0.4])
+    at = d.node('relu', {}, [at], { dtype: 'int8', quant: { ...quant, scale: [scale] } });
+  const graph = d.finish('chain', [at]);
+  for (const which of ['default', { seed: 1 }, { seed: 2 }] as const) {
+    const library = libraryOf(graph, which);
+    expect(library.arenaBytes).toBe(256);
+    expect(exampleSays(library)).toEqual(exampleShouldSay(graph));
+  }
+});
+
+test('what the header says', () => {
+  const d = new Draft(new Random(1), 'tflite');
+  const x = d.input('float32', [2, 3]);
+  const q = d.node('quantize', {}, [x], { dtype: 'int8', quant });
+  const graph = d.finish('header', [q]);
+  const network = networkOf(
+    graph,
+    'net',
+    schedulesFor(graph, [], 'default').map((s) => s.choice),
+  );
+  const sizes = { flashBytes: 120, ramBytes: 20, stackBytes: 16 };
+  expect(emitLibrary(network, { board: 'some-board', sizes }).files.get('net.h')).toBe(header);
+});
+const header = `/* net: a neural network as plain C. Made by microtune for some-board; see README.md. */
+#ifndef NET_H
+#define NET_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Activations and scratch; 16-byte aligned, given by the caller. */
+#define NET_ARENA_BYTES 48u
+/* Most stack that net_run uses. */
+#define NET_STACK_BYTES 16u
+/* RAM in all: arena, code and constants placed in RAM, stack. */
+#define NET_RAM_BYTES 84u
+/* Flash in all: code and constants. */
+#define NET_FLASH_BYTES 120u
+
+/* in0: float32[2][3] */
+#define NET_INPUT_BYTES 24u
+
+/* t1: int8[2][3] */
+#define NET_OUTPUT_BYTES 6u
+/* real = SCALE * (value - ZERO_POINT) */
+#define NET_OUTPUT_SCALE 0.100000001f
+#define NET_OUTPUT_ZERO_POINT (-3)
+
+/* Once, before the first run. Returns 0, or -1 if the arena is null or not 16-byte aligned. */
+int net_init(void *arena);
+
+/* One inference: reads the inputs in the arena, leaves the outputs there. Returns 0. */
+int net_run(void *arena);
+
+/* Where input 0 lies in the arena; write it before each run, which may overwrite it. */
+float *net_input(void *arena);
+
+/* Where output 0 lies in the arena after a run. */
+int8_t *net_output(void *arena);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+`;
+
+test('names become C identifiers that no file of the library has', () => {
+  const names = ['MobileNet v1.0', '3d', 'weights', '', '__x__', 'größe'];
+  expect(names.map(identifier)).toEqual(['mobilenet_v1_0', 'm_3d', 'm_weights', 'm_', 'x', 'gr_e']);
+});
+
+test("the firmware's header and the library's declare the same table", () => {
+  const there = join(import.meta.dirname, '../../firmware-rpc/include/microtune_network.h');
+  expect(networkHeader).toBe(readFileSync(there, 'utf8'));
+});
