@@ -49,7 +49,7 @@ export const conv2d: Operator = {
   },
 
   reference(node, graph, [x, w], { rounding }) {
-    const m = macOf(node, graph, operand(graph, node, 1).shape[0] ?? 0, rounding, 'double');
+    const m = macOf(node, graph, 0, rounding, 'double');
     const [n = 0, h = 0, wd = 0, c = 0] = operand(graph, node, 0).shape;
     const [o = 0, kh = 0, kw = 0] = operand(graph, node, 1).shape;
     const [, oh = 0, ow = 0] = result(graph, node).shape;
@@ -91,7 +91,7 @@ export const conv2d: Operator = {
 
   lower(node, graph, { rounding }) {
     const w = operand(graph, node, 1);
-    const m = macOf(node, graph, w.shape[0] ?? 0, rounding, 'double');
+    const m = macOf(node, graph, 0, rounding, 'double');
     return {
       workload: {
         op: 'conv2d',

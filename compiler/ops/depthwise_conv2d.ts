@@ -13,7 +13,8 @@ export const depthwiseConv2d: Operator = {
     need(x !== undefined && w !== undefined && y !== undefined, 'depthwise_conv2d needs input, weights and output');
     need(x.shape.length === 4 && w.shape.length === 4, 'depthwise_conv2d needs NHWC input and (1, KH, KW, C) weights');
     const [n = 0, h = 0, width = 0, c = 0] = x.shape;
-    const [, kh = 0, kw = 0, o = 0] = w.shape;
+    const [one = 0, kh = 0, kw = 0, o = 0] = w.shape;
+    need(one === 1, `the first dimension of the weights is ${one}, 1 is needed`);
     need(
       o === c * int(node, 'multiplier'),
       `the weights have ${o} channels, ${c} times multiplier ${int(node, 'multiplier')} is needed`,
@@ -28,7 +29,7 @@ export const depthwiseConv2d: Operator = {
 
   reference(node, graph, [x, w], { rounding }) {
     const [, kh = 0, kw = 0, o = 0] = operand(graph, node, 1).shape;
-    const m = macOf(node, graph, o, rounding, 'double');
+    const m = macOf(node, graph, 3, rounding, 'double');
     const multiplier = int(node, 'multiplier');
     const [n = 0, h = 0, wd = 0, c = 0] = operand(graph, node, 0).shape;
     const [, oh = 0, ow = 0] = result(graph, node).shape;
@@ -68,8 +69,8 @@ export const depthwiseConv2d: Operator = {
   },
 
   lower(node, graph, { rounding }) {
-    const [, kh = 0, kw = 0, o = 0] = operand(graph, node, 1).shape;
-    const m = macOf(node, graph, o, rounding, 'double');
+    const [, kh = 0, kw = 0] = operand(graph, node, 1).shape;
+    const m = macOf(node, graph, 3, rounding, 'double');
     return {
       workload: {
         op: 'depthwise_conv2d',

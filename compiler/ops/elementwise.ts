@@ -20,7 +20,7 @@ import {
 import type { Rounding, Workload } from '../workload.ts';
 import { activationRange, type Multiplier, quantizeMultiplier } from './fixed-point.ts';
 import { type Operator, OperatorError } from './operator.ts';
-import { decode, int, ints, need, numbers, operand, operandType, result, scalar, text } from './values.ts';
+import { decode, int, ints, need, needType, numbers, operand, operandType, result, scalar, text } from './values.ts';
 
 /** Bits that ADD gains before rescaling, as TFLite does. */
 const addShift = 20;
@@ -53,10 +53,7 @@ interface Scales {
 }
 function scalesOf(which: Which, node: Node, graph: Graph): Scales {
   const [a, b, y] = [operand(graph, node, 0), operand(graph, node, 1), result(graph, node)];
-  need(
-    a.dtype === 'int8' && b.dtype === 'int8' && y.dtype === 'int8',
-    `operands must be int8, not ${a.dtype}, ${b.dtype}, ${y.dtype}`,
-  );
+  needType(['int8'], a, b, y);
   const [qa, qb, qy] = [scalar(a, 'input 0'), scalar(b, 'input 1'), scalar(y, 'the output')];
   const [min, max] = activationRange(text(node, 'activation'), 'int8', qy.scale, qy.zero);
   const common = { zeros: [qa.zero, qb.zero] as const, yZero: qy.zero, min, max };

@@ -12,6 +12,7 @@ export interface Multiplier {
 
 /** TFLite's QuantizeMultiplier: real = mult / 2^31 * 2^shift with mult in [2^30, 2^31). */
 export function quantizeMultiplier(real: number): Multiplier {
+  if (!(real >= 0 && Number.isFinite(real))) throw new OperatorError(`a rescale by ${real} is out of range`);
   if (real === 0) return { mult: 0, shift: 0 };
   let shift = 0;
   let q = real;

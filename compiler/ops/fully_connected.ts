@@ -22,7 +22,7 @@ export const fullyConnected: Operator = {
 
   reference(node, graph, [x, w], { rounding }) {
     const [n = 0, k = 0] = operand(graph, node, 1).shape;
-    const m = macOf(node, graph, n, rounding, 'float32');
+    const m = macOf(node, graph, 0, rounding, 'float32');
     const input = numbers(x as Int8Array);
     const weights = numbers(w as Int8Array);
     const { bias, mult, shift } = m.constants as Record<'bias' | 'mult' | 'shift', Int32Array>;
@@ -41,7 +41,7 @@ export const fullyConnected: Operator = {
 
   lower(node, graph, { rounding }) {
     const [n = 0, k = 0] = operand(graph, node, 1).shape;
-    const m = macOf(node, graph, n, rounding, 'float32');
+    const m = macOf(node, graph, 0, rounding, 'float32');
     const rows = elements(operand(graph, node, 0).shape) / k;
     return {
       workload: {

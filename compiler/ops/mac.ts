@@ -3,7 +3,7 @@ import type { Graph, Node, Tensor } from '../graph/graph.ts';
 import { type Expr, load, type Stmt, store } from '../program/index.ts';
 import type { Constants, Rounding, Workload } from '../workload.ts';
 import { activationRange, type Multiplier, multiplierConstants, quantizeMultiplier } from './fixed-point.ts';
-import { decode, int, need, numbers, operand, result, scalar, text } from './values.ts';
+import { decode, int, need, needType, numbers, operand, result, scalar, text } from './values.ts';
 
 export interface Mac {
   readonly xZero: number;
@@ -16,25 +16,19 @@ export interface Mac {
 
 /**
  * Zero points, clamps and constants of a node with inputs x, w, bias. Multipliers are TFLite's: double products of the
- * scales, except fully connected per tensor, where TFLite multiplies the two input scales in float32.
+ * scales, except fully connected per tensor, where TFLite multiplies the two input scales in float32. Output channels lie
+ * along dimension `axis` of the weights.
  */
-export function macOf(
-  node: Node,
-  graph: Graph,
-  channels: number,
-  rounding: Rounding,
-  product: 'double' | 'float32',
-): Mac {
+export function macOf(node: Node, graph: Graph, axis: number, rounding: Rounding, product: 'double' | 'float32'): Mac {
   const [x, w, y] = [operand(graph, node, 0), operand(graph, node, 1), result(graph, node)];
-  need(
-    x.dtype === 'int8' && w.dtype === 'int8' && y.dtype === 'int8',
-    `operands must be int8, not ${x.dtype}, ${w.dtype}, ${y.dtype}`,
-  );
+  needType(['int8'], x, w, y);
+  const channels = w.shape[axis] ?? 0;
   const [xq, yq] = [scalar(x, 'the input'), scalar(y, 'the output')];
   const scales = w.quant?.scale ?? [];
+  need(scales.length > 0, 'the weights have no scale; convert the model with full int8 quantization');
   need(
-    scales.length === 1 || scales.length === channels,
-    `the weights have ${scales.length} scales for ${channels} channels`,
+    scales.length === 1 || (scales.length === channels && w.quant?.axis === axis),
+    `the weights have ${scales.length} scales along dimension ${w.quant?.axis}, ${channels} along ${axis} are needed`,
   );
   need(
     (w.quant?.zeroPoint ?? []).every((z) => z === 0),
@@ -67,10 +61,9 @@ function biasOf(node: Node, graph: Graph, channels: number): Int32Array {
   if (id < 0) return new Int32Array(channels);
   const bias: Tensor = operand(graph, node, 2);
   const values = decode(bias);
-  need(
-    values !== undefined && bias.dtype === 'int32' && values.length === channels,
-    `the bias must be ${channels} constant int32 values`,
-  );
+  need(values !== undefined, 'the bias must be constant');
+  need(bias.dtype === 'int32', `the bias is ${bias.dtype}, int32 is needed`);
+  need(values.length === channels, `the bias has ${values.length} values for ${channels} channels`);
   return Int32Array.from(numbers(values));
 }
 

@@ -17,7 +17,7 @@ import {
 import type { Rounding, Workload } from '../workload.ts';
 import { type Multiplier, quantizeMultiplier } from './fixed-point.ts';
 import type { Operator } from './operator.ts';
-import { int, ints, need, numbers, operand, operandType, result, scalar } from './values.ts';
+import { int, ints, need, needType, numbers, operand, operandType, result, scalar } from './values.ts';
 
 /** TFLite folds 1/count into the scale's multiplier, keeping as many bits as fit. */
 function meanMultiplier(scale: number, count: number): Multiplier {
@@ -33,7 +33,7 @@ const countOf = (shape: readonly number[], axes: readonly number[]): number =>
 
 function plan(node: Node, graph: Graph): { readonly m: Multiplier; readonly xZero: number; readonly yZero: number } {
   const [x, y] = [operand(graph, node, 0), result(graph, node)];
-  need(x.dtype === 'int8' && y.dtype === 'int8', `operands must be int8, not ${x.dtype}`);
+  needType(['int8'], x, y);
   const [xq, yq] = [scalar(x, 'the input'), scalar(y, 'the output')];
   return {
     m: meanMultiplier(xq.scale / yq.scale, countOf(x.shape, ints(node, 'axes'))),

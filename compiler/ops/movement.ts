@@ -12,12 +12,15 @@ import {
   int,
   ints,
   need,
+  needSameMeaning,
+  needType,
   numbers,
   operand,
   operandType,
+  rangeOf,
   result,
-  scalar,
   storageOf,
+  stored,
 } from './values.ts';
 
 const storage = (w: Workload): ReturnType<typeof storageOf> => storageOf((w.outputs[0]?.dtype ?? 'int8') as DType);
@@ -32,15 +35,12 @@ const lowered = (op: string, node: Node, graph: Graph, attrs: Workload['attrs'])
 });
 const nest = (names: readonly string[], extents: readonly number[], inner: Stmt): Stmt =>
   names.reduceRight<Stmt>((body, n, d) => loop(n, extents[d] as number, body), inner);
-const sameQuant = (graph: Graph, node: Node): void => {
+/** Bytes are moved, not converted: what goes in means what comes out. */
+function needOneMeaning(graph: Graph, node: Node): void {
   const y = result(graph, node);
-  if (y.quant === undefined) return;
-  const q = scalar(y, 'the output');
-  for (let i = 0; i < node.inputs.length; i++) {
-    const x = scalar(operand(graph, node, i), `input ${i}`);
-    need(x.scale === q.scale && x.zero === q.zero, `input ${i} has another scale or zero point than the output`);
-  }
-};
+  needType(stored, y);
+  for (let i = 0; i < node.inputs.length; i++) needSameMeaning(operand(graph, node, i), y, `input ${i}`);
+}
 
 /** reshape and squeeze: the same bytes under another shape. */
 function view(name: 'reshape' | 'squeeze'): Operator {
@@ -51,6 +51,7 @@ function view(name: 'reshape' | 'squeeze'): Operator {
         x !== undefined && y !== undefined && elements(x.shape) === elements(y.shape),
         `[${x?.shape}] does not become [${y?.shape}]`,
       );
+      need(x.dtype === y.dtype, `the input is ${x.dtype}, the output is ${y.dtype}`);
       return [y];
     },
     reference: (_node, _graph, [x]) => [(x as Int8Array).slice()],
@@ -105,7 +106,7 @@ export const transpose: Operator = {
     ];
   },
   lower(node, graph) {
-    sameQuant(graph, node);
+    needOneMeaning(graph, node);
     return lowered('transpose', node, graph, { perm: ints(node, 'perm') });
   },
   programs(w) {
@@ -171,7 +172,13 @@ export const pad: Operator = {
     return [gather(x as Value, result(graph, node).dtype, result(graph, node).shape, from, int(node, 'value'))];
   },
   lower(node, graph) {
-    return lowered('pad', { ...node, inputs: node.inputs.slice(0, 1) }, graph, {
+    needOneMeaning(graph, node);
+    const [lo, hi] = rangeOf(result(graph, node).dtype);
+    need(
+      int(node, 'value') >= lo && int(node, 'value') <= hi,
+      `a padding of ${int(node, 'value')} does not fit its type`,
+    );
+    return lowered('pad', node, graph, {
       pads: ints(node, 'pads'),
       value: int(node, 'value'),
     });
@@ -228,7 +235,7 @@ export const concat: Operator = {
     return [out];
   },
   lower(node, graph) {
-    sameQuant(graph, node);
+    needOneMeaning(graph, node);
     need(
       node.attrs.activation === undefined || node.attrs.activation === 'none',
       'concat with an activation is not supported',

@@ -39,5 +39,11 @@ export interface Operator {
   inPlace?(workload: Workload): readonly number[];
 }
 
-/** What is wrong with a node; importer and server add operator index and name. */
-export class OperatorError extends Error {}
+/** What is wrong with a node; the importer adds the operator's name, index and place in the file. */
+export class OperatorError extends Error {
+  readonly code: 'MODEL_INVALID' | 'TYPE_UNSUPPORTED';
+  constructor(message: string, code: OperatorError['code'] = 'MODEL_INVALID') {
+    super(message);
+    this.code = code;
+  }
+}

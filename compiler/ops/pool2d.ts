@@ -23,7 +23,19 @@ import type { Workload } from '../workload.ts';
 import { outExtent, tap } from './conv2d.ts';
 import { activationRange } from './fixed-point.ts';
 import type { Operator } from './operator.ts';
-import { int, ints, need, numbers, operand, operandType, result, scalar, text } from './values.ts';
+import {
+  int,
+  ints,
+  need,
+  needSameMeaning,
+  needType,
+  numbers,
+  operand,
+  operandType,
+  result,
+  scalar,
+  text,
+} from './values.ts';
 
 type Which = 'average' | 'max';
 
@@ -100,7 +112,8 @@ function pool(which: Which): Operator {
 
     lower(node, graph) {
       const [x, y] = [operand(graph, node, 0), result(graph, node)];
-      need(x.dtype === 'int8' && y.dtype === 'int8', `operands must be int8, not ${x.dtype}`);
+      needType(['int8'], x, y);
+      needSameMeaning(x, y, 'the input');
       const q = scalar(y, 'the output');
       const [lo, hi] = activationRange(text(node, 'activation'), 'int8', q.scale, q.zero);
       const attrs = {

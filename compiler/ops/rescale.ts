@@ -7,7 +7,19 @@ import { buffer, type Expr, iter, load, loop, num, type Program, program, store,
 import type { Lowered, Rounding, Workload } from '../workload.ts';
 import { activationRange, quantizeMultiplier } from './fixed-point.ts';
 import type { Operator, Value } from './operator.ts';
-import { emptyValue, int, need, numbers, operand, operandType, rangeOf, result, scalar, storageOf } from './values.ts';
+import {
+  emptyValue,
+  int,
+  need,
+  needType,
+  numbers,
+  operand,
+  operandType,
+  rangeOf,
+  result,
+  scalar,
+  storageOf,
+} from './values.ts';
 
 const sameShape: Operator['infer'] = (_node, [x], [y]) => {
   need(x !== undefined && y !== undefined, 'one input and one output are needed');
@@ -25,8 +37,17 @@ interface Plan {
   /** Of the float side. */
   readonly scale: number;
 }
+const integers: readonly DType[] = ['int8', 'uint8', 'int16'];
+/** Operator -> types that it reads and writes. Activations keep the type, quantize and dequantize are there to change it. */
+const types: Readonly<Record<string, readonly [readonly DType[], readonly DType[]]>> = {
+  quantize: [['float32', ...integers], integers],
+  dequantize: [integers, ['float32']],
+};
 function planOf(node: Node, graph: Graph, activation: string): Plan {
   const [x, y] = [operand(graph, node, 0), result(graph, node)];
+  const [from, to] = types[node.op] ?? [integers, [x.dtype]];
+  needType(from, x);
+  needType(to, y);
   if (x.dtype === 'float32') {
     const q = scalar(y, 'the output');
     const [min, max] = rangeOf(y.dtype);

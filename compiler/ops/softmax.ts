@@ -26,7 +26,7 @@ import {
 import type { Workload } from '../workload.ts';
 import { expNegative, oneOverOnePlus, quantizeMultiplier } from './fixed-point.ts';
 import { type Operator, OperatorError } from './operator.ts';
-import { int, need, numbers, operand, operandType, result, scalar } from './values.ts';
+import { int, need, needType, numbers, operand, operandType, result, scalar } from './values.ts';
 
 /** Integer bits of the scaled difference and of the sum, as in TFLite. */
 const diffBits = 5;
@@ -48,13 +48,13 @@ const roundShift12 = (e: number): number => ((e >> (sumBits - 1)) + 1) >> 1;
 
 function tableOf(node: Node, graph: Graph): Int32Array {
   const [x, y] = [operand(graph, node, 0), result(graph, node)];
-  need(x.dtype === 'int8' && y.dtype === 'int8', `softmax is supported for int8, not ${x.dtype} to ${y.dtype}`);
+  needType(['int8'], x, y);
   const q = scalar(y, 'the output');
   const depth = x.shape.at(-1) ?? 1;
   need(depth <= mostTerms, `a softmax over ${depth} values is not supported: the sum of ${mostTerms} fits 32 bits`);
   need(q.scale === 1 / 256 && q.zero === -128, 'the output of an int8 softmax has scale 1/256 and zero point -128');
   const beta = node.attrs.beta;
-  need(typeof beta === 'number', 'beta is missing');
+  need(typeof beta === 'number' && beta > 0 && beta < 1e6, `beta ${beta} is out of range`);
   return expTable(scalar(x, 'the input').scale, beta);
 }
 

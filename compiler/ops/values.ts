@@ -36,6 +36,9 @@ export const encode = (v: Value): Uint8Array => new Uint8Array(v.buffer, v.byteO
 /** A value's elements as numbers; int64 must be in the safe range. */
 export const numbers = (v: Value): ArrayLike<number> => (v instanceof BigInt64Array ? Array.from(v, Number) : v);
 
+/** Types that kernels store. */
+export const stored: readonly DType[] = ['int8', 'uint8', 'int16', 'int32', 'float32'];
+
 /** Storage type of the loop IR. */
 export function storageOf(dtype: DType): StorageType {
   switch (dtype) {
@@ -86,10 +89,32 @@ export interface Scalar {
 }
 /** Per-tensor quantization; throws where it is absent or per channel. */
 export function scalar(t: TensorType, what: string): Scalar {
-  const [scale] = t.quant?.scale ?? [];
-  if (scale === undefined || (t.quant?.scale.length ?? 0) > 1)
-    throw new OperatorError(`${what} must be quantized per tensor`);
+  const [scale, ...more] = t.quant?.scale ?? [];
+  if (scale === undefined)
+    throw new OperatorError(`${what} has no scale and zero point; convert the model with full int8 quantization`);
+  if (more.length > 0)
+    throw new OperatorError(
+      `${what} has ${more.length + 1} scales; only weights may be quantized per channel, all else per tensor`,
+    );
   return { scale, zero: t.quant?.zeroPoint[0] ?? 0 };
+}
+
+/** Throws unless all operands have one of the types. */
+export function needType(types: readonly DType[], ...operands: readonly (TensorType | undefined)[]): void {
+  const wrong = operands.find((t) => t !== undefined && !types.includes(t.dtype));
+  if (wrong === undefined) return;
+  const hint = wrong.dtype === 'float32' ? '; convert the model with full int8 quantization' : '';
+  throw new OperatorError(
+    `operands of type ${wrong.dtype} are not supported, ${types.join(', ')} ${types.length > 1 ? 'are' : 'is'}${hint}`,
+    'TYPE_UNSUPPORTED',
+  );
+}
+/** Throws unless both tensors mean the same numbers by the same bytes. */
+export function needSameMeaning(x: TensorType, y: TensorType, what: string): void {
+  need(x.dtype === y.dtype, `${what} is ${x.dtype}, the output is ${y.dtype}`);
+  const same =
+    JSON.stringify([x.quant?.scale, x.quant?.zeroPoint]) === JSON.stringify([y.quant?.scale, y.quant?.zeroPoint]);
+  need(same, `${what} has another scale or zero point than the output`);
 }
 
 export const need: (ok: boolean, why: string) => asserts ok = (ok, why) => {

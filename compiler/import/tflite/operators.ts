@@ -166,7 +166,10 @@ export const importers: { readonly [N in BuiltinName]: (s: Source) => Made } = {
   SQUEEZE: (s) => ({ op: 'squeeze', attrs: { axes: s.options?.i32s(0) ?? [] }, take: [0] }),
   SOFTMAX: (s) => ({ op: 'softmax', attrs: { beta: s.options?.f32(0) ?? 0 }, take: [0] }),
   PAD: (s) => pads(s, s.inputs[0]?.quant?.zeroPoint[0] ?? 0),
-  PADV2: (s) => pads(s, constant(s, 2, 'the padding value')[0] ?? 0),
+  PADV2(s) {
+    need(s.inputs[2]?.dtype === s.inputs[0]?.dtype, 'the padding value has another type than the input');
+    return pads(s, constant(s, 2, 'the padding value')[0] ?? 0);
+  },
   MEAN(s) {
     const rank = s.inputs[0]?.shape.length ?? 0;
     const axes = [...new Set(constant(s, 1, 'the axes').map((a) => axis(a, rank)))].sort((a, b) => a - b);

@@ -1,6 +1,8 @@
 /** TFLite file -> Graph. Whatever the bytes are, the answer is a graph that verifies or a Failure that says where and why. */
-import { elements, type Graph, type Node, type Quantization, type Tensor, tensorBytes } from '../../graph/graph.ts';
+import { type DType, elements, type Node, type Quantization, type Tensor, tensorBytes } from '../../graph/graph.ts';
+import { rangeOf } from '../../ops/values.ts';
 import { failed, ok, type Result } from '../../result.ts';
+import type { ReadModel } from '../format.ts';
 import { Bytes, CorruptFile, Table } from './flatbuffer.ts';
 import { importers, Refused } from './operators.ts';
 import {
@@ -34,9 +36,9 @@ export const isTflite = (bytes: Uint8Array): boolean =>
   bytes.length >= 8 && new TextDecoder().decode(bytes.subarray(4, 8)) === fileIdentifier;
 
 /** Reads the one subgraph of a model. */
-export function readTflite(bytes: Uint8Array, name: string): Result<Graph> {
+export function readTflite(bytes: Uint8Array, name: string): Result<ReadModel> {
   try {
-    return ok(graphOf(Table.root(new Bytes(bytes)), name));
+    return ok(modelOf(Table.root(new Bytes(bytes)), name));
   } catch (error) {
     if (error instanceof CorruptFile)
       return failed('import', 'MODEL_CORRUPT', `the file is cut off or damaged: ${error.message}`);
@@ -45,7 +47,7 @@ export function readTflite(bytes: Uint8Array, name: string): Result<Graph> {
   }
 }
 
-function graphOf(root: Table, name: string): Graph {
+function modelOf(root: Table, name: string): ReadModel {
   const [main, ...more] = root.tables(model.subgraphs);
   if (main === undefined) throw new Invalid('MODEL_INVALID', 'the model has no subgraph');
   if (more.length > 0)
@@ -61,7 +63,8 @@ function graphOf(root: Table, name: string): Graph {
   const nodes = list.map((o, i) => nodeOf(o, i, names, tensors));
   const ids = (field: number): readonly number[] =>
     main.i32s(field).map((id) => known(id, tensors, 'a graph input or output'));
-  return { name, tensors, nodes, inputs: ids(subgraph.inputs), outputs: ids(subgraph.outputs) };
+  const graph = { name, tensors, nodes, inputs: ids(subgraph.inputs), outputs: ids(subgraph.outputs) };
+  return { graph, places: list.map((o) => o.at) };
 }
 
 function known(id: number, tensors: readonly Tensor[], what: string): number {
@@ -109,7 +112,7 @@ function tensorOf(t: Table, index: number, buffers: readonly Table[]): Tensor {
     );
   const which = t.u32(tensor.buffer);
   const data = which === 0 ? undefined : buffers[which]?.bytes(buffer.data);
-  const quant = quantOf(t.table(tensor.quantization), shape, where);
+  const quant = quantOf(t.table(tensor.quantization), shape, dtype, where);
   const out: Tensor = {
     name: t.text(tensor.name) || `tensor_${index}`,
     dtype,
@@ -125,7 +128,12 @@ function tensorOf(t: Table, index: number, buffers: readonly Table[]): Tensor {
   return { ...out, data: data.data.slice() };
 }
 
-function quantOf(q: Table | undefined, shape: readonly number[], where: string): Quantization | undefined {
+function quantOf(
+  q: Table | undefined,
+  shape: readonly number[],
+  dtype: DType,
+  where: string,
+): Quantization | undefined {
   const scale = q?.f32s(quantization.scale) ?? [];
   if (q === undefined || scale.length === 0) return undefined;
   const given = q.i64s(quantization.zeroPoint);
@@ -136,8 +144,13 @@ function quantOf(q: Table | undefined, shape: readonly number[], where: string):
     throw new Invalid('MODEL_INVALID', `${where} has ${scale.length} scales along dimension ${axis} of [${shape}]`);
   if (given.length > 1 && given.length !== scale.length)
     throw new Invalid('MODEL_INVALID', `${where} has ${scale.length} scales and ${given.length} zero points`);
-  if (given.some((z) => Math.abs(z) > 65535))
-    throw new Invalid('MODEL_INVALID', `${where} has a zero point out of range`);
+  const [lo, hi] = rangeOf(dtype);
+  const outside = given.find((z) => !(z >= lo && z <= hi));
+  if (outside !== undefined)
+    throw new Invalid(
+      'MODEL_INVALID',
+      `${where} has a zero point of ${outside}, its type ${dtype} holds ${lo} to ${hi}`,
+    );
   const zeroPoint = scale.map((_, i) => given[given.length === 1 ? 0 : i] ?? 0);
   return { scale, zeroPoint, axis: scale.length > 1 ? axis : 0 };
 }
