@@ -17,6 +17,10 @@ ${sources.map((s) => `  ${s.path}\n`).join('')})
 target_include_directories(${n.name} PUBLIC \${CMAKE_CURRENT_SOURCE_DIR} \${CMAKE_CURRENT_SOURCE_DIR}/include)
 target_compile_features(${n.name} PUBLIC c_std_99)
 target_compile_options(${n.name} PRIVATE -O2 -fwrapv -Wall -Wextra -Wconversion)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+  # See include/mt_kernel.h.
+  target_compile_options(${n.name} PRIVATE -fomit-frame-pointer -DMT_NO_FRAME_POINTER)
+endif()
 ${flags.length > 0 ? `# What the schedules were measured with.\n${flags.join('')}` : ''}
 option(${n.name.toUpperCase()}_EXAMPLE "Build the example program" OFF)
 if(${n.name.toUpperCase()}_EXAMPLE)

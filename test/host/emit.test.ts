@@ -66,11 +66,14 @@ function compileEach(library: Library, compiler: readonly string[], flags: reado
 
 describe('no compiler has a word to say', () => {
   const cortexM4 = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'];
+  const clangM4 = ['--target=arm-none-eabi', ...cortexM4, '-isystem', '/usr/lib/arm-none-eabi/include'];
   const compilers: readonly (readonly [string, readonly string[]])[] = [
     ['gcc', []],
     ['arm-none-eabi-gcc', cortexM4],
     ['arm-none-eabi-gcc', ['-mcpu=cortex-m0plus', '-mthumb']],
     ['clang', []],
+    ['clang', clangM4],
+    ['clang', [...clangM4, '-fomit-frame-pointer', '-DMT_NO_FRAME_POINTER']],
   ];
   const kws = goldenModel('kws');
   for (const [compiler, flags] of compilers) {

@@ -21,8 +21,11 @@ export const runtimeHeader = `/*
 #define MT_RAM_CODE __attribute__((section(".ramfunc")))
 #endif
 
-/* The DSP instructions are there, and so is an optimiser: blocks of inline assembly take every register it can free. */
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+/*
+ * The DSP instructions are there, and so is an optimiser: blocks of inline assembly take every register it can free. Clang
+ * keeps r7 as a frame pointer; with -fomit-frame-pointer it frees r7 too, and MT_NO_FRAME_POINTER says that it was told so.
+ */
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__) && (!defined(__clang__) || defined(MT_NO_FRAME_POINTER))
 #define MT_DSP 1
 #endif
 
