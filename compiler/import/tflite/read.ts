@@ -108,7 +108,7 @@ function tensorOf(t: Table, index: number, buffers: readonly Table[]): Tensor {
   if (shape.length > 8 || shape.some((d) => d < 1) || elements(shape) > mostElements)
     throw new Invalid(
       'MODEL_INVALID',
-      `${where} has shape [${shape.slice(0, 8)}]; static shapes of up to ${mostElements} elements are supported`,
+      `${where} has shape [${shape.slice(0, 8)}]; fixed shapes of up to ${mostElements} elements are supported: fix the input shape and convert again`,
     );
   const which = t.u32(tensor.buffer);
   const data = which === 0 ? undefined : buffers[which]?.bytes(buffer.data);
