@@ -1,5 +1,5 @@
 /**
- * Cursors of pages: the last row's number, bound to the filter and the database that it came from. Must stay true: a cursor
+ * Cursors of pages: the last row's number, bound to the filter and the database that it came from by a hash. Must stay true: a cursor
  * only ever continues the list it was made for; any other text is refused.
  */
 import { createHash } from 'node:crypto';
@@ -23,15 +23,15 @@ function isoTime(text: string): string {
   return new Date(ms).toISOString();
 }
 
-/** What a cursor must carry to belong to this list. */
-const mark = (farm: string, normal: RecordFilter): string =>
+/** What a cursor must carry to belong to this place of this list. */
+const mark = (seq: number, farm: string, normal: RecordFilter): string =>
   createHash('sha256')
-    .update(JSON.stringify([farm, normal]))
+    .update(JSON.stringify([seq, farm, normal]))
     .digest('hex')
     .slice(0, 16);
 
 export const cursorAfter = (seq: number, farm: string, normal: RecordFilter): string =>
-  Buffer.from(`${seq}.${mark(farm, normal)}`).toString('base64url');
+  Buffer.from(`${seq}.${mark(seq, farm, normal)}`).toString('base64url');
 
 /** The row number that a cursor stands for. Throws BadCursor. */
 export function seqOf(cursor: string, farm: string, normal: RecordFilter): number {

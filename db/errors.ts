@@ -3,8 +3,8 @@
  * (full disk, missing rights, garbage, another process) has a code here; anything else is a broken invariant and is thrown
  * on as it came.
  */
-import { accessSync, constants } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Failure } from '../compiler/result.ts';
 
@@ -46,13 +46,15 @@ export const corrupt = (stage: DataStage, file: string, why: string): { ok: fals
     `${file}: ${why}; move it aside with its -wal and -shm files to begin anew ("sqlite3 FILE .recover" may save its records)`,
   );
 
-/** May this process write at a path? */
-export function writable(path: string): 'yes' | 'no' {
+/** Whether files can be made in a directory. Tried out: rights alone do not tell of read-only and remote file systems. */
+function roomIn(dir: string): 'writable' | 'readonly' {
+  const probe = join(dir, `.probe-${process.pid}`);
   try {
-    accessSync(path, constants.W_OK);
-    return 'yes';
+    closeSync(openSync(probe, 'w'));
+    rmSync(probe);
+    return 'writable';
   } catch {
-    return 'no';
+    return 'readonly';
   }
 }
 
@@ -75,7 +77,7 @@ function sqliteFailure(code: string, stage: DataStage, file: string, why: string
     return failing(stage, 'DB_BUSY', `${file} is locked by another process`).error;
   if (is('SQLITE_READONLY', 'SQLITE_PERM')) return readonly();
   if (is('SQLITE_CANTOPEN'))
-    return writable(dirname(file)) === 'no'
+    return roomIn(dirname(file)) === 'readonly'
       ? readonly()
       : failing(stage, 'DATA_DIR_BAD', `cannot open ${file}: ${why}`).error;
   if (is('SQLITE_IOERR')) return failing(stage, 'DB_IO', `${file}: ${why} (${code})`).error;

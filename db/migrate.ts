@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database } from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import type { Result } from '../compiler/result.ts';
 import { corrupt, failing } from './errors.ts';
 
@@ -13,11 +13,12 @@ export const schemaFiles: readonly string[] = ['0001-start.sql'];
 /** Set by 0001, so that a database of another program is not taken for ours. */
 const applicationId = 0x6d747564;
 
-const numberOf = (db: Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }));
-const isEmpty = (db: Database): boolean => db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+const numberOf = (db: Database.Database, pragma: string): number => Number(db.pragma(pragma, { simple: true }));
+const isEmpty = (db: Database.Database): boolean =>
+  db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
 
 /** The version of a database; a failure when this program cannot use it. 0: empty. */
-export function versionOf(db: Database, file: string): Result<number> {
+export function versionOf(db: Database.Database, file: string): Result<number> {
   const version = numberOf(db, 'user_version');
   if (version === 0 && isEmpty(db)) return { ok: true, value: 0 };
   if (numberOf(db, 'application_id') !== applicationId) return corrupt('data', file, 'not a database of microtune');
@@ -31,7 +32,7 @@ export function versionOf(db: Database, file: string): Result<number> {
 }
 
 /** Brings a database to the newest version in one transaction. Two processes may try at once: the second finds nothing to do. */
-export function migrate(db: Database): void {
+export function migrate(db: Database.Database): void {
   // Rebuilding a table would otherwise delete what refers to it; the check below stands in.
   db.pragma('foreign_keys = OFF');
   db.transaction(() => {
@@ -43,3 +44,22 @@ export function migrate(db: Database): void {
   }).immediate();
   db.pragma('foreign_keys = ON');
 }
+
+/**
+ * Whether every table, index and trigger is there as the schema's files made it: damage, and triggers dropped by hand, are seen
+ * before anything is written. What others added (an index, a view) may stay.
+ */
+export function checkSchema(db: Database.Database, file: string): Result<void> {
+  const fresh = new Database(':memory:');
+  migrate(fresh);
+  const found = new Set(partsOf(db));
+  const missing = partsOf(fresh).find((part) => !found.has(part));
+  fresh.close();
+  if (missing !== undefined)
+    return corrupt('data', file, `its schema was changed, this is missing: ${missing.split('\n')[0]}`);
+  if (db.prepare('SELECT id FROM farm').get() === undefined) return corrupt('data', file, 'its name is missing');
+  return { ok: true, value: undefined };
+}
+
+const partsOf = (db: Database.Database): string[] =>
+  db.prepare<[], string>('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL').pluck().all();

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Result } from '../compiler/result.ts';
 import { corrupt, failing, failureOf } from './errors.ts';
-import { migrate, schemaFiles, versionOf } from './migrate.ts';
+import { checkSchema, migrate, schemaFiles, versionOf } from './migrate.ts';
 import { storeOn } from './store.ts';
 import type { Store } from './types.ts';
 
@@ -84,7 +84,7 @@ function prepare(db: Database.Database, file: string): Result<void> {
     return failing('data', 'DB_IO', `${file}: this file system cannot hold a write-ahead log (got "${journal}")`);
   db.pragma('synchronous = FULL');
   migrate(db);
-  return fine;
+  return checkSchema(db, file);
 }
 
 function forReading(file: string): Result<Database.Database> {
@@ -133,7 +133,7 @@ function checkReadable(db: Database.Database, file: string): Result<void> {
       'DB_OLDER',
       `${file} has schema ${version.value}, this microtune needs ${schemaFiles.length}: "microtune serve" on it once brings it there`,
     );
-  return fine;
+  return checkSchema(db, file);
 }
 
 const logBytes = (file: string): number => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;

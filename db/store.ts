@@ -1,6 +1,6 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
 import Database from 'better-sqlite3';
-import { failureOf, StoreError } from './errors.ts';
+import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
@@ -39,6 +39,8 @@ function translated<T>(file: string, work: () => T): T {
   } catch (error) {
     // Errors of the caller's own, as of a file that records are read from, are not the database's.
     const failure = error instanceof Database.SqliteError ? failureOf(error, 'record', file) : undefined;
-    throw failure === undefined ? error : new StoreError(failure);
+    if (failure !== undefined) throw new StoreError(failure);
+    // SQLite has no checksums: damaged text is seen when its JSON is read.
+    throw error instanceof SyntaxError ? new StoreError(corrupt('record', file, error.message).error) : error;
   }
 }

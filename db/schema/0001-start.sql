@@ -97,7 +97,7 @@ CREATE INDEX trials_of_job ON trials (job);
 CREATE INDEX trials_of_task ON trials (task);
 CREATE INDEX trials_of_board ON trials (board);
 CREATE INDEX trials_fastest ON trials (task, board, kind, cycles) WHERE status = 'ok';
-CREATE INDEX trials_counted ON trials (job, status) WHERE reused_from IS NULL;
+CREATE INDEX trials_counted ON trials (job, reused_from, status);
 
 CREATE TRIGGER trials_keep BEFORE UPDATE ON trials BEGIN
   SELECT RAISE(ABORT, 'trials are append-only');

@@ -1,0 +1,163 @@
+/** Records as text: JSON Lines come back as they were, CSV reads back cell by cell, and wrong lines change nothing. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import {
+  csvHeader,
+  exportRecords,
+  importRecords,
+  linesOf,
+  openRecordsFile,
+  recordsToCsv,
+  recordsToJsonLines,
+  type TuningRecord,
+} from '../../db/index.ts';
+import { samples } from '../samples.ts';
+import { opened, room } from './db-helpers.ts';
+import { seededRecords } from './db-records.ts';
+import { Random } from './random.ts';
+
+/** A farm's database in memory with some records. */
+function farm(seed: number, count: number) {
+  const store = opened('memory');
+  return { store, records: seededRecords(seed, count).map((x) => store.addRecord(x)) };
+}
+
+test('an export imports without loss, into any farm, once', () => {
+  const [a, b] = [farm(20, samples(700, 5000)), farm(21, 50)];
+  const text = [...exportRecords(a.store, {})].join('');
+  expect(text).toBe(recordsToJsonLines(a.records));
+  const lines = text.split('\n');
+  expect(importRecords(b.store, lines)).toEqual({
+    ok: true,
+    value: { added: a.records.length, duplicates: 0, conflicts: 0 },
+  });
+  expect(importRecords(b.store, lines)).toEqual({
+    ok: true,
+    value: { added: 0, duplicates: a.records.length, conflicts: 0 },
+  });
+  expect(b.store.records({}, 10_000).items).toEqual([...b.records, ...a.records]);
+  const third = opened('memory');
+  expect(importRecords(third, exportRecords(b.store, {})).ok).toBe(true);
+  expect([...exportRecords(third, {})]).toEqual([...exportRecords(b.store, {})]);
+  const more = third.addRecord(seededRecords(22, 1)[0]!);
+  expect(
+    [...a.records, ...b.records].some((x) => x.id === more.id),
+    'ids of farms never meet',
+  ).toBe(false);
+  expect([...exportRecords(a.store, { status: 'failed' })].join('')).toBe(
+    recordsToJsonLines(a.records.filter((x) => x.status === 'failed')),
+  );
+});
+
+test('the same id with another content is left out and counted', () => {
+  const a = farm(23, 5);
+  const changed = a.records.map((x) => ({ ...x, policy: `${x.policy}, changed` }));
+  expect(importRecords(a.store, [recordsToJsonLines(changed.slice(0, 1))])).toMatchObject({
+    value: { added: 0, conflicts: 1 },
+  });
+  const other = { ...a.records[0]!, id: 't-far-1', workload: 'not the task it says' };
+  expect(importRecords(a.store, [recordsToJsonLines([other])])).toMatchObject({ value: { added: 0, conflicts: 1 } });
+  expect(a.store.records({}, 10).items).toEqual(a.records);
+});
+
+test('a wrong line is named, and then nothing is taken over', () => {
+  const { records } = farm(24, 4);
+  const good = records.map((x) => JSON.stringify(x));
+  const ok = records.find((x) => x.status === 'ok')!;
+  const bad = (change: Record<string, unknown>): string => JSON.stringify({ ...ok, ...change });
+  const wrong: Record<string, string> = {
+    'no JSON': good[0]!.slice(0, -5),
+    'no object': '[1]',
+    null: 'null',
+    'another key': bad({ extra: 1 }),
+    'a missing key': bad({ task: undefined }),
+    'another kind': bad({ kind: 'guess' }),
+    'a time in words': bad({ at: 'yesterday' }),
+    'a time of another zone': bad({ at: '2026-01-01T00:00:00+01:00' }),
+    'ok without cycles': bad({ cycles: null }),
+    'ok with a stage': bad({ stage: 'run' }),
+    'an unknown stage': bad({ status: 'failed', cycles: null, stage: 'guess', code: 'X', detail: '' }),
+    'a step that is none': bad({ schedule: { algorithm: 'a', steps: [1] } }),
+    'a config of nothing': bad({ config: {} }),
+    'text for a number': bad({ cycles: '12' }),
+  };
+  for (const [name, line] of Object.entries(wrong)) {
+    const store = opened('memory');
+    const result = importRecords(store, [...good, '', line]);
+    expect(result, name).toMatchObject({ ok: false, error: { stage: 'record', code: 'RECORD_BAD' } });
+    expect(result.ok || result.error.detail).toMatch(/^line 6\b/);
+    expect(store.records({}, 10).items, name).toEqual([]);
+    store.close();
+  }
+});
+
+test('damaged exports give records or RECORD_BAD', () => {
+  const r = new Random(25);
+  const text = recordsToJsonLines(farm(26, 6).records);
+  for (let round = 0; round < samples(300, 20_000); round++) {
+    const at = r.int(0, text.length - 1);
+    const damaged =
+      text.slice(0, at) + r.pick(['', '"', '{', '0', 'null', '\n', '\u0000', '}']) + text.slice(at + r.int(0, 3));
+    const store = opened('memory');
+    const result = importRecords(store, damaged.split('\n'));
+    if (result.ok)
+      expect(recordsToJsonLines(store.records({}, 10).items).split('\n').length).toBe(result.value.added + 1);
+    else expect(result.error.code).toBe('RECORD_BAD');
+    store.close();
+  }
+});
+
+/** Cells of a CSV text; a quoted empty cell is '', an unquoted one null. */
+function cellsOf(csv: string): (string | null)[][] {
+  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/gy;
+  const rows: (string | null)[][] = [[]];
+  for (let m = cell.exec(csv); m !== null; m = cell.exec(csv)) {
+    rows.at(-1)!.push(m[1] !== undefined ? m[1].replaceAll('""', '"') : m[2] === '' ? null : m[2]!);
+    if (m[3] === '\r\n') rows.push([]);
+  }
+  expect(rows.pop(), 'the text ends with a row').toEqual([]);
+  return rows;
+}
+
+test('CSV: a header, then every value of every record', () => {
+  const { records } = farm(27, samples(200, 5000));
+  const [header, ...rows] = cellsOf(recordsToCsv(records));
+  expect(`${header!.join(',')}\r\n`).toBe(csvHeader);
+  expect(csvHeader).toBe(
+    'id,at,job,task,workload,board,kind,device,toolchain,flags,firmware,policy,template,config,schedule,status,stage,code,' +
+      'detail,cycles,repeats,sizes,binary,reusedFrom,times,bytes\r\n',
+  );
+  const json = ['config', 'schedule', 'repeats', 'sizes', 'times', 'bytes', 'cycles'];
+  const back = rows.map((row) =>
+    Object.fromEntries(header!.map((k, i) => [k, row[i] !== null && json.includes(k!) ? JSON.parse(row[i]!) : row[i]])),
+  );
+  expect(back).toEqual(records);
+  expect(recordsToCsv([])).toBe(csvHeader);
+});
+
+test('a file of records: a database or JSON Lines', () => {
+  const dir = room();
+  const records: TuningRecord[] = seededRecords(28, 300).map((x, i) => ({
+    ...x,
+    id: `t-x-${i}`,
+    at: '2026-01-01T00:00:00.000Z',
+  }));
+  const [lines, db] = [join(dir, 'a.jsonl'), join(dir, 'a.db')];
+  writeFileSync(lines, recordsToJsonLines(records).trimEnd());
+  const made = opened({ file: db });
+  expect(importRecords(made, linesOf(lines))).toMatchObject({ value: { added: 300 } });
+  made.close();
+  for (const file of [lines, db]) {
+    const store = openRecordsFile(file);
+    if (!store.ok) throw new Error(store.error.detail);
+    expect(store.value.records({}, 1000).items).toEqual(records);
+    store.value.close();
+  }
+  writeFileSync(lines, '{}\n');
+  const bad = openRecordsFile(lines);
+  expect(bad).toMatchObject({ error: { code: 'RECORD_BAD', detail: expect.stringContaining('a.jsonl: line 1:') } });
+  for (const name of ['none.jsonl', 'none.db'])
+    expect(openRecordsFile(join(dir, name))).toMatchObject({ error: { code: 'DB_MISSING' } });
+  expect(openRecordsFile(dir)).toMatchObject({ ok: false });
+});
