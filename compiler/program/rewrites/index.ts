@@ -1,7 +1,7 @@
 /**
  * Scheduling: a schedule is a list of steps, replay() applies them one after another, each a pure function Program -> Program
  * that refuses what it cannot show to be legal. After every step the program is verified again.
- * To add a primitive: a line in steps.ts, a file here, a case below, and its name in test/unit/program-fuzz.test.ts.
+ * To add a primitive: a line in steps.ts and well-formed.ts, a file here, a case below, a draw in test/unit/program-fuzz.test.ts.
  */
 import { Illegal, refuse } from '../build.ts';
 import type { Program } from '../program.ts';

@@ -62,6 +62,9 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
   flags: { flags: listOf(text) },
 };
 
+/** Every primitive. */
+export const primitives: readonly string[] = Object.keys(fields);
+
 /** Refuses a step of an unknown primitive, or with a missing, unknown or ill-typed field. */
 export function wellFormed(s: Step): void {
   if (typeof s !== 'object' || s === null || !Object.hasOwn(fields, s.primitive))
