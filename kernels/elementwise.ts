@@ -1,4 +1,4 @@
-/** Elementwise layers: one loop over elements, unrolled. Nothing may be computed twice: such layers run in place. */
+/** Elementwise layers: one loop over elements, unrolled. Nothing may be computed twice: such layers run in place. The file to copy. */
 import { elements } from '../compiler/graph/graph.ts';
 import type { Workload } from '../compiler/workload.ts';
 import { flagSets, flags, list, number, place, placesFor, shapeOut, split, unroll, upTo } from './steps.ts';

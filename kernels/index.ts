@@ -1,4 +1,4 @@
-/** Every template. To add one: copy matrix.ts (or a smaller one) and list it here. */
+/** Every template. To add one: copy elementwise.ts, list it here (docs/adding.md). */
 import type { Workload } from '../compiler/workload.ts';
 import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';

@@ -1,6 +1,6 @@
 /**
  * Matrix products: pointwise convolutions and fully connected layers, with the DSP extension. Pixels are widened to int16 into
- * scratch once (or in chunks), then blocks of PB pixels x OB channels run over all of K in registers. The file to copy.
+ * scratch once (or in chunks), then blocks of PB pixels x OB channels run over all of K in registers.
  */
 
 import { blockRegisters } from '../compiler/instructions/register-block.ts';

@@ -1,4 +1,4 @@
-/** Every instruction that schedules may name. To add a set: copy armv7e-m-dsp.ts and list its recipes here. */
+/** Every instruction that schedules may name. To add a set: copy armv7e-m-dsp.ts, list its recipes here (docs/adding.md). */
 import { refuse } from '../program/build.ts';
 import { smlad, widen } from './armv7e-m-dsp.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
@@ -6,7 +6,7 @@ import { fill } from './fill.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { macBlock } from './mac-block.ts';
 
-export const recipes: readonly Recipe[] = [smlad, widen, fill, macBlock, depthwiseBlock];
+export const recipes: readonly Recipe[] = [macBlock, depthwiseBlock, widen, smlad, fill];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>

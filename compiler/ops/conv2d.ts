@@ -1,4 +1,4 @@
-/** CONV_2D, int8, NHWC with OHWI weights. The file to copy for a new operator. */
+/** CONV_2D, int8, NHWC with OHWI weights. The file to copy for an operator with a window. */
 import { multiplyQuantized } from '../program/arithmetic.ts';
 import {
   add,

@@ -1,4 +1,4 @@
-/** relu, relu6, quantize, dequantize: one element in, one element out, perhaps with another scale or type. */
+/** relu, relu6, quantize, dequantize: one element in, one element out, perhaps with another scale or type. The file to copy. */
 
 import type { DType } from '../graph/graph.ts';
 import { elements, type Graph, type Node } from '../graph/graph.ts';

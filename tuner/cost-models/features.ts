@@ -3,7 +3,7 @@
  * code and how many registers that takes. Counts are logarithms, so that trees split them evenly.
  * Example: a pointwise layer of 125 x 64 x 64 in blocks of 2 x 2 with SMLAD has 256,000 multiply pairs (instr:smlad 18.0).
  */
-import { instruction } from '../../compiler/instructions/index.ts';
+import { instruction, recipes } from '../../compiler/instructions/index.ts';
 import type { Buffer, Expr, Program, Stmt } from '../../compiler/program/index.ts';
 import { buffersOf, bytesOf, elements } from '../../compiler/program/index.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
@@ -11,7 +11,7 @@ import type { KernelC } from '../../compiler/program/print-c.ts';
 /** Raised when a feature changes its meaning: models trained on other versions are thrown away. */
 export const featuresVersion = 1;
 
-const instructions = ['mac_block', 'depthwise_block', 'widen', 'smlad', 'fill'] as const;
+const instructions = recipes.map((r) => r.name);
 const spaces = ['in', 'out', 'const', 'scratch', 'register'] as const;
 const flagNames = [
   '-O1',
