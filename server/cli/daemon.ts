@@ -18,8 +18,8 @@ const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
 export interface Daemon {
   /** Where it is now: a daemon that was restarted may have another port. */
   client(): Client;
-  /** Lets it work on after this process. */
-  stay(): void;
+  /** Lets it work on after this process; close() does nothing then. */
+  stay(): Promise<void>;
   /** Ends it, if it was started here. */
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function runningDaemon(o: { readonly url?: string; readonly data: string 
 
 /** The daemon of a data directory or URL, whoever started it. */
 export function knownDaemon(first: Client, o: { readonly url?: string; readonly data: string }): Daemon {
-  return { client: () => runningDaemon(o) ?? first, stay: () => undefined, close: async () => undefined };
+  return { client: () => runningDaemon(o) ?? first, stay: async () => undefined, close: async () => undefined };
 }
 
 /** Starts one. Failures: whatever `serve` says, e.g. DATA_DIR_READONLY. */
@@ -44,13 +44,15 @@ export async function startOwnDaemon(data: string, serveOptions: readonly string
   if (!url.ok) return url;
   const client = new Client(url.value);
   for (const stream of [child, child.stdout, child.stderr, child.channel]) unref(stream);
+  let stays = false;
   return ok({
     client: () => runningDaemon({ data }) ?? client,
-    stay: () => {
-      child.send(stayMessage);
+    stay: async () => {
+      stays = true;
+      await new Promise((sent) => child.send(stayMessage, sent));
       child.disconnect();
     },
-    close: () => end(child),
+    close: async () => (stays ? undefined : end(child)),
   });
 }
 

@@ -26,47 +26,62 @@ const plainEveryMs = 5000;
 export const progressOn = (screen: Screen, kind: string, now: () => number): Progress =>
   screen.isTTY === true ? live(screen, unit(kind)) : plain(screen, unit(kind), now);
 
+/** A state, and trials a second of it: those of the search alone, without what is built before and after. */
+export interface Moment {
+  readonly state: ProgressBody;
+  rate(trials: number): string;
+}
+
+/** Makes moments of states as they come. The clock runs from the first state to the last one that had a new trial. */
+function pace(): (state: ProgressBody) => Moment {
+  let first: ProgressBody | undefined;
+  let moved: ProgressBody | undefined;
+  return (state) => {
+    first ??= state;
+    if (state.trials.done !== moved?.trials.done) moved = state;
+    const seconds = ((moved ?? state).spentMs - first.spentMs) / 1000;
+    return { state, rate: (trials) => (seconds > 0 ? `${(trials / seconds).toFixed(1)}/s` : '-/s') };
+  };
+}
+
 /** "conv2d 1x25x5x64 -> 1x25x5x64 x4: 23 trials, 2.1/s, best 12,345 instructions (2.31x), 32s left". */
-export function taskLine(t: TaskBody, state: ProgressBody, counted: string): string {
+export function taskLine(t: TaskBody, { state, rate }: Moment, counted: string): string {
   const times = t.occurrences > 1 ? ` x${t.occurrences}` : '';
   const best =
     t.best === null ? 'not measured yet' : `best ${count(t.best)} ${counted} (${speedUp(t.default, t.best)})`;
   const left = t.exhausted ? 'all tried' : leftText(state);
-  return `${t.op} ${t.shape}${times}: ${t.trials} trials, ${rate(t.trials, state)}/s, ${best}, ${left}`;
+  return `${t.op} ${t.shape}${times}: ${t.trials} trials, ${rate(t.trials)}, ${best}, ${left}`;
 }
 
-export function totalLine(state: ProgressBody, counted: string): string {
+export function totalLine({ state, rate }: Moment, counted: string): string {
   const { trials, cycles } = state;
   const budget = trials.budget >= 1_000_000 ? '' : `/${trials.budget}`;
   const best =
     cycles.best === null ? '' : `, best ${count(cycles.best)} ${counted} (${speedUp(cycles.default, cycles.best)})`;
-  return `whole network: ${trials.done}${budget} trials, ${rate(trials.done, state)}/s, ${trials.failed} failed${best}, ${leftText(state)}`;
+  return `whole network: ${trials.done}${budget} trials, ${rate(trials.done)}, ${trials.failed} failed${best}, ${leftText(state)}`;
 }
 
-const rate = (trials: number, state: ProgressBody): string =>
-  state.spentMs > 0 ? (trials / (state.spentMs / 1000)).toFixed(1) : '-';
 const leftText = (state: ProgressBody): string =>
   state.leftMs === null ? 'time left unknown' : `${span(state.leftMs)} left`;
 
 /** Lines drawn over the ones before. */
 function live(screen: Screen, counted: string): Progress {
+  const momentOf = pace();
   let drawn = 0;
-  let last: ProgressBody | undefined;
+  let last: Moment | undefined;
   const up = (): string => (drawn > 0 ? `\x1b[${drawn}A\x1b[J` : '');
-  const draw = (state: ProgressBody): void => {
-    const room = Math.max(2, (screen.rows ?? 24) - 1);
-    const lines = [
-      ...state.tasks.map((t) => taskLine(t, state, counted)).slice(0, room - 1),
-      totalLine(state, counted),
-    ];
-    const width = Math.max(20, (screen.columns ?? 80) - 1);
+  const draw = (m: Moment): void => {
+    const room = Math.max(2, (screen.rows || 24) - 1);
+    const tasks = m.state.tasks.map((t) => taskLine(t, m, counted)).slice(0, room - 1);
+    const lines = [...tasks, totalLine(m, counted)];
+    const width = Math.max(20, (screen.columns || 80) - 1);
     screen.write(up() + lines.map((l) => `${narrowed(l, width)}\n`).join(''));
     drawn = lines.length;
   };
   return {
     show: (state) => {
-      last = state;
-      draw(state);
+      last = momentOf(state);
+      draw(last);
     },
     say: (text) => {
       screen.write(`${up()}${text}\n`);
@@ -86,27 +101,29 @@ function narrowed(line: string, width: number): string {
 }
 
 function plain(screen: Screen, counted: string, now: () => number): Progress {
+  const momentOf = pace();
   const told = new Map<string, string>();
-  let last: ProgressBody | undefined;
+  let last: Moment | undefined;
   let toldAt = Number.NEGATIVE_INFINITY;
-  const tell = (state: ProgressBody): void => {
+  /** Writes a line unless nothing but the time has changed. */
+  const tell = (id: string, sign: string, line: string): void => {
+    if (told.get(id) === sign) return;
+    told.set(id, sign);
+    screen.write(`${line}\n`);
+  };
+  const tellAll = (m: Moment): void => {
     toldAt = now();
-    for (const t of state.tasks) {
-      const sign = `${t.trials} ${t.best}`;
-      if (told.get(t.id) === sign || t.trials === 0) continue;
-      told.set(t.id, sign);
-      screen.write(`${taskLine(t, state, counted)}\n`);
-    }
-    screen.write(`${totalLine(state, counted)}\n`);
+    for (const t of m.state.tasks) if (t.trials > 0) tell(t.id, `${t.trials} ${t.best}`, taskLine(t, m, counted));
+    tell('', `${m.state.trials.done} ${m.state.cycles.best}`, totalLine(m, counted));
   };
   return {
     show: (state) => {
-      last = state;
-      if (now() - toldAt >= plainEveryMs) tell(state);
+      last = momentOf(state);
+      if (now() - toldAt >= plainEveryMs) tellAll(last);
     },
     say: (text) => void screen.write(`${text}\n`),
     end: () => {
-      if (last !== undefined) tell(last);
+      if (last !== undefined) tellAll(last);
     },
   };
 }

@@ -28,7 +28,8 @@ export interface Report {
 }
 export interface Artifact extends Report {
   readonly out: string;
-  readonly firmware: { readonly elf: string | null; readonly bin: string | null };
+  readonly elf: string | null;
+  readonly bin: string | null;
 }
 
 /** The artifact in a folder, with absolute paths. */
@@ -43,7 +44,7 @@ export function artifactOf(report: Report, out: string): Artifact {
     const file = files.find((f) => f.endsWith(end));
     return file === undefined ? null : join(folder, file);
   };
-  return { ...report, out, firmware: { elf: find('.elf'), bin: find('.bin') } };
+  return { ...report, out, elf: find('.elf'), bin: find('.bin') };
 }
 
 /** A line a layer: with default counts and speed-up where it was tuned, without counts where none are stable. */
@@ -81,7 +82,7 @@ export const sizesText = (a: Artifact): string =>
     `RAM             ${count(a.ramBytes)} bytes: the arena and ${count(a.stackBytes)} of stack`,
     `flash           ${count(a.flashBytes)} bytes: code and constants`,
     `C library       ${a.out}`,
-    `firmware        ${a.firmware.elf}`,
+    `firmware        ${a.elf ?? 'none'}`,
   ].join('\n');
 
 /** What was proved, and of which network. */

@@ -120,6 +120,7 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
     else leaving.abort();
   });
   progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
+  if (job.state === 'queued') progress.say('another job is under way; this one waits for it');
   const followed = await follow({
     job: job.id,
     client: () => daemon.client(),
@@ -136,7 +137,7 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
   progress.end();
   if (!followed.ok) return followed;
   if (choice === 'detach') {
-    daemon.stay();
+    await daemon.stay();
     return ok('detached');
   }
   if (choice === 'leave')
