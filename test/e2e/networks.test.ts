@@ -1,0 +1,36 @@
+/** The MLPerf Tiny networks on the emulated Cortex-M4: all nine golden vectors over the wire, whatever the schedules and passes. */
+import { expect, test } from 'vitest';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { runGolden } from '../golden-run.ts';
+import { goldenModel } from '../models.ts';
+import { samples } from '../samples.ts';
+
+const names = ['kws', 'ic', 'vww', 'ad'] as const;
+
+for (const name of names) {
+  const model = goldenModel(name);
+  if (model === undefined) console.log(`${name}: the golden model is not at hand (--models DIR)`);
+
+  test.skipIf(model === undefined)(`${name} with default schedules`, async () => {
+    if (model === undefined) return;
+    const { built, cycles, stackBytes } = await runGolden(model, mps2An386, { passes: 'all', schedules: 'default' });
+    expect(cycles).toBeGreaterThan(0);
+    // What the header promises, checked by the watermark; it sees the server's table function around the run as well.
+    expect(stackBytes).toBeLessThanOrEqual(built.memory.stackBytes + 16);
+    expect(built.memory.arenaBytes).toBeGreaterThanOrEqual(built.memory.arenaLowerBound);
+  });
+
+  test.skipIf(model === undefined)(`${name} with drawn schedules`, async () => {
+    for (let seed = 1; model !== undefined && seed <= samples(1, 8); seed++) {
+      const { built, stackBytes } = await runGolden(model, mps2An386, { passes: 'all', schedules: { seed } });
+      expect(stackBytes).toBeLessThanOrEqual(built.memory.stackBytes + 16);
+    }
+  });
+}
+
+for (const name of names.slice(0, samples(1, 4))) {
+  const model = goldenModel(name);
+  test.skipIf(model === undefined)(`${name} without optional passes`, async () => {
+    if (model !== undefined) await runGolden(model, mps2An386, { passes: 'none', schedules: 'default' });
+  });
+}

@@ -1,0 +1,58 @@
+/** Code and constants that a schedule places in RAM: they run from there, and they are counted in RAM and in flash, where they are loaded from. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import type { Memory } from '../../compiler/emit/index.ts';
+import { select } from '../../compiler/select.ts';
+import { tasksOf } from '../../compiler/tasks.ts';
+import { defaultSchedule } from '../../kernels/index.ts';
+import { build, verify } from '../../server/build.ts';
+import { unwrap } from '../golden-run.ts';
+import { Draft } from '../unit/graphs.ts';
+import { Random } from '../unit/random.ts';
+
+/** A fully connected layer of 40 x 32. */
+function layer() {
+  const d = new Draft(new Random(4), 'tflite');
+  const quant = { scale: [0.05], zeroPoint: [2], axis: 0 };
+  const w = d.constant('int8', [32, 40], [-127, 127], { scale: [0.01], zeroPoint: [0], axis: 0 });
+  const inputs = [d.input('int8', [1, 40], quant), w, -1];
+  return d.finish('layer', [
+    d.node('fully_connected', { keepDims: false, activation: 'none' }, inputs, { dtype: 'int8', quant }),
+  ]);
+}
+
+async function memoryWith(placed: readonly ('code' | 'w')[]): Promise<Memory> {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-placement-'));
+  try {
+    const graph = layer();
+    const selected = select(tasksOf(graph, { rounding: 'double' }), (task) => {
+      const plain = defaultSchedule(task.workload, []);
+      const place = placed.map((what) => ({ primitive: 'place', what, where: 'ram' }) as const);
+      return [{ schedule: { ...plain, steps: [...plain.steps, ...place] }, words: 'placed' }];
+    });
+    const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
+    const built = unwrap(await build({ graph, name: 'net', board: mps2An386, selected, ...where }));
+    expect(unwrap(await verify(built, mps2An386, graph, 3)).inputs).toBe(3);
+    return built.memory;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+test('what is placed in RAM counts twice', async () => {
+  const plain = await memoryWith([]);
+  expect(plain.ramBytes).toBe(plain.arenaBytes + plain.stackBytes);
+  expect(plain.constBytes).toBeGreaterThanOrEqual(32 * 40);
+  expect(plain.flashBytes).toBe(plain.constBytes + plain.codeBytes);
+  const weights = await memoryWith(['w']);
+  expect(weights.ramBytes - weights.stackBytes - weights.arenaBytes).toBe(32 * 40);
+  expect(Math.abs(weights.flashBytes - plain.flashBytes)).toBeLessThan(32);
+  const both = await memoryWith(['w', 'code']);
+  const code = both.ramBytes - both.stackBytes - both.arenaBytes - 32 * 40;
+  expect(code).toBeGreaterThan(40);
+  expect(code).toBeLessThanOrEqual(both.codeBytes);
+  expect(Math.abs(both.flashBytes - plain.flashBytes)).toBeLessThan(64);
+});

@@ -1,0 +1,72 @@
+/** A golden network, built for a board and run there: every byte of every golden vector must come back. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { expect } from 'vitest';
+import type { BoardModule } from '../boards/index.ts';
+import type { Graph } from '../compiler/graph/graph.ts';
+import { importModel } from '../compiler/import/index.ts';
+import { runPasses } from '../compiler/passes/index.ts';
+import type { Result } from '../compiler/result.ts';
+import { type Built, build, runOnDevice } from '../server/build.ts';
+import { type GoldenModel, generateInput } from './models.ts';
+import { type Schedules, schedulesFor } from './schedules.ts';
+
+export const unwrap = <T>(r: Result<T>): T => {
+  if (!r.ok) throw new Error(`${r.error.stage} ${r.error.code}: ${r.error.detail}`);
+  return r.value;
+};
+
+export const graphOf = (model: GoldenModel, passes: 'all' | 'none'): Graph =>
+  runPasses(unwrap(importModel(model.bytes, model.name)), { optional: passes });
+
+export interface GoldenRun {
+  readonly built: Built;
+  /** Of the vector that took most. */
+  readonly cycles: number;
+  readonly stackBytes: number;
+}
+
+/** Builds, opens the board, runs all vectors. Throws (and fails the test) where a byte differs. */
+export async function runGolden(
+  model: GoldenModel,
+  board: BoardModule,
+  how: { readonly passes: 'all' | 'none'; readonly schedules: Schedules },
+): Promise<GoldenRun> {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-golden-'));
+  try {
+    const graph = graphOf(model, how.passes);
+    const selected = schedulesFor(graph, board.target.features, how.schedules);
+    const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
+    const built = unwrap(await build({ graph, name: model.name, board, selected, ...where }));
+    return { built, ...(await runVectors(model, board, built)) };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function runVectors(
+  model: GoldenModel,
+  board: BoardModule,
+  built: Built,
+): Promise<{ readonly cycles: number; readonly stackBytes: number }> {
+  if (board.open === undefined) throw new Error(`${board.id} cannot be opened`);
+  const device = unwrap(await board.open({ firmware: built.firmware, bulk: 'shared' }));
+  const macs = built.network.layers.reduce((n, l) => n + l.macs, 0);
+  let [cycles, stackBytes] = [0, 0];
+  try {
+    for (const v of model.golden.vectors) {
+      const input = new Uint8Array(generateInput(model.golden.input_bytes, v.seed, v.shr).buffer);
+      const run = unwrap(await runOnDevice(device, macs, input));
+      const label = `${model.name} on ${board.id}, seed ${v.seed} shr ${v.shr}`;
+      if (v.out_hex !== undefined) expect(Buffer.from(run.outputs).toString('hex'), label).toBe(v.out_hex);
+      expect(crc32(run.outputs), label).toBe(v.out_crc32);
+      cycles = Math.max(cycles, run.cycles);
+      stackBytes = Math.max(stackBytes, run.stackBytes);
+    }
+  } finally {
+    await device.close();
+  }
+  return { cycles, stackBytes };
+}
