@@ -26,7 +26,7 @@ export const databaseName = 'microtune.db';
 const patience = 5000;
 const fine: Result<void> = { ok: true, value: undefined };
 
-export const fileOf = (place: Place): string =>
+const fileOf = (place: Place): string =>
   place === 'memory' ? ':memory:' : 'dir' in place ? join(place.dir, databaseName) : place.file;
 
 /**
@@ -34,14 +34,20 @@ export const fileOf = (place: Place): string =>
  * writer to migrate it first), DB_NEWER, DB_CORRUPT, DB_BUSY, DISK_FULL, DB_IO; stage 'data'.
  */
 export function openStore(place: Place, options: OpenOptions): Result<Store> {
+  const db = openDatabase(place, options.mode);
+  return db.ok ? { ok: true, value: storeOn(db.value, options.now ?? (() => new Date())) } : db;
+}
+
+/** The database under a store, at the newest schema and with its settings made. */
+export function openDatabase(place: Place, mode: OpenOptions['mode']): Result<Database.Database> {
   const file = fileOf(place);
   let db: Database.Database | undefined;
   try {
-    const opened = options.mode === 'write' ? forWriting(file) : forReading(file);
+    const opened = mode === 'write' ? forWriting(file) : forReading(file);
     if (!opened.ok) return opened;
     db = opened.value;
-    const ready = options.mode === 'write' ? prepare(db, file) : checkReadable(db, file);
-    if (ready.ok) return { ok: true, value: storeOn(db, options.now ?? (() => new Date())) };
+    const ready = mode === 'write' ? prepare(db, file) : checkReadable(db, file);
+    if (ready.ok) return opened;
     db.close();
     return ready;
   } catch (error) {

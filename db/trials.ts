@@ -75,6 +75,8 @@ const recordOf = (r: Row): TuningRecord => ({
   bytes: parsedOrNull<TrialBytes>(r.bytes),
 });
 
+type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
+
 const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware
   FROM trials t JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment`;
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
@@ -96,6 +98,10 @@ export class Trials {
   private readonly insert: Statement;
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
+  private readonly insertTask: Statement<[string, string]>;
+  private readonly workload: Statement<[string], { readonly workload: string }>;
+  private readonly insertEnvironment: Statement<EnvironmentKey>;
+  private readonly environmentOf: Statement<EnvironmentKey, { readonly id: number }>;
 
   constructor(db: Database, farm: string) {
     this.db = db;
@@ -103,6 +109,10 @@ export class Trials {
     this.insert = db.prepare(insert);
     this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
     this.byId = db.prepare(`${select} WHERE t.id = ?`);
+    this.insertTask = db.prepare('INSERT INTO tasks VALUES (?, ?) ON CONFLICT DO NOTHING');
+    this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
+    this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
+    this.environmentOf = db.prepare('SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?');
   }
 
   /** Appends with the next id. The id's number is the row's, padded so that ids of one farm sort as text. */
@@ -183,9 +193,8 @@ export class Trials {
 
   /** 'clash': the task is known with another workload; nothing was written. */
   private put(seq: number, record: TuningRecord): 'done' | 'clash' {
-    this.db.prepare('INSERT INTO tasks VALUES (?, ?) ON CONFLICT DO NOTHING').run(record.task, record.workload);
-    const task = this.db.prepare<[string], { workload: string }>('SELECT workload FROM tasks WHERE id = ?');
-    if (task.get(record.task)?.workload !== record.workload) return 'clash';
+    this.insertTask.run(record.task, record.workload);
+    if (this.workload.get(record.task)?.workload !== record.workload) return 'clash';
     this.insert.run({
       ...record,
       seq,
@@ -201,13 +210,7 @@ export class Trials {
   }
 
   private environment({ toolchain, flags, firmware }: TuningRecord): number {
-    const values = [toolchain, flags, firmware];
-    const find = this.db.prepare<unknown[], { readonly id: number }>(
-      'SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?',
-    );
-    const known = find.get(values);
-    if (known !== undefined) return known.id;
-    const added = this.db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)').run(values);
-    return Number(added.lastInsertRowid);
+    const known = this.environmentOf.get(toolchain, flags, firmware);
+    return known?.id ?? Number(this.insertEnvironment.run(toolchain, flags, firmware).lastInsertRowid);
   }
 }
