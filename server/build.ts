@@ -137,16 +137,17 @@ function refuse(
 }
 
 /**
- * Writes report.json. Counts of a board that does not count the same each time stay out of it: equal models and schedules
- * give equal artifacts, byte for byte.
+ * Writes report.json. `stable`: counts of a board that does not count the same each time stay out of it, so that equal
+ * models and schedules give equal artifacts, byte for byte. A tuning job is about its counts and wants `all`.
  */
 export function finishArtifact(
   built: Built,
   o: BuildOptions,
   verified: Verified,
   extra: Readonly<Record<string, unknown>>,
+  counts: 'stable' | 'all' = 'stable',
 ): void {
-  const counted = (cycles: number): number | null => (o.board.deterministic ? cycles : null);
+  const counted = (cycles: number): number | null => (counts === 'all' || o.board.deterministic ? cycles : null);
   const report = {
     model: o.graph.name,
     board: o.board.id,

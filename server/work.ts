@@ -182,21 +182,17 @@ class Work {
       const defaultCycles = baseline.verified.layers[i]?.cycles ?? 0;
       return { ...l, defaultCycles, speedup: ratio(defaultCycles, l.cycles) };
     });
-    finishArtifact(
-      best.built,
-      best.options,
-      { ...best.verified, layers },
-      {
-        defaultCycles: baseline.verified.cycles,
-        speedup: ratio(baseline.verified.cycles, best.verified.cycles),
-        defaultArenaBytes: baseline.built.library.arenaBytes,
-        defaultFlashBytes: baseline.built.flashBytes,
-        trials: this.o.store.counts(job.id),
-        policy: job.policy,
-        seed: job.seed,
-        files: { header: `${name}.h`, source: `${name}.c`, elf: `firmware/${name}.elf`, bin: `firmware/${name}.bin` },
-      },
-    );
+    const extra = {
+      defaultCycles: baseline.verified.cycles,
+      speedup: ratio(baseline.verified.cycles, best.verified.cycles),
+      defaultArenaBytes: baseline.built.library.arenaBytes,
+      defaultFlashBytes: baseline.built.flashBytes,
+      trials: this.o.store.counts(job.id),
+      policy: job.policy,
+      seed: job.seed,
+      files: { header: `${name}.h`, source: `${name}.c`, elf: `firmware/${name}.elf`, bin: `firmware/${name}.bin` },
+    };
+    finishArtifact(best.built, best.options, { ...best.verified, layers }, extra, 'all');
     rmSync(baseline.options.outDir, { recursive: true, force: true });
     return JSON.parse(readFileSync(join(outDir, 'report.json'), 'utf8')) as Readonly<Record<string, unknown>>;
   }

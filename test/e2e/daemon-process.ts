@@ -1,0 +1,136 @@
+/** The daemon as a process of its own, as `microtune serve` starts it: what it says, what it leaves behind, and how it dies. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+import type { JobBody, ModelBody, RecordBody, RecordPage } from '../../server/schemas.ts';
+
+const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
+
+export interface DaemonProcess {
+  readonly url: string;
+  readonly pid: number;
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+  upload(bytes: Uint8Array): Promise<ModelBody>;
+  /** Ends it and waits until it is gone: its exit code, null after SIGKILL. */
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
+}
+interface Started {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  /** What it said on standard error so far. */
+  said(): string;
+}
+
+/** A data directory that goes with the test. */
+export function dataDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'microtune-daemon-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function start(dir: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
+  const all = [launcher, 'serve', '--port', '0', '--data', dir, '--json', ...args];
+  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let said = '';
+  child.stderr.on('data', (d: Buffer) => {
+    said += d.toString();
+  });
+  const exited = new Promise<number | null>((done) => child.once('close', (code) => done(code)));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  return { child, exited, said: () => said };
+}
+
+/** A daemon that listens. `env`: instead of this process's. */
+export async function startDaemonProcess(
+  dir: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<DaemonProcess> {
+  const { child, exited, said } = start(dir, args, env);
+  const line = await new Promise<string>((found, lost) => {
+    if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', found);
+    void exited.then((code) => lost(new Error(`the daemon ended with ${code}: ${said()}`)));
+  });
+  const { url } = JSON.parse(line) as { readonly url: string };
+  const call = async <T>(path: string, init: RequestInit): Promise<T> =>
+    (await fetch(`${url}${path}`, init)).json() as T;
+  return {
+    url,
+    pid: child.pid ?? 0,
+    get: (path) => call(path, {}),
+    post: (path, body) =>
+      call(path, {
+        method: 'POST',
+        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      }),
+    upload: (bytes) =>
+      call('/v1/models?name=small.tflite', {
+        method: 'POST',
+        headers: { 'content-type': 'application/octet-stream' },
+        body: Buffer.from(bytes),
+      }),
+    end(signal) {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** A daemon that does not come up: its exit code and what it said. */
+export async function refusedDaemon(
+  dir: string,
+  args: readonly string[] = [],
+): Promise<{ readonly code: number | null; readonly said: string }> {
+  const { exited, said } = start(dir, args, process.env);
+  const code = await exited;
+  return { code, said: said() };
+}
+
+/** Looks until there is an answer; fails after a time that no healthy run needs. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const end = performance.now() + 120_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((done) => setTimeout(done, 25));
+  }
+}
+
+export const ended = (d: DaemonProcess, job: string): Promise<JobBody> =>
+  until('the job has ended', async () => {
+    const body = await d.get<JobBody>(`/v1/jobs/${job}`);
+    return body.endedAt === null ? undefined : body;
+  });
+export async function recordsOf(d: DaemonProcess, job: string): Promise<readonly RecordBody[]> {
+  return (await d.get<RecordPage>(`/v1/records?job=${job}&limit=1000`)).items;
+}
+export const measured = (d: DaemonProcess, job: string, count: number): Promise<readonly RecordBody[]> =>
+  until(`${count} trials are recorded`, async () => {
+    const records = await recordsOf(d, job);
+    return records.length >= count ? records : undefined;
+  });
+
+/** Process ids of live emulators that run firmware below a folder. */
+export function emulatorsOf(dir: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((p) => /^\d+$/.test(p))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        const zombie = / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+        return args.startsWith('qemu-system-arm\0') && args.includes(dir) && !zombie;
+      } catch {
+        // It ended while we looked.
+        return false;
+      }
+    });
+}
