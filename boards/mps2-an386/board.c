@@ -242,6 +242,28 @@ __attribute__((used)) void mt_server_fault(void) {
 }
 void Wake_Handler(void) { UART_INT = 2u; }
 
+/*
+ * Waits for the very instruction at which a tick begins, so that equal calls are counted equally; the timer's value there.
+ * Reads are one instruction more than a tick apart: each finds the tick one instruction older, and the one that finds two
+ * ticks gone since the last stands at the beginning of the second.
+ */
+static uint32_t tick_begins(void) {
+    uint32_t before, now, gone;
+    __asm__ volatile("ldr %0, [%3]\n"
+                     "1:\n\t"
+                     ".rept 36\n\tnop\n\t.endr\n\t"
+                     "ldr %1, [%3]\n\t"
+                     "subs %2, %0, %1\n\t"
+                     "mov %0, %1\n\t"
+                     "cmp %2, #2\n\t"
+                     "blo 1b"
+                     : "=&r"(before), "=&r"(now), "=&r"(gone)
+                     : "r"(&TIMER(0u, TIMER_VALUE))
+                     : "cc", "memory");
+    return now;
+}
+_Static_assert(INSTRUCTIONS_PER_TICK == 40u, "the loop above is 41 instructions long");
+
 void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt_call *result) {
     const uint64_t ticks = (uint64_t)deadline_ms * (TICKS_PER_SECOND / 1000u);
     uint32_t *const bottom = mt_call_stack;
@@ -252,11 +274,7 @@ void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt
     TIMER(1u, TIMER_INT) = 1u;
     TIMER(1u, TIMER_CTRL) = TIMER_ENABLE | TIMER_INT_ENABLE;
     NVIC_DISABLE = 1u << UART_RX_IRQ; /* what arrives meanwhile waits, uncounted */
-    /* Begin on a tick, so that equal calls are counted equally. */
-    const uint32_t edge = TIMER(0u, TIMER_VALUE);
-    uint32_t start;
-    do start = TIMER(0u, TIMER_VALUE);
-    while (start == edge);
+    const uint32_t start = tick_begins();
     enter_call(entry, args, bottom + words);
     NVIC_ENABLE = 1u << UART_RX_IRQ;
     const uint64_t count = (uint64_t)(left.ticks - ~start) * INSTRUCTIONS_PER_TICK;
