@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect } from 'vitest';
-import type { BoardModule } from '../boards/index.ts';
+import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import type { Result } from '../compiler/result.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
 import { type Built, build, runOnDevice } from '../server/build.ts';
 import { type GoldenModel, generateInput } from './models.ts';
 import { type Schedules, schedulesFor } from './schedules.ts';
@@ -17,6 +18,12 @@ export const unwrap = <T>(r: Result<T>): T => {
   if (!r.ok) throw new Error(`${r.error.stage} ${r.error.code}: ${r.error.detail}`);
   return r.value;
 };
+
+/** A running board with this firmware. */
+export async function opened(board: BoardModule, firmware: BuiltFirmware): Promise<Device> {
+  if (board.open === undefined) throw new Error(`${board.id} cannot be opened`);
+  return unwrap(await board.open({ firmware, bulk: 'shared' }));
+}
 
 export const graphOf = (model: GoldenModel, passes: 'all' | 'none'): Graph =>
   runPasses(unwrap(importModel(model.bytes, model.name)), { optional: passes });
@@ -51,8 +58,7 @@ async function runVectors(
   board: BoardModule,
   built: Built,
 ): Promise<{ readonly cycles: number; readonly stackBytes: number }> {
-  if (board.open === undefined) throw new Error(`${board.id} cannot be opened`);
-  const device = unwrap(await board.open({ firmware: built.firmware, bulk: 'shared' }));
+  const device = await opened(board, built.firmware);
   const macs = built.network.layers.reduce((n, l) => n + l.macs, 0);
   let [cycles, stackBytes] = [0, 0];
   try {
