@@ -50,8 +50,9 @@ static int listener = -1;
 static char **arguments;
 static uint8_t *stack;
 
-/* What a call's process tells the server; the one page of the server that it may write. */
-static mt_call *shared;
+/* What a call's process tells the server; the one page of the server that it may write. Read anew at each use: a candidate
+ * may return with any register changed. */
+static mt_call *volatile shared;
 
 static void die(const char *what) {
     perror(what);
@@ -199,7 +200,6 @@ void board_reset(void) {
 
 static uint32_t call_entry;
 static uint32_t call_args[4];
-/* Not in registers: a candidate may return with those changed. */
 static volatile uint64_t call_start;
 
 __attribute__((noreturn)) static void end_call(mt_call_end end) {
@@ -216,8 +216,10 @@ static void run_candidate(void) {
     const uintptr_t address = call_entry;
     memcpy(&entry, &address, sizeof entry);
     call_start = board_cycles();
-    shared->returned = entry(call_args[0], call_args[1], call_args[2], call_args[3]);
-    shared->count = board_cycles() - call_start;
+    const uint32_t returned = entry(call_args[0], call_args[1], call_args[2], call_args[3]);
+    const uint64_t end = board_cycles();
+    shared->returned = returned;
+    shared->count = end - call_start;
     end_call(MT_CALL_DONE);
 }
 
