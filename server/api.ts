@@ -5,9 +5,9 @@ import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
 import type { JobRow, Store } from '../db/types.ts';
 import type { Farm } from './devices.ts';
 import type { Feed } from './feed.ts';
+import type { JobViews } from './job-views.ts';
 import type { Jobs } from './jobs.ts';
 import type { Models } from './models.ts';
-import type { JobViews } from './progress.ts';
 
 /** What the routes work with. */
 export interface AppContext {

@@ -19,10 +19,10 @@ import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
 import { type AttachedDevice, Farm } from './devices.ts';
 import { Feed } from './feed.ts';
+import { JobViews } from './job-views.ts';
 import { Jobs } from './jobs.ts';
 import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
-import { JobViews } from './progress.ts';
 import { workOf } from './work.ts';
 
 export interface DaemonOptions {

@@ -179,7 +179,7 @@ export const errors = {
     507,
     4,
     'There is no room left on the disk. Nothing half-written stays.',
-    'Make room; jobs go on when the daemon is started again.',
+    'Make room, then start the job again: what was measured is kept.',
   ),
   DB_MISSING: row(
     404,

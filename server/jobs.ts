@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
 import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
+import { StoreError } from '../db/index.ts';
 import type { JobRow, JobState, Store } from '../db/types.ts';
 import type { Feed } from './feed.ts';
 import { checkFits, type Models } from './models.ts';
@@ -163,22 +164,34 @@ export class Jobs {
     const started = this.o.feed.update(row.id, { state: 'running', startedAt: row.startedAt ?? now() });
     const run = new Run(started, this.o.feed);
     this.o.log.info({ job: row.id }, again ? 'job goes on' : 'job started');
-    const over = this.perform(run, controller.signal).then(() => {
-      this.current = undefined;
-      this.next();
-    });
+    const over = this.perform(run, controller.signal)
+      .then(() => {
+        this.current = undefined;
+        this.next();
+      })
+      .catch((error: unknown) => this.giveUp(run, error));
     this.current = { run, controller, over };
   }
 
+  /** The database takes nothing any more: no job can be told what became of it. The next daemon goes on from what is there. */
+  private giveUp(run: Run, error: unknown): void {
+    this.o.log.fatal({ job: run.job.id, err: error }, 'the queue stops: the database cannot be written');
+    this.stopping = true;
+    this.current = undefined;
+  }
+
   private async perform(run: Run, signal: AbortSignal): Promise<void> {
-    const outcome = await this.o.work(run, signal).catch((error: unknown): Outcome => {
-      if (!signal.aborted) this.o.log.error({ job: run.job.id, err: error }, 'job ended by an error of ours');
-      const detail = error instanceof Error ? error.message : String(error);
-      return { state: 'failed', error: { stage: 'job', code: 'INTERNAL', detail } };
-    });
+    const outcome = await this.o.work(run, signal).catch((error: unknown) => this.crashed(run, signal, error));
     if (this.stopping) return;
     // Whoever cancelled or paused it has written so already.
     if (this.row(run.job.id).state === 'running') this.conclude(run, outcome);
+  }
+
+  private crashed(run: Run, signal: AbortSignal, error: unknown): Outcome {
+    if (!signal.aborted) this.o.log.error({ job: run.job.id, err: error }, 'job ended by an error');
+    if (error instanceof StoreError) return { state: 'failed', error: error.failure };
+    const detail = error instanceof Error ? error.message : String(error);
+    return { state: 'failed', error: { stage: 'job', code: 'INTERNAL', detail } };
   }
 
   private conclude(run: Run, outcome: Outcome): void {

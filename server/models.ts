@@ -35,6 +35,7 @@ const kept = 16;
 export class Models {
   private readonly store: Store;
   private readonly recent = new Map<string, Prepared>();
+  private readonly names = new Map<string, string>();
 
   constructor(store: Store) {
     this.store = store;
@@ -51,6 +52,14 @@ export class Models {
   describe(id: string): ModelBody | undefined {
     const row = this.store.model(id);
     return row === undefined ? undefined : describe(row, this.prepared(id));
+  }
+
+  /** A model's name; cheap, for lists of jobs. Throws for an id that is not in the store. */
+  nameOf(id: string): string {
+    const name = this.names.get(id) ?? this.store.model(id)?.name;
+    if (name === undefined) throw new Error(`model ${id} is not in the store`);
+    this.names.set(id, name);
+    return name;
   }
 
   /** Throws for an id that is not in the store. */

@@ -1,15 +1,14 @@
 /**
- * How far jobs are. The job under way keeps its progress here; events carry it out, at most a few a second and fewer as a
- * job grows old, and the last one is what is known of a job that ended, also after a restart.
+ * How far a job is: the clock and the progress of its run. Events carry it out, at most a few a second and fewer as the job
+ * grows old. Must stay true: a run that was ended says nothing more, so that no event follows the one that ends a job.
  */
 import { performance } from 'node:perf_hooks';
 import type { Task } from '../compiler/tasks.ts';
-import type { JobRow, Store } from '../db/types.ts';
+import type { JobRow } from '../db/types.ts';
 import type { Feed } from './feed.ts';
-import type { Models } from './models.ts';
-import type { JobBody, JobSummary, ProgressBody, TaskBody } from './schemas.ts';
+import type { ProgressBody, TaskBody } from './schemas.ts';
 
-/** What a running job says of itself: its tasks, and trials of this run, for the rate. */
+/** What a running job says of itself. */
 export interface Report {
   readonly tasks: readonly TaskBody[];
   /** Trials that count against the budget, all runs. */
@@ -18,9 +17,6 @@ export interface Report {
 
 /** Milliseconds between progress events: a quarter of a second at first, five seconds in jobs of half an hour and more. */
 const intervalAt = (spentMs: number): number => Math.min(5000, Math.max(250, spentMs / 400));
-/** Ended jobs whose progress is kept in memory. */
-const kept = 64;
-
 export const shapeText = (t: Task): string => {
   const list = (types: readonly { readonly shape: readonly number[] }[]): string =>
     types.map((x) => x.shape.join('x') || 'scalar').join(', ');
@@ -122,78 +118,5 @@ export class Run {
     if (this.tuning === undefined || here === 0) return time === undefined ? null : Math.round(time);
     const perTrial = (performance.now() - this.tuning.sinceMs) / here;
     return Math.round(Math.min(time ?? Number.POSITIVE_INFINITY, perTrial * Math.max(0, this.job.trials - done)));
-  }
-}
-
-/** Job rows as bodies, with the progress of whichever run there is or was. */
-export class JobViews {
-  private readonly store: Store;
-  private readonly models: Models;
-  private readonly running: () => Run | undefined;
-  private readonly ended = new Map<string, ProgressBody>();
-
-  constructor(store: Store, models: Models, running: () => Run | undefined) {
-    this.store = store;
-    this.models = models;
-    this.running = running;
-  }
-
-  body(row: JobRow): JobBody {
-    const tasks = this.progressOf(row)?.tasks ?? this.models.prepared(row.model).tasks.map(untried);
-    return { ...this.summary(row), tasks, report: row.report };
-  }
-
-  summary(row: JobRow): JobSummary {
-    const progress = this.progressOf(row);
-    const run = this.runOf(row);
-    return {
-      id: row.id,
-      state: row.state,
-      model: row.model,
-      modelName: this.models.prepared(row.model).name,
-      board: row.board,
-      kind: row.kind,
-      policy: row.policy,
-      seed: row.seed,
-      trials: { ...this.store.counts(row.id), budget: row.trials },
-      timeMs: row.timeMs,
-      spentMs: Math.round(run?.spentMs ?? row.spentMs),
-      leftMs: row.state === 'running' ? (run?.progress()?.leftMs ?? null) : null,
-      cycles: progress?.cycles ?? { default: null, best: null },
-      createdAt: row.createdAt,
-      startedAt: row.startedAt,
-      endedAt: row.endedAt,
-      error: row.error,
-    };
-  }
-
-  private runOf(row: JobRow): Run | undefined {
-    const run = this.running();
-    return run?.job.id === row.id && row.state === 'running' ? run : undefined;
-  }
-
-  private progressOf(row: JobRow): ProgressBody | undefined {
-    const live = this.runOf(row)?.progress();
-    if (live !== undefined) return live;
-    const known = this.ended.get(row.id);
-    if (known !== undefined) return known;
-    const last = this.lastEvent(row.id);
-    const over = row.endedAt !== null;
-    if (last === undefined || !over) return last;
-    const [oldest] = this.ended.keys();
-    if (this.ended.size >= kept && oldest !== undefined) this.ended.delete(oldest);
-    this.ended.set(row.id, last);
-    return last;
-  }
-
-  private lastEvent(job: string): ProgressBody | undefined {
-    let last: ProgressBody | undefined;
-    for (let after = 0; ; ) {
-      const page = this.store.events(job, after, 1000);
-      for (const e of page) if (e.type === 'progress') last = e.data as ProgressBody;
-      const end = page.at(-1);
-      if (end === undefined || page.length < 1000) return last;
-      after = end.id;
-    }
   }
 }

@@ -14,9 +14,10 @@ import type { NewRecord, Store } from '../../db/types.ts';
 import { buildApp } from '../../server/app.ts';
 import { Farm } from '../../server/devices.ts';
 import { Feed } from '../../server/feed.ts';
+import { JobViews } from '../../server/job-views.ts';
 import { Jobs, type JobWork, type Outcome } from '../../server/jobs.ts';
 import { Models } from '../../server/models.ts';
-import { JobViews, type Run } from '../../server/progress.ts';
+import type { Run } from '../../server/progress.ts';
 import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas.ts';
 import { smallModel } from './model.ts';
 
