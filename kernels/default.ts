@@ -18,8 +18,9 @@ function steps(w: Workload): readonly Step[] {
   switch (w.op) {
     case 'conv2d':
     case 'fully_connected': {
-      const depth = matrixShape(w)?.K ?? shapeIn(w)[3] ?? 1;
-      return [folded, ...(depth > 1 ? unrolled('i', depth) : unrolled('kx', list(w, 'kernel')[1] ?? 1))];
+      const [matrix, channels = 1] = [matrixShape(w), shapeIn(w)[3]];
+      if (matrix !== undefined) return [folded, ...unrolled('i', matrix.K)];
+      return [folded, ...(channels > 1 ? unrolled('i', channels) : unrolled('kx', list(w, 'kernel')[1] ?? 1))];
     }
     case 'depthwise_conv2d': {
       const plain = w.attrs.multiplier === 1 || shapeIn(w)[3] === 1;
