@@ -107,21 +107,20 @@ export function randomNetwork(random: Random): Graph {
   }
   if (random.next() < 0.5) at = layerOf('fully_connected').grow(draft, at);
   if (random.next() < 0.5 && layerOf('softmax').fits(draft.at(at))) at = layerOf('softmax').grow(draft, at);
-  if (random.next() < 0.3) at = layerOf('dequantize').grow(draft, at);
+  if (random.next() < 0.4) at = layerOf(random.pick(['dequantize', 'dequantize', 'quantize'])).grow(draft, at);
   return draft.finish('random_network', [at]);
 }
 
 /** A graph input of another type before an int8 tensor of the same shape. */
 function bordered(draft: Draft, like: TensorId): TensorId {
   const { shape, quant } = draft.at(like);
-  const dtype = draft.random.pick(['float32', 'uint8'] as const);
-  const from = draft.input(
-    dtype,
-    shape,
-    dtype === 'float32' ? undefined : { scale: [0.03125], zeroPoint: [130], axis: 0 },
-  );
+  const dtype = draft.random.pick(['float32', 'uint8', 'int16'] as const);
+  const own = { float32: undefined, uint8: steps(0.03125, 130), int16: steps(2 ** -13, 0) }[dtype];
+  const from = draft.input(dtype, shape, own);
   return draft.node('quantize', {}, [from], { dtype: 'int8', ...(quant && { quant }) });
 }
+
+const steps = (scale: number, zero: number): Quantization => ({ scale: [scale], zeroPoint: [zero], axis: 0 });
 
 function layerOf(op: string): Layer {
   const layer = growers[op];
