@@ -53,7 +53,7 @@ export class Farm {
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
     const sources = await this.sourcesOf(board);
     if (!sources.ok) return sources;
-    const pool = new DevicePool(board, sources.value, this.o.cacheDir, this.o.log);
+    const pool = new DevicePool(board, sources.value, this.o.cacheDir, { log: this.o.log });
     this.bays.set(board.id, { pool, closed: false });
     return ok(pool);
   }

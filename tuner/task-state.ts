@@ -9,7 +9,7 @@ import type { Random } from './random.ts';
 import { configKey, spaceOf } from './space.ts';
 import type { Progress } from './task-scheduler.ts';
 import type { Known, TaskProgress, TuneRequest } from './tune.ts';
-import type { MeasureResult } from './types.ts';
+import { lostDevice, type MeasureResult } from './types.ts';
 
 /** A measurement that stands for its binary. */
 export interface Measured {
@@ -58,6 +58,7 @@ export class TaskState implements Progress {
       if (i % atOnce === atOnce - 1) await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) break;
       if (k.mine) this.count(k.result);
+      if (lostDevice(k.result)) continue;
       if (k.binary !== null) this.binaries.set(k.binary, { id: k.id, result: k.result });
       const key = configKey(k.config);
       if (done.has(key)) continue;

@@ -8,7 +8,7 @@ import type { Candidate } from './candidates.ts';
 import { type Built, buildCandidate } from './measure/builder.ts';
 import type { Measured, TaskState } from './task-state.ts';
 import type { TuneRequest } from './tune.ts';
-import type { MeasureResult } from './types.ts';
+import { hopeless, lostDevice, type MeasureResult } from './types.ts';
 
 /** What became of a trial: measured ones count against the budget; dropped ones lost their device because of a stop. */
 export type Outcome =
@@ -17,9 +17,6 @@ export type Outcome =
 
 /** How often a trial is tried again when its device vanished: once, since a candidate may be what kills devices. */
 const retries = 1;
-/** What no other candidate can do better with: the job ends. */
-const hopeless: ReadonlySet<string> = new Set(['TOOL_MISSING', 'EMULATOR_MISSING', 'NO_DEVICE', 'WRONG_BOARD']);
-
 export class Trials {
   private readonly r: TuneRequest;
   private readonly builds: PQueue;
@@ -87,8 +84,6 @@ export class Trials {
   }
 }
 
-const lostDevice = (r: MeasureResult): boolean =>
-  r.status === 'failed' && (r.code === 'LINK' || r.code === 'DEVICE_UNREACHABLE' || hopeless.has(r.code));
 const failureOf = (r: MeasureResult): Failure =>
   r.status === 'failed'
     ? { stage: r.stage, code: r.code, detail: r.detail }

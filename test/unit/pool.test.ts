@@ -55,6 +55,7 @@ class Fake implements DeviceSource {
     } as Device;
   }
 }
+const quick = { restMs: (): number => 0 };
 const failedWith = (code: string): MeasureResult => ({ status: 'failed', stage: 'run', code, detail: code, times: {} });
 
 test('each device is lent to one trial at a time; waiting ones are served in order', async () => {
@@ -79,7 +80,7 @@ test('each device is lent to one trial at a time; waiting ones are served in ord
 
 test('a lost link closes the device and the next trial opens it again; other failures do not', async () => {
   const a = new Fake('a');
-  const pool = new DevicePool(board, [a], '');
+  const pool = new DevicePool(board, [a], '', quick);
   await pool.use(async () => failedWith('FAULT'));
   expect([a.opened, a.closed]).toEqual([1, 0]);
   await pool.use(async () => failedWith('LINK'));
@@ -99,17 +100,41 @@ test('a lost link closes the device and the next trial opens it again; other fai
 
 test('a device that fails again and again is quarantined, others go on; with none left the answer says why', async () => {
   const [dead, well] = [new Fake('dead', board.id, () => false), new Fake('well')];
-  const pool = new DevicePool(board, [dead, well], '');
-  for (let i = 0; i < 20; i++) await Promise.all([0, 1].map(() => pool.use(async () => failedWith('FAULT'))));
+  const pool = new DevicePool(board, [dead, well], '', quick);
+  while (pool.states().some((s) => s.name === 'dead' && s.state !== 'quarantined')) {
+    await Promise.all([0, 1].map(() => pool.use(async () => failedWith('FAULT'))));
+    // Rests are timers.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   expect(pool.states().map((s) => s.state)).toEqual(['quarantined', 'idle']);
   expect(dead.opened).toBeLessThan(10);
 
-  const alone = new DevicePool(board, [new Fake('dead', board.id, () => false)], '');
-  const answers = [];
-  for (let i = 0; i < 8; i++) answers.push(await alone.use(async () => failedWith('FAULT')));
-  expect(answers.at(-1)).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
-  expect(JSON.stringify(answers.at(-1))).toContain('dead is silent');
+  const alone = new DevicePool(board, [new Fake('dead', board.id, () => false)], '', quick);
+  const answers = await Promise.all([0, 1, 2].map(() => alone.use(async () => failedWith('FAULT'))));
+  for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  expect(JSON.stringify(answers)).toContain('dead is silent');
   expect(alone.states()).toMatchObject([{ state: 'quarantined', reason: 'dead is silent' }]);
+});
+
+test('a trial waits for a device that is being plugged in, and longer each time', async () => {
+  const rests: number[] = [];
+  let tries = 0;
+  const late = new Fake('late', board.id, () => ++tries > 3);
+  const pool = new DevicePool(board, [late], '', { restMs: (n) => rests.push(n) });
+  expect((await pool.use(async () => failedWith('FAULT'))).ok).toBe(true);
+  expect(rests).toEqual([1, 2, 3]);
+  expect(pool.states()).toMatchObject([{ state: 'idle', trials: 1, failures: 3 }]);
+});
+
+test('closing tells those who wait, and a resting device is not opened again', async () => {
+  const dead = new Fake('dead', board.id, () => false);
+  const pool = new DevicePool(board, [dead], '', { restMs: () => 1_000_000 });
+  const waiting = pool.use(async () => failedWith('FAULT'));
+  while (dead.opened === 0) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  await pool.closeAll();
+  expect(await waiting).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  expect(dead.opened).toBe(1);
 });
 
 test('a device of another board is refused at once', async () => {

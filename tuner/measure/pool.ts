@@ -1,11 +1,12 @@
 /**
- * The devices of one board: opened on demand, lent to one trial at a time, reopened after a failure that may have hurt them,
- * quarantined after several in a row. A trial whose device vanished is told so, and may be tried again on another.
+ * The devices of one board: opened on demand, lent to one trial at a time. One that fails is closed and rests before it is
+ * opened again, longer each time (somebody may be plugging it in), and is quarantined after several failures in a row. A trial
+ * whose device vanished is told so, and may be tried again on another.
  */
 import type { Board } from '../../boards/board.ts';
 import type { Failure, Result } from '../../compiler/result.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
-import type { MeasureResult } from '../types.ts';
+import { hopeless, type MeasureResult } from '../types.ts';
 import { Station } from './runner.ts';
 
 export interface DeviceSource {
@@ -22,7 +23,9 @@ export interface DeviceState {
   readonly reason: string | null;
 }
 /** Failures in a row after which a device is not used any more. */
-const tolerance = 5;
+const tolerance = 8;
+/** Milliseconds of rest after so many failures in a row: a quarter of a second, doubling, in all about a minute. */
+const usualRest = (inARow: number): number => Math.min(16_000, 250 * 2 ** (inARow - 1));
 
 interface Slot {
   readonly source: DeviceSource;
@@ -31,8 +34,15 @@ interface Slot {
   trials: number;
   failures: number;
   inARow: number;
+  /** Set while it rests. */
+  rest: NodeJS.Timeout | undefined;
   reason: string | null;
   info: { uid: string; firmware: string } | undefined;
+}
+
+export interface PoolOptions {
+  readonly log?: (message: string) => void;
+  readonly restMs?: (inARow: number) => number;
 }
 
 export class DevicePool {
@@ -41,16 +51,14 @@ export class DevicePool {
   private readonly cacheDir: string;
   private readonly waiting: ((slot: Slot | undefined) => void)[] = [];
   private readonly log: (message: string) => void;
+  private readonly restMs: (inARow: number) => number;
+  private closing = false;
 
-  constructor(
-    board: Board,
-    sources: readonly DeviceSource[],
-    cacheDir: string,
-    log: (message: string) => void = () => undefined,
-  ) {
+  constructor(board: Board, sources: readonly DeviceSource[], cacheDir: string, options: PoolOptions = {}) {
     this.board = board;
     this.cacheDir = cacheDir;
-    this.log = log;
+    this.log = options.log ?? (() => undefined);
+    this.restMs = options.restMs ?? usualRest;
     this.slots = sources.map((source) => ({
       source,
       station: undefined,
@@ -58,6 +66,7 @@ export class DevicePool {
       trials: 0,
       failures: 0,
       inARow: 0,
+      rest: undefined,
       reason: null,
       info: undefined,
     }));
@@ -79,17 +88,31 @@ export class DevicePool {
   }
 
   /**
-   * Measures on a device. A link that broke, inside a call or between two, closes the device, so that the next trial gets a
-   * fresh one, and is a value here; every other error is a bug and is thrown.
+   * Measures on a device; waits while none can be opened. A link that broke, inside a call or between two, closes the device
+   * and is a value here, as are NO_DEVICE (all are quarantined), WRONG_BOARD and EMULATOR_MISSING; other errors are thrown.
    */
   async use(work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
-    const slot = await this.acquire();
-    if (slot === undefined) return { ok: false, error: this.allGone() };
+    for (;;) {
+      const slot = await this.acquire();
+      if (slot === undefined) return { ok: false, error: this.allGone() };
+      try {
+        const station = await this.stationOf(slot);
+        if (station.ok) return await this.measure(slot, station.value, work);
+        if (hopeless.has(station.error.code)) return station;
+      } finally {
+        this.release(slot);
+      }
+    }
+  }
+
+  private async measure(
+    slot: Slot,
+    station: Station,
+    work: (station: Station) => Promise<MeasureResult>,
+  ): Promise<Result<MeasureResult>> {
+    slot.trials++;
     try {
-      const station = await this.stationOf(slot);
-      if (!station.ok) return station;
-      slot.trials++;
-      const value = await work(station.value);
+      const value = await work(station);
       if (value.status === 'failed' && value.code === 'LINK') await this.lost(slot, value.detail);
       else slot.inARow = 0;
       return { ok: true, value };
@@ -97,12 +120,14 @@ export class DevicePool {
       if (!(error instanceof LinkError)) throw error;
       await this.lost(slot, error.message);
       return { ok: false, error: { stage: 'run', code: 'LINK', detail: error.message } };
-    } finally {
-      this.release(slot);
     }
   }
 
+  /** Ends the pool: open devices are closed, whoever waits is told that there is none. */
   async closeAll(): Promise<void> {
+    this.closing = true;
+    for (const s of this.slots) clearTimeout(s.rest);
+    for (const next of this.waiting.splice(0)) next(undefined);
     await Promise.all(this.slots.map((s) => this.close(s)));
   }
 
@@ -116,22 +141,24 @@ export class DevicePool {
   }
 
   private acquire(): Promise<Slot | undefined> {
-    const free = this.slots.find((s) => s.state === 'idle') ?? this.slots.find((s) => s.state === 'closed');
-    if (free !== undefined) {
-      free.state = 'busy';
-      return Promise.resolve(free);
-    }
-    if (this.slots.every((s) => s.state === 'quarantined')) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.waiting.push(resolve));
+    const free =
+      this.slots.find((s) => s.state === 'idle') ??
+      this.slots.find((s) => s.state === 'closed' && s.rest === undefined);
+    if (this.closing || this.slots.every((s) => s.state === 'quarantined')) return Promise.resolve(undefined);
+    if (free === undefined) return new Promise((resolve) => this.waiting.push(resolve));
+    free.state = 'busy';
+    return Promise.resolve(free);
   }
+  /** To whoever waits longest, unless it must rest first. */
   private release(slot: Slot): void {
-    if (slot.state !== 'quarantined') {
-      const next = this.waiting.shift();
-      slot.state = next !== undefined ? 'busy' : slot.station === undefined ? 'closed' : 'idle';
-      next?.(slot);
-    } else if (this.slots.every((s) => s.state === 'quarantined')) {
-      for (const next of this.waiting.splice(0)) next(undefined);
+    if (slot.state === 'quarantined') {
+      if (this.slots.every((s) => s.state === 'quarantined'))
+        for (const next of this.waiting.splice(0)) next(undefined);
+      return;
     }
+    const next = slot.rest === undefined ? this.waiting.shift() : undefined;
+    slot.state = next !== undefined ? 'busy' : slot.station === undefined ? 'closed' : 'idle';
+    next?.(slot);
   }
 
   private async stationOf(slot: Slot): Promise<Result<Station>> {
@@ -163,6 +190,11 @@ export class DevicePool {
     slot.inARow++;
     slot.reason = reason;
     if (slot.inARow >= tolerance) slot.state = 'quarantined';
+    else if (!this.closing)
+      slot.rest = setTimeout(() => {
+        slot.rest = undefined;
+        if (slot.state === 'closed') this.release(slot);
+      }, this.restMs(slot.inARow));
     this.log(`device ${slot.source.name}: ${reason}${slot.state === 'quarantined' ? '; quarantined' : ''}`);
   }
 
