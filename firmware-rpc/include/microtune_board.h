@@ -1,5 +1,5 @@
 /*
- * The porting contract: what a board provides to the server. Eight functions and one description; all memory is static.
+ * The porting contract: what a board provides to the server. Nine functions and one description; all memory is static.
  * Copy boards/host/board.c to begin; nothing else in firmware-rpc/ knows of any board.
  */
 #ifndef MICROTUNE_BOARD_H
