@@ -69,10 +69,14 @@ const initial = (random: Random, count: number, fanIn: number): Parameter =>
   parameter(Float64Array.from({ length: count }, () => normal(random) * Math.sqrt(2 / fanIn)));
 const sizeOf = (s: Shape): number => s.width * s.channels;
 
-/** Which part of window `position` lies in the signal: first tap, first sample, taps. Borders as TFLite's SAME padding. */
+/** TFLite's SAME padding: samples missing before and after the signal. */
+export function padding(width: number, w: WindowSpec): readonly [number, number] {
+  const total = Math.max(0, (Math.ceil(width / w.stride) - 1) * w.stride + w.kernel - width);
+  return [Math.floor(total / 2), Math.ceil(total / 2)];
+}
+/** Which part of window `position` lies in the signal: first tap, first sample, taps. */
 function spanOf(width: number, w: WindowSpec, position: number): { tap: number; sample: number; taps: number } {
-  const padding = Math.max(0, (Math.ceil(width / w.stride) - 1) * w.stride + w.kernel - width);
-  const start = position * w.stride - Math.floor(padding / 2);
+  const start = position * w.stride - padding(width, w)[0];
   const tap = Math.max(0, -start);
   return { tap, sample: start + tap, taps: Math.min(w.kernel, width - start) - tap };
 }
@@ -142,13 +146,12 @@ export function depthwise(
   const bias = parameter(new Float64Array(channels));
   let x: Signal = new Float64Array();
   let y: Signal = x;
+  const spans = Array.from({ length: output.width }, (_, p) => spanOf(input.width, spec, p));
   /** Calls visit(output row, weight row, input row) for every tap inside the signal, as offsets. */
-  const taps = (visit: (y: number, w: number, x: number) => void): void => {
-    for (let p = 0; p < output.width; p++) {
-      const span = spanOf(input.width, spec, p);
-      for (let k = 0; k < span.taps; k++) visit(p * channels, (span.tap + k) * channels, (span.sample + k) * channels);
-    }
-  };
+  const taps = (visit: (y: number, w: number, x: number) => void): void =>
+    spans.forEach(({ tap, sample, taps }, p) => {
+      for (let k = 0; k < taps; k++) visit(p * channels, (tap + k) * channels, (sample + k) * channels);
+    });
   return {
     kind: 'depthwise',
     ...spec,

@@ -5,7 +5,7 @@
  */
 import { elements, type Graph, type Node, type Quantization, type Tensor } from '../../compiler/graph/graph.ts';
 import { quantize as toInteger } from '../../compiler/program/arithmetic.ts';
-import type { Conv, Dense, Depthwise, Layer, Network, Signal } from './layers.ts';
+import { type Conv, type Dense, type Depthwise, type Layer, type Network, padding, type Signal } from './layers.ts';
 
 /** Scales are stored as float32; rounding them first keeps the arithmetic here and in the file equal. */
 const affine = (scale: readonly number[], zeroPoint: readonly number[], axis = 0): Quantization => ({
@@ -27,7 +27,9 @@ function covering(low: number, high: number): Quantization {
 const scaleOf = (q: Quantization | undefined): number => q?.scale[0] ?? 1;
 
 /** Smallest and largest output of each layer over the calibration signals. */
-function calibrate(net: Network, signals: readonly Signal[]): ReadonlyMap<Layer, readonly [number, number]> {
+type Ranges = ReadonlyMap<Layer, readonly [number, number]>;
+
+function calibrate(net: Network, signals: readonly Signal[]): Ranges {
   const ranges = new Map<Layer, readonly [number, number]>();
   const trace = (layers: readonly Layer[], x: Signal): void => {
     for (const layer of layers) {
@@ -43,59 +45,72 @@ function calibrate(net: Network, signals: readonly Signal[]): ReadonlyMap<Layer,
 
 /** The network in int8; its input covers -`fullScale` to `fullScale`. */
 export function quantize(net: Network, signals: readonly Signal[], name: string, fullScale: number): Graph {
+  const g = new GraphBuilder();
   const ranges = calibrate(net, signals);
-  const tensors: Tensor[] = [];
-  const nodes: Node[] = [];
-  const push = (t: Tensor): number => tensors.push(t) - 1;
-  const activation = (label: string, shape: readonly number[], quant: Quantization): number =>
-    push({ name: label, dtype: 'int8', shape, quant });
-  const quantOf = (id: number): Quantization => tensors[id]?.quant as Quantization;
-  /** Appends a node whose last operand is its output; returns that. */
-  const node = (op: string, attrs: Node['attrs'], inputs: readonly number[], output: number): number => {
-    const label = tensors[output]?.name ?? op;
-    nodes.push({ op, attrs, inputs, outputs: [output], source: { index: nodes.length, name: label } });
+  const input = g.activation('acceleration', [1, 1, net.input.width, 1], affine([fullScale / 128], [0]));
+  const scores = appendAll(g, ranges, input, net.layers);
+  const output = g.activation('probabilities', [1, net.output.channels], affine([1 / 256], [-128]));
+  g.node('softmax', { beta: 1 }, [scores], output);
+  return { name, tensors: g.tensors, nodes: g.nodes, inputs: [input], outputs: [output] };
+}
+
+/** A graph in the making; its methods return tensor ids. */
+class GraphBuilder {
+  readonly tensors: Tensor[] = [];
+  readonly nodes: Node[] = [];
+  push(t: Tensor): number {
+    return this.tensors.push(t) - 1;
+  }
+  activation(name: string, shape: readonly number[], quant: Quantization): number {
+    return this.push({ name, dtype: 'int8', shape, quant });
+  }
+  quantOf(id: number): Quantization {
+    return this.tensors[id]?.quant as Quantization;
+  }
+  node(op: string, attrs: Node['attrs'], inputs: readonly number[], output: number): number {
+    const name = this.tensors[output]?.name ?? op;
+    this.nodes.push({ op, attrs, inputs, outputs: [output], source: { index: this.nodes.length, name } });
     return output;
-  };
-  const append = (x: number, layer: Layer): number => {
-    const label = `${layer.kind}_${nodes.length}`;
-    const { width, channels } = layer.output;
-    const shape = [1, 1, width, channels];
-    const quant = covering(...(ranges.get(layer) ?? [0, 0]));
-    switch (layer.kind) {
-      case 'conv':
-      case 'depthwise':
-      case 'dense': {
-        const { weights, bias } = constantsOf(layer, label, scaleOf(quantOf(x)));
-        const y = activation(label, layer.kind === 'dense' ? [1, channels] : shape, quant);
-        return node(...operatorOf(layer), [x, push(weights), push(bias)], y);
-      }
-      case 'max-pool': {
-        const window = [1, layer.size];
-        // Choosing one of its inputs, a pool keeps their scale.
-        const y = activation(label, shape, quantOf(x));
-        return node('max_pool2d', { filter: window, stride: window, pad: [0, 0, 0, 0], activation: 'none' }, [x], y);
-      }
-      case 'mean':
-        return node('mean', { axes: [1, 2], keepDims: false }, [x], activation(label, [1, channels], quant));
-      case 'residual': {
-        const inside = layer.body.reduce(append, x);
-        return node('add', { activation: 'none' }, [x, inside], activation(`add_${nodes.length}`, shape, quant));
-      }
+  }
+}
+
+const appendAll = (g: GraphBuilder, ranges: Ranges, x: number, layers: readonly Layer[]): number =>
+  layers.reduce((id, layer) => append(g, ranges, id, layer), x);
+
+/** Appends the nodes of a layer that reads tensor `x`. */
+function append(g: GraphBuilder, ranges: Ranges, x: number, layer: Layer): number {
+  const name = `${layer.kind}_${g.nodes.length}`;
+  const { width, channels } = layer.output;
+  const shape = [1, 1, width, channels];
+  const quant = covering(...(ranges.get(layer) ?? [0, 0]));
+  switch (layer.kind) {
+    case 'conv':
+    case 'depthwise':
+    case 'dense': {
+      const { weights, bias } = constantsOf(layer, name, scaleOf(g.quantOf(x)));
+      const y = g.activation(name, layer.kind === 'dense' ? [1, channels] : shape, quant);
+      return g.node(...operatorOf(layer), [x, g.push(weights), g.push(bias)], y);
     }
-  };
-  const input = activation('acceleration', [1, 1, net.input.width, 1], affine([fullScale / 128], [0]));
-  const scores = net.layers.reduce(append, input);
-  const output = activation('probabilities', [1, net.output.channels], affine([1 / 256], [-128]));
-  node('softmax', { beta: 1 }, [scores], output);
-  return { name, tensors, nodes, inputs: [input], outputs: [output] };
+    case 'max-pool': {
+      const window = [1, layer.size];
+      const attrs = { filter: window, stride: window, pad: [0, 0, 0, 0], activation: 'none' };
+      // Choosing one of its inputs, a pool keeps their scale.
+      return g.node('max_pool2d', attrs, [x], g.activation(name, shape, g.quantOf(x)));
+    }
+    case 'mean':
+      return g.node('mean', { axes: [1, 2], keepDims: false }, [x], g.activation(name, [1, channels], quant));
+    case 'residual': {
+      const inside = appendAll(g, ranges, x, layer.body);
+      return g.node('add', { activation: 'none' }, [x, inside], g.activation(`add_${g.nodes.length}`, shape, quant));
+    }
+  }
 }
 
 /** Operator and attributes of a layer with weights. */
 function operatorOf(layer: Conv | Depthwise | Dense): [string, Node['attrs']] {
   if (layer.kind === 'dense') return ['fully_connected', { activation: layer.activation, keepDims: false }];
-  const padding = Math.max(0, (layer.output.width - 1) * layer.stride + layer.kernel - layer.input.width);
-  const left = Math.floor(padding / 2);
-  const window = { stride: [1, layer.stride], dilation: [1, 1], pad: [0, 0, left, padding - left] };
+  const pad = [0, 0, ...padding(layer.input.width, layer)];
+  const window = { stride: [1, layer.stride], dilation: [1, 1], pad };
   const attrs = { ...window, activation: layer.activation };
   return layer.kind === 'conv' ? ['conv2d', attrs] : ['depthwise_conv2d', { ...attrs, multiplier: 1 }];
 }

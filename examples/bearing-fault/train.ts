@@ -27,7 +27,7 @@ const usage = `usage: node examples/bearing-fault/train.ts [--seed N] [--data DI
   --out DIR   where the model, results.json and inputs/ go (default: beside this script)`;
 
 /** How the committed model was made. */
-const plan = { training: 2400, test: 2000, calibration: 400, epochs: 10, batch: 16, rate: 0.004 };
+const plan = { training: 2400, test: 2000, epochs: 10, batch: 16, rate: 0.004 };
 
 /** The command line, or what is wrong with it. */
 function argumentsOf(): { readonly values: ReturnType<typeof parse> } | { readonly problem: string } {
@@ -69,7 +69,7 @@ function main(): string | undefined {
     ...plan,
     onEpoch: (epoch, loss) => console.log(`epoch ${epoch + 1} of ${plan.epochs}: loss ${loss.toFixed(3)}`),
   });
-  const signals = training.slice(0, plan.calibration).map((e) => e.signal);
+  const signals = training.map((e) => e.signal);
   const bytes = writeTflite(quantize(net, signals, 'bearing-fault', fullScale));
   write(values.out, bytes, net, data.value, seed);
   return undefined;
