@@ -5,18 +5,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Graph } from '../../compiler/graph/graph.ts';
+import type { Attr, Graph, Node, Tensor } from '../../compiler/graph/graph.ts';
 import { importModel } from '../../compiler/import/index.ts';
 import { Bytes, Table } from '../../compiler/import/tflite/flatbuffer.ts';
 import { writeTflite } from '../../compiler/import/tflite/write.ts';
-import { operatorOf } from '../../compiler/ops/index.ts';
+import { operatorOf, operators } from '../../compiler/ops/index.ts';
 import { runReference } from '../../compiler/ops/run-reference.ts';
 import { runPasses } from '../../compiler/passes/index.ts';
 import { bind } from '../../compiler/program/index.ts';
 import { tasksOf } from '../../compiler/tasks.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
-import { randomInputs, randomNetwork } from './graphs.ts';
+import { randomInputs, randomNetwork, randomNode } from './graphs.ts';
 import { Random } from './random.ts';
 
 const example = join(import.meta.dirname, '../../examples/bearing-fault/bearing-fault.tflite');
@@ -105,7 +105,7 @@ function use(graph: Graph, r: Random): 'ran' | 'large' {
 }
 
 describe.each(Object.keys(mutations))('%s', (kind) => {
-  test('gives a graph that works or a Failure', () => {
+  test('gives a graph that works or a Failure', { timeout: 1_800_000 }, () => {
     const files = seeds();
     const seen = { failed: 0, ran: 0, large: 0 };
     for (let seed = 1; seed <= samples(500, 33_000); seed++) {
@@ -129,6 +129,57 @@ describe.each(Object.keys(mutations))('%s', (kind) => {
     // A mutation that never fails tests nothing; where graphs come through, some must have been run.
     expect(seen.failed).toBeGreaterThan(20);
     if (kind !== 'cut' && kind !== 'insert') expect(seen.ran).toBeGreaterThan(5);
+  });
+});
+
+/** A well-formed graph made into nonsense: one or two of its types, scales, values, operands or attributes change. */
+function nonsense(g: Graph, r: Random): Graph {
+  const scale = r.pick([1e-38, 1e-12, 1e-3, 1, 1e12, 3e38]);
+  const changes: readonly ((t: Tensor) => Partial<Tensor>)[] = [
+    (t) => ({ shape: t.shape.map((d) => (r.next() < 0.5 ? d : r.pick([1, 2, 3, 65536, 2 ** 20]))) }),
+    (t) => ({ shape: r.pick([[], [1], t.shape.slice(1), [...t.shape, 1], [1, ...t.shape]]) }),
+    () => ({ dtype: r.pick(['int8', 'uint8', 'int16', 'int32', 'int64', 'float32', 'bool'] as const) }),
+    () => ({ quant: { scale: [scale], zeroPoint: [r.pick([-128, 127, 0, 5])], axis: 0 } }),
+    (t) => ({ quant: { scale: Array<number>(t.shape[0] ?? 1).fill(scale), zeroPoint: [0], axis: 0 } }),
+    (t) =>
+      t.data === undefined ? { data: new Uint8Array(r.pick([1, 64])) } : { data: t.data.map(() => r.int(0, 255)) },
+  ];
+  const number = (v: number): number => r.pick([v, v, 0, 1, -1, 2, 300, 65535, 2 ** 31 - 1, Number.NaN]);
+  const attr = (v: Attr): Attr => (typeof v === 'number' ? number(v) : Array.isArray(v) ? v.map(number) : v);
+  const touched = r.int(0, g.tensors.length - 1);
+  const tensors =
+    r.next() < 0.6 ? g.tensors.map((t, i) => (i === touched ? { ...t, ...r.pick(changes)(t) } : t)) : g.tensors;
+  const other = (id: number): number => (r.next() < 0.7 ? id : r.int(-1, g.tensors.length - 1));
+  const how = r.next();
+  const nodes = g.nodes.map((n): Node => {
+    if (how < 0.3) return { ...n, inputs: n.inputs.map(other) };
+    if (how > 0.7) return { ...n, attrs: Object.fromEntries(Object.entries(n.attrs).map(([k, v]) => [k, attr(v)])) };
+    return n;
+  });
+  return { ...g, tensors, nodes };
+}
+/** As a file; undefined where the format cannot say it. */
+function fileOf(g: Graph): Uint8Array | undefined {
+  try {
+    return writeTflite(g);
+  } catch {
+    return undefined;
+  }
+}
+
+describe.each(Object.keys(operators))('nonsense around %s', (op) => {
+  test('gives a graph that works or a Failure', () => {
+    const seen = { failed: 0, ran: 0, large: 0 };
+    for (let seed = 1; seed <= samples(80, 8000); seed++) {
+      const r = new Random(seed);
+      const file = fileOf(nonsense(randomNode(op, r), r));
+      if (file === undefined) continue;
+      const read = importModel(file, 'nonsense');
+      if (read.ok) seen[use(read.value, r)]++;
+      else seen.failed++;
+    }
+    expect(seen.failed).toBeGreaterThan(5);
+    expect(seen.ran).toBeGreaterThan(5);
   });
 });
 
