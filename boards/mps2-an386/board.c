@@ -204,7 +204,8 @@ __attribute__((used)) void mt_call_ended(const uint32_t *frame, uint32_t end) {
     const uint32_t cfsr = SCB_CFSR;
     const uint32_t stacked = (cfsr & 0x1818u) == 0u ? 1u : 0u;
     left.ticks = ~TIMER(0u, TIMER_VALUE);
-    left.end = end;
+    /* Where the stack pointer is bad, stacking faults on the way into any handler: that was a fault, too. */
+    left.end = cfsr != 0u ? (uint32_t)MT_CALL_FAULT : end;
     left.returned = stacked != 0u ? frame[0] : 0u;
     left.lr = stacked != 0u ? frame[5] : 0u;
     left.pc = stacked != 0u ? frame[6] : 0u;
@@ -212,6 +213,7 @@ __attribute__((used)) void mt_call_ended(const uint32_t *frame, uint32_t end) {
     left.address = (cfsr & 0x80u) != 0u ? SCB_MMFAR : (cfsr & 0x8000u) != 0u ? SCB_BFAR : 0u;
     SCB_CFSR = cfsr;
     SCB_HFSR = SCB_HFSR;
+    SCB_SHCSR &= ~(15u << 12); /* and its own exception must not follow */
     FPU_FPCCR &= ~1u; /* a lazy FPU save that is still pending would write to the call's stack */
     TIMER(1u, TIMER_CTRL) = 0u;
     TIMER(1u, TIMER_INT) = 1u;

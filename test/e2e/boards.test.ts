@@ -1,0 +1,211 @@
+/**
+ * Emulated boards: candidates that misbehave cost their own call; an emulator that dies is told in words and leaves nothing
+ * behind; none outlives its host, however that ends.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BuiltFirmware } from '../../boards/index.ts';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { attach } from '../../firmware-rpc/host/attach.ts';
+import type { Device } from '../../firmware-rpc/host/device.ts';
+import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { commit, everywhere, onCortexM4, serverVariable, Witness } from '../wire/misbehaviour.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const folder = workFolder();
+let firmware: BuiltFirmware;
+beforeAll(async () => {
+  firmware = await firmwareIn(folder.dir, mps2An386);
+});
+afterAll(() => folder.remove());
+
+/** A device for the length of `work`, closed however that ends. */
+async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
+  if (mps2An386.open === undefined) throw new Error('mps2-an386 is emulated');
+  const device = expectOk(await mps2An386.open({ firmware, bulk }));
+  try {
+    await work(device);
+  } finally {
+    await device.close();
+  }
+}
+
+/** Command lines of live processes that run this test's own firmware, by process id. */
+function emulators(): ReadonlyMap<number, readonly string[]> {
+  const found = new Map<number, readonly string[]>();
+  for (const pid of readdirSync('/proc').filter((p) => /^\d+$/.test(p))) {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      const zombie = / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      if (args[0]?.endsWith('qemu-system-arm') === true && args.includes(firmware.elf) && !zombie)
+        found.set(Number(pid), args);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return found;
+}
+function onlyEmulator(): readonly [number, readonly string[]] {
+  const [one, ...more] = emulators();
+  if (one === undefined || more.length > 0) throw new Error(`${more.length} emulators too many`);
+  return one;
+}
+const ramOf = (args: readonly string[]): string => /mem-path=([^,]+)/.exec(args.join(' '))?.[1] ?? '';
+
+/** True as soon as `done` is; false when it is not within 5 s. */
+async function soon(done: () => boolean): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (done()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return done();
+}
+
+test('misbehaving candidates on the Cortex-M4: each ends as it must, and the next call is right', () =>
+  withDevice(async (device) => {
+    const { load, data } = device.info;
+    const witness = await Witness.on(device, mps2An386, folder.dir);
+    await witness.check('before');
+    const misdeeds = [
+      ...everywhere({ load: load.base + 0x20000, data: data.base }),
+      ...onCortexM4(serverVariable(firmware.elf)),
+    ];
+    for (const m of misdeeds) await commit(m, device, mps2An386, witness, folder.dir);
+    await device.reset();
+    const again = await Witness.on(device, mps2An386, folder.dir);
+    await again.check('after a reset');
+  }));
+
+test('all of its memory can be written, read and called', () =>
+  withDevice(async (device) => {
+    const { load, data } = device.info;
+    expect([load.base + load.bytes, data.base + data.bytes]).toEqual([0x20400000, 0x21fe0000]);
+    expect(mps2An386.loadBytes - load.bytes).toBeLessThan(4096);
+    expect(data.bytes).toBe(mps2An386.ramBytes);
+    const end = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) & 255);
+    for (const range of [load, data]) {
+      await device.load(range.base + range.bytes - end.length, end);
+      const last = await device.fetch(range.base + range.bytes - 500, 500);
+      expect(Buffer.from(last)).toEqual(Buffer.from(end.subarray(-500)));
+    }
+    const source = `#include <stdint.h>
+      uint32_t mt_entry(const uint32_t *end) {
+        volatile uint32_t *x = (uint32_t *)${data.base + data.bytes - 4}u;
+        *x = end[-1];
+        return *x;
+      }`;
+    const entry = await loadCandidate(device, mps2An386, source, load.bytes - 400 * 1024, folder.dir);
+    const args = [load.base + load.bytes];
+    const called = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs: 100 });
+    expect(called).toMatchObject({ ok: true, returned: Buffer.from(end).readUInt32LE(end.length - 4) });
+  }));
+
+test('equal calls are counted equally, over shared memory and over the UART alone', async () => {
+  const source = `#include <stdint.h>
+    uint32_t mt_entry(uint32_t n) { volatile uint32_t sum = 0; for (uint32_t i = 0; i < n; i++) sum += i; return sum; }`;
+  const counts: number[] = [];
+  const count = async (device: Device): Promise<void> => {
+    const entry = await loadCandidate(device, mps2An386, source, 0, folder.dir);
+    const called = await device.call({ entry, args: [5000], warmups: 1, repeats: 5, deadlineMs: 100 });
+    if (!called.ok) throw new Error(called.detail);
+    expect(called.returned).toBe(12497500);
+    counts.push(...called.cycles);
+  };
+  await withDevice(count, 'shared');
+  await withDevice(count, 'uart');
+  expect(counts.length).toBe(10);
+  expect(new Set(counts).size).toBe(1);
+  // Five or six instructions a turn.
+  expect(counts[0]).toBeGreaterThan(5000 * 4);
+  expect(counts[0]).toBeLessThan(5000 * 8);
+});
+
+test('an emulator that dies in the middle of a call: a LINK failure, no folder left, the next one works', async () => {
+  await withDevice(async (device) => {
+    const endless = 'void mt_entry(void) { for (;;) __asm__ volatile(""); }';
+    const entry = await loadCandidate(device, mps2An386, endless, 0, folder.dir);
+    const [pid, args] = onlyEmulator();
+    expect(existsSync(ramOf(args))).toBe(true);
+    const called = device.call({ entry, args: [], warmups: 0, repeats: 1, deadlineMs: 150_000 });
+    process.kill(pid, 'SIGKILL');
+    const detail = expect.stringContaining('the emulator ended');
+    expect(await called).toMatchObject({ ok: false, code: 'LINK', detail });
+    expect(existsSync(ramOf(args))).toBe(false);
+  });
+  await withDevice(async (device) => expect(device.info.board).toBe('mps2-an386'));
+  expect([...emulators()]).toEqual([]);
+});
+
+test('an emulator that cannot start says why', async () => {
+  const broken = join(folder.dir, 'broken.elf');
+  writeFileSync(broken, 'no ELF at all');
+  const r = await mps2An386.open?.({ firmware: { ...firmware, elf: join(folder.dir, 'missing.elf') }, bulk: 'shared' });
+  expect(r).toMatchObject({ ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE' } });
+  expect(r?.ok === false ? r.error.detail : '').toMatch(/the emulator ended .*missing\.elf/s);
+});
+
+test('a serial port: attached by its path, and busy for everybody else', async () => {
+  const args = ['-M', 'mps2-an386', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none', '-serial', 'pty'];
+  const qemu = spawn('qemu-system-arm', [...args, '-kernel', firmware.elf], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const path = await new Promise<string>((resolve) => {
+    qemu.stdout.on('data', (d: Buffer) => {
+      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
+      if (found !== undefined) resolve(found);
+    });
+  });
+  try {
+    const device = expectOk(await attach(path));
+    expect(device.info.board).toBe('mps2-an386');
+    const busy = await attach(path);
+    expect(busy).toMatchObject({ ok: false, error: { code: 'DEVICE_BUSY' } });
+    expect(busy.ok ? '' : busy.error.detail).toContain(path);
+    await device.load(device.info.data.base, new Uint8Array(3000).fill(5));
+    expect([...(await device.fetch(device.info.data.base + 2990, 10))]).toEqual(Array(10).fill(5));
+    await device.close();
+    // Closed and opened again: the board is the same, the session new.
+    const again = expectOk(await attach(path));
+    expect([...(await again.fetch(again.info.data.base, 2))]).toEqual([5, 5]);
+    await again.close();
+  } finally {
+    qemu.kill('SIGKILL');
+    await new Promise((resolve) => qemu.once('close', resolve));
+  }
+});
+
+const openAndTell = (elf: string): string => `
+  import { mps2An386 } from '${root}/boards/mps2-an386/index.ts';
+  const opened = await mps2An386.open({ firmware: { elf: '${elf}', bin: '', buildId: '', sizes: { text: 0, data: 0, bss: 0 } }, bulk: 'shared' });
+  if (!opened.ok) throw new Error(opened.error.detail);
+  console.log('open');
+  process.stdin.resume();
+`;
+
+for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
+  test(`no emulator outlives a host that ends by ${signal}, and its folder goes too`, async () => {
+    const script = join(folder.dir, `host-${signal}.ts`);
+    writeFileSync(script, openAndTell(firmware.elf));
+    const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.once('data', () => resolve());
+      child.once('close', () => reject(new Error('the child ended')));
+    });
+    const running = [...emulators().values()];
+    expect(running.length).toBe(1);
+    child.kill(signal);
+    expect(await soon(() => emulators().size === 0)).toBe(true);
+    expect(await soon(() => running.every((args) => !existsSync(resolve(ramOf(args), '..'))))).toBe(true);
+  });
+}
+
+test('the server is small', () => {
+  // Text of the whole firmware without a network: server, port and start-up. Kept here so that growth is a decision.
+  expect(firmware.sizes.text).toBeLessThanOrEqual(5400);
+  expect(firmware.sizes.data).toBeLessThanOrEqual(64);
+  const lines = spawnSync('wc', ['-l', 'firmware-rpc/src/frame.c', 'firmware-rpc/src/server.c'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(Number(/(\d+) total/.exec(lines.stdout)?.[1])).toBeLessThanOrEqual(700);
+});
