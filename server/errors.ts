@@ -304,26 +304,3 @@ export function errorOf(code: string): ErrorRow {
   const table: Readonly<Record<string, ErrorRow>> = errors;
   return table[code] ?? errors.INTERNAL;
 }
-
-/** docs/errors.md, whole. */
-export function errorsPage(): string {
-  const rows = Object.entries(errors).map(
-    ([code, e]) => `| \`${code}\` | ${e.meaning} | ${e.advice} | ${e.http} | ${e.exit} |`,
-  );
-  const exits = Object.entries(exitCodes).map(([code, meaning]) => `| ${code} | ${meaning} |`);
-  return `# Errors
-Every error has a code. Over HTTP it is \`{"error": {"code", "detail", "stage"}}\` with the status below; a command prints
-\`error CODE: detail\` on standard error and ends with the exit code below. What happens to a job stands in its body
-(\`error\`), what happens to a trial in its record (\`stage\`, \`code\`, \`detail\`); there the status is that of no request.
-
-This page is made from \`server/errors.ts\` by \`node scripts/generate-errors.ts\`.
-
-| exit code | meaning |
-|---|---|
-${exits.join('\n')}
-
-| code | meaning | what to do | HTTP | exit |
-|---|---|---|---|---|
-${rows.join('\n')}
-`;
-}

@@ -117,6 +117,7 @@ class Work {
     if (policy === undefined) return failed('tune', 'POLICY_UNKNOWN', `policy ${job.policy} is not there any more`);
     const journal = new Journal({ ...this.o, records: this.records, board: this.board, run: this.run, toolchain });
     const timeMs = this.run.leftOfTime;
+    const release = closeAfterAbort(pool, this.signal);
     const end = await tune({
       graph: this.prepared.graph,
       tasks: this.prepared.tasks,
@@ -134,7 +135,7 @@ class Work {
       progress: (tasks, done) => journal.progress(tasks, done),
       signal: this.signal,
       now: () => performance.now(),
-    });
+    }).finally(release);
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
   }
 
@@ -196,6 +197,21 @@ class Work {
     rmSync(baseline.options.outDir, { recursive: true, force: true });
     return JSON.parse(readFileSync(join(outDir, 'report.json'), 'utf8')) as Readonly<Record<string, unknown>>;
   }
+}
+
+/** Milliseconds that trials under way have to end by themselves when a job is stopped. */
+const grace = 2000;
+/** Takes its devices from whatever still runs or waits for one after the grace. The returned function calls that off. */
+function closeAfterAbort(pool: DevicePool, signal: AbortSignal): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => void pool.closeAll(), grace);
+  };
+  signal.addEventListener('abort', onAbort);
+  return () => {
+    signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  };
 }
 
 /** How many times faster, to three digits. */

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { errorOf, errors, errorsPage, exitCodes } from '../../server/errors.ts';
+import { errorOf, errors, exitCodes } from '../../server/errors.ts';
+import { errorsPage } from '../../server/errors-page.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const table = Object.keys(errors);

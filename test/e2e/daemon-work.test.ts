@@ -1,0 +1,148 @@
+/**
+ * What a job does when boards are not as they should be: one that answers wrongly, one without room for the fastest
+ * schedules, one that is attached instead of emulated. Real compilers and the PC as the board.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { host } from '../../boards/host/index.ts';
+import type { BoardModule } from '../../boards/index.ts';
+import type { Device } from '../../firmware-rpc/host/device.ts';
+import { type AttachedDevice, Farm } from '../../server/devices.ts';
+import { Feed } from '../../server/feed.ts';
+import type { Outcome } from '../../server/jobs.ts';
+import { Models } from '../../server/models.ts';
+import { Run } from '../../server/progress.ts';
+import { artifactDir, workOf } from '../../server/work.ts';
+import { openBenchStore } from '../server/bench.ts';
+import { smallModel } from '../server/model.ts';
+import { expectOk, type ListeningBoard, listeningBoard, workFolder } from '../wire/host-board.ts';
+
+const folder = workFolder();
+let listening: ListeningBoard;
+beforeAll(async () => {
+  listening = await listeningBoard(folder.dir);
+});
+afterAll(async () => {
+  await listening.kill();
+  folder.remove();
+});
+
+interface Setting {
+  readonly board?: BoardModule;
+  readonly store?: ReturnType<typeof openBenchStore>;
+  readonly attached?: readonly AttachedDevice[];
+  readonly known?: 'all' | 'own';
+  readonly trials?: number;
+  readonly signal?: AbortSignal;
+  /** Called when the farm tells of a device that fails. */
+  readonly lost?: () => void;
+}
+/** Runs one job on a board, in this process. */
+async function perform(s: Setting): Promise<{ readonly outcome: Outcome; readonly run: Run; readonly farm: Farm }> {
+  const store = s.store ?? openBenchStore();
+  const board = s.board ?? host;
+  const models = new Models(store);
+  const log = pino({ level: 'silent' });
+  const cacheDir = join(folder.dir, 'cache');
+  const attached = s.attached ?? [];
+  const emulate = { host: attached.length > 0 ? 0 : 1 };
+  const { lost = () => undefined, signal = new AbortController().signal } = s;
+  const farm = new Farm({ boards: [board], attached, emulate, cores: 2, cacheDir, log: lost });
+  const model = expectOk(models.add(smallModel(1), 'small.tflite')).id;
+  const { trials = 8 } = s;
+  const job = store.addJob({
+    model,
+    board: board.id,
+    kind: board.kind,
+    policy: 'random',
+    seed: 1,
+    trials,
+    timeMs: null,
+  });
+  const run = new Run(job, new Feed(store));
+  const known = s.known ?? 'all';
+  const dirs = { dataDir: folder.dir, cacheDir };
+  const work = workOf({ store, models, farm, boards: [board], ...dirs, cores: 2, verifiedInputs: 2, known, log });
+  return { outcome: await work(run, signal), run, farm };
+}
+const reportOf = (o: Outcome): Readonly<Record<string, number>> => {
+  if (o.state !== 'done') throw new Error(JSON.stringify(o));
+  return o.report as Readonly<Record<string, number>>;
+};
+
+test('a board that computes something else: the job fails, and there is no artifact', async () => {
+  const open = host.open;
+  if (open === undefined) throw new Error('host is emulated');
+  /** Right for trials, wrong in the last byte when a network is linked in. */
+  const lying = (device: Device): Device => ({
+    ...device,
+    info: device.info,
+    traffic: device.traffic,
+    load: (...a) => device.load(...a),
+    fill: (...a) => device.fill(...a),
+    crc: (...a) => device.crc(...a),
+    call: (...a) => device.call(...a),
+    reset: () => device.reset(),
+    close: () => device.close(),
+    async fetch(address, bytes) {
+      const right = await device.fetch(address, bytes);
+      return device.info.network === undefined ? right : right.with(-1, (right.at(-1) ?? 0) ^ 1);
+    },
+  });
+  const board: BoardModule = {
+    ...host,
+    async open(request) {
+      const opened = await open(request);
+      return opened.ok ? { ok: true, value: lying(opened.value) } : opened;
+    },
+  };
+  const { outcome, run } = await perform({ board });
+  expect(outcome).toMatchObject({ state: 'failed', error: { stage: 'verify', code: 'VERIFY_FAILED' } });
+  expect(existsSync(join(artifactDir(folder.dir, run.job.id), 'report.json'))).toBe(false);
+});
+
+test('a board without room for the fastest schedules gets others; without room for the default ones, a refusal', async () => {
+  const store = openBenchStore();
+  const free = reportOf((await perform({ store })).outcome);
+  const flashBytes = free.defaultFlashBytes ?? 0;
+  const tight = reportOf((await perform({ store, board: { ...host, flashBytes } })).outcome);
+  expect(tight.flashBytes).toBeLessThanOrEqual(flashBytes);
+  const { outcome } = await perform({ store, board: { ...host, flashBytes: 1500 } });
+  expect(outcome).toMatchObject({ state: 'failed', error: { code: 'MODEL_TOO_BIG' } });
+  expect(outcome).toMatchObject({ error: { detail: expect.stringMatching(/1500 of flash.*conv2d \d+/) } });
+});
+
+test('an attached board serves trials as an emulated one does', async () => {
+  const address = `127.0.0.1:${listening.port}`;
+  const { outcome, farm } = await perform({ attached: [{ board: 'host', address }], trials: 5 });
+  expect(reportOf(outcome).verifiedInputs).toBe(2);
+  expect(farm.states()).toMatchObject([{ name: address, board: 'host', state: 'closed', trials: 5, failures: 0 }]);
+});
+
+test('an attached board that is not there is waited for; the job can be stopped meanwhile', async () => {
+  const address = join(folder.dir, 'nothing');
+  const controller = new AbortController();
+  const lost = (): void => controller.abort();
+  const { outcome, farm } = await perform({ attached: [{ board: 'host', address }], signal: controller.signal, lost });
+  expect(outcome).toEqual({ state: 'stopped' });
+  expect(farm.states()).toMatchObject([{ name: address, state: 'closed', trials: 0 }]);
+  expect(farm.states()[0]?.reason).toContain(address);
+});
+
+test('a job that knows only its own records measures again what others measured', async () => {
+  const store = openBenchStore();
+  await perform({ store, trials: 6 });
+  const all = await perform({ store, trials: 6 });
+  const own = await perform({ store, trials: 6, known: 'own' });
+  const measuredBy = (run: Run): ReadonlySet<string> =>
+    new Set(
+      store
+        .records({ job: run.job.id }, 1000)
+        .items.filter((r) => r.reusedFrom === null)
+        .map((r) => r.template),
+    );
+  expect(measuredBy(all.run)).not.toContain('default');
+  expect(measuredBy(own.run)).toContain('default');
+});
