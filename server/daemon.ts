@@ -14,7 +14,7 @@ import { openStore } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
 import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
-import pkg from '../package.json' with { type: 'json' };
+
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
 import { type AttachedDevice, Farm } from './devices.ts';
@@ -23,6 +23,7 @@ import { JobViews } from './job-views.ts';
 import { Jobs } from './jobs.ts';
 import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
+import { version } from './version.ts';
 import { workOf } from './work.ts';
 
 export interface DaemonOptions {
@@ -152,7 +153,7 @@ async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promis
     farm,
     boards,
     dataDir,
-    version: pkg.version,
+    version,
     host: o.host,
     log,
   });
