@@ -83,9 +83,9 @@ test('the paths are found that the tests above look for', () => {
   expect(broken('docs/adding.md', '#nowhere')).toBe('#nowhere: no such heading');
 });
 
-test('what recipes tell to make is named there and does not exist yet', () => {
+test('what recipes tell to make is named in them', () => {
   const named = new Set(pathsIn(read('docs/adding.md')));
-  expect([...examples].filter((path) => !named.has(path) || existsSync(join(root, path)))).toEqual([]);
+  expect([...examples].filter((path) => !named.has(path))).toEqual([]);
 });
 
 test('every decision is in the index, under its own number', () => {
