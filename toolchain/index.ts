@@ -3,7 +3,7 @@
  * hash of everything that went into them.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
@@ -68,11 +68,11 @@ export async function toolchainVersion(target: Target): Promise<Result<string>> 
 /** C text -> object file in `cacheDir`. Failures: TOOL_MISSING, COMPILE_FAILED, COMPILE_TIMEOUT. */
 export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<ObjectFile>> {
   const flags = [...commonFlags, ...unit.target.flags, ...unit.flags];
-  const hash = sha(unit.target.compiler, flags.join(' '), unit.source, JSON.stringify(unit.headers));
+  const compiler = findTool(unit.target.compiler);
+  if (compiler === undefined) return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  const hash = sha(identityOf(compiler), flags.join(' '), unit.source, JSON.stringify(unit.headers));
   const path = join(cacheDir, `${hash}.o`);
-  if (existsSync(path)) return { ok: true, value: { path, hash } };
-  if (findTool(unit.target.compiler) === undefined)
-    return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  if (isWhole(path)) return { ok: true, value: { path, hash } };
   const include = writeHeaders(unit.headers, cacheDir);
   // Two builds of one source may run at once: each writes its own file, the last one to finish wins with equal bytes.
   const temporary = join(cacheDir, `${hash}.${randomUUID()}.tmp.o`);
@@ -92,6 +92,14 @@ export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<
 
 /** Where the frame sizes of an object lie, if it was compiled with -fstack-usage. */
 export const stackUsageOf = (object: string): string => object.replace(/\.o$/, '.su');
+
+/** Another compiler under the same name gives other objects. */
+function identityOf(compiler: string): string {
+  const { size, mtimeMs } = statSync(compiler);
+  return `${compiler} ${size} ${mtimeMs}`;
+}
+/** After a power cut a file may be there without its bytes. */
+const isWhole = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
 function compileFailure<T>(name: string, ran: Ran): Result<T> {
   if (ran.timedOut) return fail('compile', 'COMPILE_TIMEOUT', `${name}: the compiler was stopped at its time limit`);
@@ -139,6 +147,8 @@ export interface Linked {
 
 /** Links one object for a place in the load region. Failures: LINK_FAILED, CODE_TOO_LARGE. */
 export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Result<Linked>> {
+  const memory = await compileUnit({ ...memoryFunctions, target: c.target }, cacheDir);
+  if (!memory.ok) return memory;
   const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
   const key = sha(c.object.hash, String(c.base), JSON.stringify(symbols));
   const elfPath = join(cacheDir, `${key}.${randomUUID()}.elf`);
@@ -157,6 +167,7 @@ export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Res
     '-T',
     script,
     c.object.path,
+    memory.value.path,
     '-lgcc',
     '-o',
     elfPath,
@@ -171,6 +182,39 @@ export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Res
     return fail('link', 'CODE_TOO_LARGE', `${bytes.length} bytes of code, the load region has room for ${c.maxBytes}`);
   return { ok: true, value: { image: bytes, entry: elf.entry, hash: sha(bytes, String(c.base)) } };
 }
+
+/** A compiler may call these for any C; a candidate has no C library. What is not called is not linked. */
+const memoryFunctions = {
+  name: 'memory',
+  flags: ['-fno-tree-loop-distribute-patterns'],
+  headers: {},
+  source: `#include <stddef.h>
+void *memcpy(void *to, const void *from, size_t n) {
+  unsigned char *t = to;
+  const unsigned char *f = from;
+  while (n-- > 0u) *t++ = *f++;
+  return to;
+}
+void *memset(void *to, int value, size_t n) {
+  unsigned char *t = to;
+  while (n-- > 0u) *t++ = (unsigned char)value;
+  return to;
+}
+void *memmove(void *to, const void *from, size_t n) {
+  unsigned char *t = to;
+  const unsigned char *f = from;
+  if (t <= f) return memcpy(to, from, n);
+  while (n-- > 0u) t[n] = f[n];
+  return to;
+}
+int memcmp(const void *a, const void *b, size_t n) {
+  const unsigned char *x = a, *y = b;
+  for (; n > 0u; n--, x++, y++)
+    if (*x != *y) return *x < *y ? -1 : 1;
+  return 0;
+}
+`,
+} as const;
 
 const candidateScript = `SECTIONS
 {

@@ -11,6 +11,7 @@ export interface Ran {
   readonly timedOut: boolean;
 }
 export interface Limits {
+  /** Wall clock; a second more of CPU time holds even when nobody is left to stop it. */
   readonly timeMs: number;
   /** Address space, MiB; enforced by the shell's ulimit. */
   readonly memoryMiB: number;
@@ -40,13 +41,33 @@ export const toolHint = (name: string): string => {
   return found === undefined ? `${name} is not in PATH` : `${name} is not in PATH: apt-get install ${found}`;
 };
 
+/** Most output that is kept, bytes of each stream. */
+const outputLimit = 1 << 20;
+const collect = (kept: Buffer[]): ((d: Buffer) => void) => {
+  let bytes = 0;
+  return (d) => {
+    if (bytes < outputLimit) kept.push(d);
+    bytes += d.length;
+  };
+};
+/** gcc starts cc1 and as: the whole group goes, if it is still there. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 export function run(
   command: readonly string[],
   options: { readonly cwd?: string; readonly input?: string; readonly limits?: Limits } = {},
 ): Promise<Ran> {
   const limits = options.limits ?? usualLimits;
   return new Promise((resolve) => {
-    const child = spawn('/bin/sh', ['-c', `ulimit -v ${limits.memoryMiB * 1024}; exec "$@"`, 'sh', ...command], {
+    const cpuSeconds = Math.ceil(limits.timeMs / 1000) + 1;
+    const limited = `ulimit -v ${limits.memoryMiB * 1024}; ulimit -t ${cpuSeconds}; exec "$@"`;
+    const child = spawn('/bin/sh', ['-c', limited, 'sh', ...command], {
       cwd: options.cwd,
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -54,15 +75,12 @@ export function run(
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let timedOut = false;
-    // gcc starts cc1 and as: the whole group goes.
     const timer = setTimeout(() => {
       timedOut = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      killGroup(child.pid);
     }, limits.timeMs);
-    child.stdout.on('data', (d: Buffer) => out.push(d));
-    child.stderr.on('data', (d: Buffer) => {
-      if (err.length < 256) err.push(d);
-    });
+    child.stdout.on('data', collect(out));
+    child.stderr.on('data', collect(err));
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
     const finish = (code: number | null): void => {

@@ -1,0 +1,103 @@
+/** Compiling and linking as values: what works, what is cached, and what each failure says. */
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { host } from '../../boards/host/index.ts';
+import { compileUnit, linkCandidate, readElf, run, type Unit } from '../../toolchain/index.ts';
+import { expectOk, workFolder } from '../wire/host-board.ts';
+
+const folder = workFolder();
+let cache = '';
+let made = 0;
+beforeEach(() => {
+  cache = join(folder.dir, `cache${made++}`);
+  mkdirSync(cache);
+});
+afterAll(() => folder.remove());
+
+const unit = (source: string): Unit => ({ target: host.target, name: 'kernel_7', source, flags: [], headers: {} });
+const link = (path: string, maxBytes = 65536): ReturnType<typeof linkCandidate> =>
+  linkCandidate(
+    {
+      target: host.target,
+      object: { path, hash: path },
+      base: 0x20000000,
+      symbols: { weights: 0x20010000 },
+      entry: 'mt_entry',
+      maxBytes,
+    },
+    cache,
+  );
+
+test('equal builds at once, and again, are one object', async () => {
+  const source = 'int mt_entry(void) { return 7; }';
+  const built = (await Promise.all([1, 2, 3].map(() => compileUnit(unit(source), cache)))).map(expectOk);
+  expect(new Set(built.map((b) => b.path)).size).toBe(1);
+  expect(readdirSync(cache).filter((f) => f.endsWith('.o')).length).toBe(1);
+  // An object that a power cut has emptied is built again.
+  const [{ path }] = built as [{ path: string }];
+  const whole = readFileSync(path);
+  truncateSync(path);
+  expectOk(await compileUnit(unit(source), cache));
+  expect(readFileSync(path).equals(whole)).toBe(true);
+});
+
+test('a candidate is linked where it will lie, with resident constants and the functions that compilers call', async () => {
+  const source = `extern const unsigned char weights[16];
+    unsigned mt_entry(unsigned char *x) { unsigned char y[900] = {0}; for (int i = 0; i < 900; i++) x[i] = 0;
+      for (int i = 0; i < 900; i++) y[i] = x[i] + weights[i & 15]; return y[x[0]]; }`;
+  const object = expectOk(await compileUnit(unit(source), cache));
+  const linked = expectOk(await link(object.path));
+  expect(linked.entry).toBe(0x20000000);
+  expect(expectOk(await link(object.path)).hash).toBe(linked.hash);
+  expect(readdirSync(cache).filter((f) => f.endsWith('.elf'))).toEqual([]);
+});
+
+test('failures carry stage, code and what the tool said', async () => {
+  const syntax = await compileUnit(unit('int mt_entry(void) { return }'), cache);
+  expect(syntax).toMatchObject({ ok: false, error: { stage: 'compile', code: 'COMPILE_FAILED' } });
+  expect(syntax.ok ? '' : syntax.error.detail).toMatch(/kernel_7: .*expected expression/s);
+
+  const missing = await compileUnit({ ...unit(''), target: { ...host.target, compiler: 'no-such-gcc' } }, cache);
+  expect(missing).toMatchObject({ ok: false, error: { code: 'TOOL_MISSING', detail: 'no-such-gcc is not in PATH' } });
+
+  const undefinedName = expectOk(await compileUnit(unit('int f(void); int mt_entry(void) { return f(); }'), cache));
+  const unlinked = await link(undefinedName.path);
+  expect(unlinked).toMatchObject({ ok: false, error: { stage: 'link', code: 'LINK_FAILED' } });
+  expect(unlinked.ok ? '' : unlinked.error.detail).toMatch(/undefined reference to `f'/);
+
+  const large = expectOk(
+    await compileUnit(unit('const int t[999] = {1}; int mt_entry(int i) { return t[i]; }'), cache),
+  );
+  const tooLarge = await link(large.path, 1000);
+  expect(tooLarge).toMatchObject({ ok: false, error: { stage: 'link', code: 'CODE_TOO_LARGE' } });
+  expect(tooLarge.ok ? '' : tooLarge.error.detail).toMatch(/\d{4} bytes of code, .* room for 1000/);
+});
+
+test('a compiler that does not end is stopped, with all it has started', async () => {
+  const script = join(cache, 'slow-gcc');
+  writeFileSync(script, '#!/bin/sh\nsleep 1000 & echo $! > "$0.pid"\nwait\n', { mode: 0o755 });
+  const slow = { ...unit('x'), target: { ...host.target, compiler: script }, limits: { timeMs: 200, memoryMiB: 512 } };
+  expect(await compileUnit(slow, cache)).toMatchObject({
+    ok: false,
+    error: { stage: 'compile', code: 'COMPILE_TIMEOUT' },
+  });
+  const sleeper = Number(readFileSync(`${script}.pid`, 'utf8'));
+  const state = await run(['cat', `/proc/${sleeper}/stat`]);
+  expect(state.code !== 0 || / Z /.test(state.stdout)).toBe(true);
+});
+
+test('memory is limited, output is bounded', async () => {
+  const eats = await run(['sh', '-c', 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo "$x"'], {
+    limits: { timeMs: 20_000, memoryMiB: 64 },
+  });
+  expect(eats.code).not.toBe(0);
+  const talks = await run(['sh', '-c', 'head -c 9000000 /dev/zero | tr "\\0" x']);
+  expect(talks.code).toBe(0);
+  expect(talks.stdout.length).toBeGreaterThan(1 << 20);
+  expect(talks.stdout.length).toBeLessThan(1.2 * (1 << 20));
+});
+
+test('readElf refuses what is no ELF file', () => {
+  expect(() => readElf(new Uint8Array(64))).toThrow(/not an ELF file/);
+});
