@@ -30,6 +30,12 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       reply.code(400).send(bodyOf({ stage: 'request', code: 'BAD_REQUEST', detail: error.message }));
     },
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || socket.destroyed) return;
+      const body = JSON.stringify(bodyOf({ stage: 'request', code: 'BAD_REQUEST', detail: 'this is no HTTP request' }));
+      const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`;
+      socket.end(`${head}connection: close\r\n\r\n${body}`);
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
   // Without type conversion in bodies: "10" is not 10.
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
@@ -71,6 +77,8 @@ function failureOf(error: FastifyError | Error): Failure {
   if (error instanceof BadCursor) return refused('BAD_CURSOR');
   if (error instanceof BadFilter) return refused('BAD_REQUEST');
   const status = 'statusCode' in error ? error.statusCode : undefined;
+  // Nobody is there to read it.
+  if ('code' in error && error.code === 'ECONNRESET') return refused('BAD_REQUEST');
   if ('validation' in error && error.validation !== undefined) return refused('BAD_REQUEST');
   if (status === 413) return refused('BODY_TOO_LARGE');
   if (status === 415) return refused('MEDIA_TYPE');

@@ -1,5 +1,6 @@
 /** The interface as a whole: documentation, errors, artifacts, and what web pages of others cannot do. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
@@ -74,6 +75,18 @@ test('errors have one form, and no stack traces', async () => {
   expect(errorIn(await b.app.inject(text)).code).toBe('BAD_REQUEST');
   const form = { ...text, headers: { 'content-type': 'text/plain' } };
   expect((await b.app.inject(form)).statusCode).toBe(415);
+});
+
+test('what is no HTTP gets an error of the same form, and harms nothing', async () => {
+  const b = await startBench();
+  const { port } = new URL(await b.app.listen({ port: 0, host: '127.0.0.1' }));
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.end('HELLO\r\n\r\n');
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '').error.code).toBe('BAD_REQUEST');
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
 });
 
 test('web pages of other origins, and names that are not ours, get nothing', async () => {
