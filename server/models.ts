@@ -46,7 +46,10 @@ export class Models {
     const prepared = prepare(bytes, name);
     if (!prepared.ok) return prepared;
     const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-    return ok(describe(this.store.putModel({ id, name, bytes }), prepared.value));
+    const row = this.store.putModel({ id, name, bytes });
+    // The same bytes may be there under another name, which then stays.
+    if (row.name === name) this.keep(id, prepared.value);
+    return ok(describe(row, prepared.value));
   }
 
   describe(id: string): ModelBody | undefined {
@@ -70,10 +73,14 @@ export class Models {
     if (row === undefined) throw new Error(`model ${id} is not in the store`);
     const made = prepare(row.bytes, row.name);
     if (!made.ok) throw new Error(`model ${id} was stored, but: ${made.error.detail}`);
+    this.keep(id, made.value);
+    return made.value;
+  }
+
+  private keep(id: string, prepared: Prepared): void {
     const [oldest] = this.recent.keys();
     if (this.recent.size >= kept && oldest !== undefined) this.recent.delete(oldest);
-    this.recent.set(id, made.value);
-    return made.value;
+    this.recent.set(id, prepared);
   }
 }
 
