@@ -18,7 +18,7 @@ import {
   sub,
 } from '../program/index.ts';
 import type { Rounding, Workload } from '../workload.ts';
-import { activationRange, type Multiplier, quantizeMultiplier } from './fixed-point.ts';
+import { activationRange, type Multiplier, quantizeMultiplier, rescale } from './fixed-point.ts';
 import { type Operator, OperatorError } from './operator.ts';
 import { decode, int, ints, need, needType, numbers, operand, operandType, result, scalar, text } from './values.ts';
 
@@ -174,28 +174,9 @@ function naive(which: Which, w: Workload): Program {
   const x = ([0, 1] as const).map((i) =>
     sub(load(`x${i}`, ...project(flatShape(shapes[i]), index)), num(zeros[i] ?? 0)),
   ) as [Expr, Expr];
-  const rounding: Rounding = w.attrs.rounding === 'single' ? 'single' : 'double';
-  const scale = (value: Expr, i: 0 | 1): Expr => ({
-    kind: 'requantize',
-    acc: bin('<<', value, num(addShift)),
-    mult: load(`mult${i}`),
-    shift: load(`shift${i}`),
-    zero: 0,
-    min: -(2 ** 31),
-    max: 2 ** 31 - 1,
-    rounding,
-  });
-  const acc = which === 'mul' ? mul(x[0], x[1]) : add(scale(x[0], 0), scale(x[1], 1));
-  const value: Expr = {
-    kind: 'requantize',
-    acc,
-    mult: load('mult'),
-    shift: load('shift'),
-    zero: int(w, 'yZero'),
-    min: int(w, 'min'),
-    max: int(w, 'max'),
-    rounding,
-  };
+  const common = (i: 0 | 1): Expr => rescale(w, bin('<<', x[i], num(addShift)), { suffix: `${i}` });
+  const acc = which === 'mul' ? mul(x[0], x[1]) : add(common(0), common(1));
+  const value = rescale(w, acc, { zero: int(w, 'yZero'), min: int(w, 'min'), max: int(w, 'max') });
   const scalars = which === 'mul' ? ['mult', 'shift'] : ['mult0', 'shift0', 'mult1', 'shift1', 'mult', 'shift'];
   return program(
     which,

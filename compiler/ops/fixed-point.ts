@@ -1,7 +1,9 @@
-/** TFLite's fixed-point arithmetic beyond a single multiply: multipliers from scales, activation ranges, softmax's exp and 1/x. */
+/** TFLite's fixed-point arithmetic beyond a single multiply: multipliers from scales and the nodes that apply them, activation ranges, softmax's exp and 1/x. */
 
 import type { DType } from '../graph/graph.ts';
 import { rdmulh, roundingShift } from '../program/arithmetic.ts';
+import { type Expr, load } from '../program/index.ts';
+import type { Workload } from '../workload.ts';
 import { OperatorError } from './operator.ts';
 import { rangeOf } from './values.ts';
 
@@ -40,6 +42,28 @@ export const multiplierConstants = (
 ): { readonly mult: Int32Array; readonly shift: Int32Array } => ({
   mult: Int32Array.from(list, (m) => m.mult),
   shift: Int32Array.from(list, (m) => m.shift),
+});
+
+/** Where the multipliers of a `rescale` lie, and what follows it. */
+interface Rescale {
+  /** Its constant buffers are mult and shift with this after their names. */
+  readonly suffix?: string;
+  /** Index of the multiplier, e.g. the output channel; none: one for all. */
+  readonly at?: readonly Expr[];
+  readonly zero?: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+/** The requantise node of a workload's rounding; without limits those of int32. */
+export const rescale = (w: Workload, acc: Expr, r: Rescale = {}): Expr => ({
+  kind: 'requantize',
+  acc,
+  mult: load(`mult${r.suffix ?? ''}`, ...(r.at ?? [])),
+  shift: load(`shift${r.suffix ?? ''}`, ...(r.at ?? [])),
+  zero: r.zero ?? 0,
+  min: r.min ?? -(2 ** 31),
+  max: r.max ?? 2 ** 31 - 1,
+  rounding: w.attrs.rounding === 'single' ? 'single' : 'double',
 });
 
 const roundAway = (x: number): number => Math.sign(x) * Math.floor(Math.abs(x) + 0.5);

@@ -3,6 +3,7 @@ import { conv2d } from './conv2d.ts';
 import { depthwiseConv2d } from './depthwise_conv2d.ts';
 import { addOp, mulOp } from './elementwise.ts';
 import { fullyConnected } from './fully_connected.ts';
+import { leakyRelu } from './leaky_relu.ts';
 import { mean } from './mean.ts';
 import { concat, pad, reshape, squeeze, transpose } from './movement.ts';
 import type { Operator } from './operator.ts';
@@ -22,6 +23,7 @@ const list: readonly Operator[] = [
   softmax,
   relu,
   relu6,
+  leakyRelu,
   quantizeOp,
   dequantizeOp,
   reshape,

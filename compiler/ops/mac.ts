@@ -2,7 +2,7 @@
 import type { Graph, Node, Tensor } from '../graph/graph.ts';
 import { type Expr, load, type Stmt, store } from '../program/index.ts';
 import type { Constants, Rounding, Workload } from '../workload.ts';
-import { activationRange, type Multiplier, multiplierConstants, quantizeMultiplier } from './fixed-point.ts';
+import { activationRange, type Multiplier, multiplierConstants, quantizeMultiplier, rescale } from './fixed-point.ts';
 import { decode, int, need, needType, numbers, operand, result, scalar, text } from './values.ts';
 
 export interface Mac {
@@ -80,15 +80,6 @@ export const macAttrs = (m: Mac): Workload['attrs'] => ({
 export const initAcc = (o: Expr): Stmt => store('acc', [], load('bias', o));
 /** y[...] = requantize(acc). */
 export function finish(w: Workload, index: readonly Expr[], o: Expr): Stmt {
-  const value: Expr = {
-    kind: 'requantize',
-    acc: load('acc'),
-    mult: load('mult', o),
-    shift: load('shift', o),
-    zero: int(w, 'yZero'),
-    min: int(w, 'min'),
-    max: int(w, 'max'),
-    rounding: w.attrs.rounding === 'single' ? 'single' : 'double',
-  };
-  return store('y', index, value);
+  const ends = { zero: int(w, 'yZero'), min: int(w, 'min'), max: int(w, 'max') };
+  return store('y', index, rescale(w, load('acc'), { at: [o], ...ends }));
 }

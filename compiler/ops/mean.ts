@@ -14,8 +14,8 @@ import {
   store,
   sub,
 } from '../program/index.ts';
-import type { Rounding, Workload } from '../workload.ts';
-import { type Multiplier, quantizeMultiplier } from './fixed-point.ts';
+import type { Workload } from '../workload.ts';
+import { type Multiplier, quantizeMultiplier, rescale } from './fixed-point.ts';
 import type { Operator } from './operator.ts';
 import { int, ints, need, needType, numbers, operand, operandType, result, scalar } from './values.ts';
 
@@ -103,7 +103,6 @@ function naive(w: Workload): Program {
   const shape = w.inputs[0]?.shape ?? [];
   const axes = ints(w, 'axes');
   const keep = kept(shape, axes);
-  const rounding: Rounding = w.attrs.rounding === 'single' ? 'single' : 'double';
   const nest = (dims: readonly number[], inner: readonly Stmt[]): readonly Stmt[] => {
     const [d, ...rest] = dims;
     return d === undefined ? inner : [loop(`i${d}`, shape[d] as number, ...nest(rest, inner))];
@@ -112,16 +111,7 @@ function naive(w: Workload): Program {
   const done = store(
     'y',
     keep.map((d) => iter(`i${d}`)),
-    {
-      kind: 'requantize',
-      acc: load('acc'),
-      mult: load('mult'),
-      shift: load('shift'),
-      zero: int(w, 'yZero'),
-      min: -128,
-      max: 127,
-      rounding,
-    },
+    rescale(w, load('acc'), { zero: int(w, 'yZero'), min: -128, max: 127 }),
   );
   return program(
     'mean',

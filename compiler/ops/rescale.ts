@@ -5,7 +5,7 @@ import { elements, type Graph, type Node } from '../graph/graph.ts';
 import { quantize as fromReal, multiplyQuantized, dequantize as toReal } from '../program/arithmetic.ts';
 import { buffer, type Expr, iter, load, loop, num, type Program, program, store, sub } from '../program/index.ts';
 import type { Lowered, Rounding, Workload } from '../workload.ts';
-import { activationRange, quantizeMultiplier } from './fixed-point.ts';
+import { activationRange, quantizeMultiplier, rescale } from './fixed-point.ts';
 import type { Operator, Value } from './operator.ts';
 import {
   emptyValue,
@@ -85,23 +85,17 @@ function lower(op: string, node: Node, graph: Graph, activation: string, roundin
 function naive(w: Workload): Program {
   const n = elements(w.outputs[0]?.shape ?? []);
   const at = load('x', iter('i'));
-  const rounding: Rounding = w.attrs.rounding === 'single' ? 'single' : 'double';
   const scale = typeof w.attrs.scale === 'number' ? w.attrs.scale : 1;
   const value: Expr =
     w.attrs.form === 'from-real'
       ? { kind: 'quantize', value: at, scale, zero: int(w, 'yZero'), min: int(w, 'min'), max: int(w, 'max') }
       : w.attrs.form === 'to-real'
         ? { kind: 'dequantize', value: at, scale, zero: int(w, 'xZero') }
-        : {
-            kind: 'requantize',
-            acc: sub(at, num(int(w, 'xZero'))),
-            mult: load('mult'),
-            shift: load('shift'),
+        : rescale(w, sub(at, num(int(w, 'xZero'))), {
             zero: int(w, 'yZero'),
             min: int(w, 'min'),
             max: int(w, 'max'),
-            rounding,
-          };
+          });
   const constants = w.attrs.form === 'integer' ? ['mult', 'shift'].map((name) => buffer(name, 'i32', [], 'const')) : [];
   const type = (t: Workload['inputs'][number] | undefined): ReturnType<typeof storageOf> =>
     storageOf((t?.dtype ?? 'int8') as DType);
@@ -112,7 +106,7 @@ function naive(w: Workload): Program {
   );
 }
 
-function rescale(name: string, activation: string): Operator {
+function oneToOne(name: string, activation: string): Operator {
   return {
     name,
     infer: sameShape,
@@ -138,7 +132,7 @@ function rescale(name: string, activation: string): Operator {
     inPlace: (w) => (w.inputs[0]?.dtype === w.outputs[0]?.dtype ? [0] : []),
   };
 }
-export const relu = rescale('relu', 'relu');
-export const relu6 = rescale('relu6', 'relu6');
-export const quantizeOp = rescale('quantize', 'none');
-export const dequantizeOp = rescale('dequantize', 'none');
+export const relu = oneToOne('relu', 'relu');
+export const relu6 = oneToOne('relu6', 'relu6');
+export const quantizeOp = oneToOne('quantize', 'none');
+export const dequantizeOp = oneToOne('dequantize', 'none');

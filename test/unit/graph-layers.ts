@@ -1,5 +1,5 @@
 /** What graphs.ts draws from: for each operator a fitting random input, and the operator with random attributes put behind a tensor. */
-import { elements, type Quantization, type Tensor, type TensorId } from '../../compiler/graph/graph.ts';
+import { elements, type Node, type Quantization, type Tensor, type TensorId } from '../../compiler/graph/graph.ts';
 import type { Draft } from './graphs.ts';
 import type { Random } from './random.ts';
 
@@ -139,14 +139,14 @@ function stretched(d: Draft, x: TensorId): TensorId {
   return d.input('int8', shape, perTensor(scaleAt(d.at(x)) * (0.5 + r.next()), zeroOf(r)));
 }
 
-const unary = (op: string): Layer => ({
+const unary = (op: string, attrs: (r: Random) => Node['attrs'] = () => ({})): Layer => ({
   start: (d) => int8(d, anyShape(d.random)),
   fits: isInt8,
   grow(d, x) {
     const r = d.random;
     const t = d.at(x);
     const quant = r.next() < 0.4 ? t.quant : perTensor(scaleAt(t) * (0.4 + r.next()), zeroOf(r));
-    return d.node(op, {}, [x], { dtype: 'int8', ...(quant && { quant }) });
+    return d.node(op, attrs(r), [x], { dtype: 'int8', ...(quant && { quant }) });
   },
 });
 
@@ -210,6 +210,7 @@ export const growers: Readonly<Record<string, Layer>> = {
   mul: binary('mul'),
   relu: unary('relu'),
   relu6: unary('relu6'),
+  leaky_relu: unary('leaky_relu', (r) => ({ alpha: Math.fround(r.pick([0.01, 0.1, 0.3, r.next(), 1.5])) })),
   mean: {
     start: (d) => int8(d, anyShape(d.random)),
     fits: isInt8,

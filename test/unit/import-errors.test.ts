@@ -100,7 +100,7 @@ function derailed(): Uint8Array {
 const float: Change = { dtype: 'float32', quant: undefined };
 const int16: Change = { dtype: 'int16' };
 const supported =
-  'Supported: ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, FULLY_CONNECTED, MAX_POOL_2D, MEAN, MUL, PAD, PADV2, QUANTIZE, RELU, RELU6, RESHAPE, SOFTMAX, SQUEEZE, TRANSPOSE. Replace or remove the layer and convert again';
+  'Supported: ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, FULLY_CONNECTED, LEAKY_RELU, MAX_POOL_2D, MEAN, MUL, PAD, PADV2, QUANTIZE, RELU, RELU6, RESHAPE, SOFTMAX, SQUEEZE, TRANSPOSE. Replace or remove the layer and convert again';
 const cases: Readonly<Record<string, readonly [Uint8Array, string]>> = {
   'an empty file': [zeros(0), 'MODEL_UNKNOWN_FORMAT the file is empty; formats that are read: TFLite'],
   'a text file': [

@@ -49,6 +49,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Expected>>>> = {
   },
   relu: { RELU: twice },
   relu6: { RELU6: twice },
+  leaky_relu: { LEAKY_RELU: twice, [xnnpack]: { exactly: coarseRescale, why: 'multipliers of 8 fractional bits' } },
   quantize: {
     QUANTIZE: { exactly: wideQuotient, why: 'floats are divided in double where the reference divides in float32' },
     [xnnpack]: { exactly: coarseRescale, why: 'a multiplier of 8 fractional bits between integer types' },
@@ -90,14 +91,18 @@ const only = (g: Graph): Node => {
 
 /** XNNPACK between integers: 256 times the ratio of the scales, rounded; then one rounding shift. Floats as the reference. */
 function coarseRescale(g: Graph, inputs: readonly Value[]): ArrayLike<number> {
-  const [x, y] = [tensorOf(g, g.inputs[0]), tensorOf(g, g.outputs[0])];
+  const x = tensorOf(g, g.inputs[0]);
   if (x.dtype === 'float32') return runReference(g, inputs, { rounding: 'single' }).outputs[0] as Int8Array;
-  const multiplier = Math.round(256 * Math.fround((x.quant?.scale[0] ?? 1) / (y.quant?.scale[0] ?? 1)));
+  const node = only(g);
+  const y = tensorOf(g, g.outputs[0]);
+  const ratio = Math.fround((x.quant?.scale[0] ?? 1) / (y.quant?.scale[0] ?? 1));
+  const below = node.op === 'leaky_relu' ? Math.fround(ratio * Number(node.attrs.alpha)) : ratio;
   const [xZero, yZero] = [x.quant?.zeroPoint[0] ?? 0, y.quant?.zeroPoint[0] ?? 0];
   const [lo, hi] = rangeOf(y.dtype);
-  return Array.from(inputs[0] as Int8Array, (v) =>
-    Math.max(lo, Math.min(hi, (yZero * 256 + 128 + (v - xZero) * multiplier) >> 8)),
-  );
+  return Array.from(inputs[0] as Int8Array, (v) => {
+    const multiplier = Math.round(256 * (v >= xZero ? ratio : below));
+    return Math.max(lo, Math.min(hi, (yZero * 256 + 128 + (v - xZero) * multiplier) >> 8));
+  });
 }
 
 /** TFLite's own kernel: integers as the reference does, rounding twice; floats divided in double. */

@@ -177,6 +177,7 @@ export const importers: { readonly [N in BuiltinName]: (s: Source) => Made } = {
   },
   RELU: unary('relu'),
   RELU6: unary('relu6'),
+  LEAKY_RELU: (s) => ({ op: 'leaky_relu', attrs: { alpha: s.options?.f32(0) ?? 0 }, take: [0] }),
   TRANSPOSE(s) {
     const rank = s.inputs[0]?.shape.length ?? 0;
     return { op: 'transpose', attrs: { perm: constant(s, 1, 'the permutation').map((a) => axis(a, rank)) }, take: [0] };

@@ -67,6 +67,7 @@ export const builtins = {
   MEAN: { code: 40, options: 27, version: 2 },
   SQUEEZE: { code: 43, options: 30, version: 1 },
   PADV2: { code: 60, options: 0, version: 2 },
+  LEAKY_RELU: { code: 98, options: 75, version: 2 },
   QUANTIZE: { code: 114, options: 0, version: 2 },
 } as const;
 export type BuiltinName = keyof typeof builtins;
@@ -114,7 +115,6 @@ export const otherNames: ReadonlyMap<number, string> = new Map([
   [83, 'PACK'],
   [88, 'UNPACK'],
   [97, 'RESIZE_NEAREST_NEIGHBOR'],
-  [98, 'LEAKY_RELU'],
   [99, 'SQUARED_DIFFERENCE'],
   [101, 'ABS'],
   [102, 'SPLIT_V'],

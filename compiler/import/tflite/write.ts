@@ -196,6 +196,7 @@ const writers: Readonly<Record<string, (node: Node, graph: Graph) => Written>> =
   },
   relu: plain('RELU'),
   relu6: plain('RELU6'),
+  leaky_relu: (node) => ({ name: 'LEAKY_RELU', options: { 0: f32(int(node, 'alpha')) } }),
   transpose(node) {
     const perm = ints(node, 'perm');
     return { name: 'TRANSPOSE', options: {}, extra: [constantI32('permutation', [perm.length], perm)] };
