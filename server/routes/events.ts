@@ -12,7 +12,8 @@ import { ErrorBody } from '../schemas.ts';
 
 /** Milliseconds between comments that keep proxies and clients from giving up on a quiet stream. */
 const heartbeatMs = 15_000;
-const page = 200;
+/** Events read at once: few, as a slow client takes few. */
+const page = 32;
 const EventId = Type.Optional(Type.Integer({ minimum: 0 }));
 
 export const eventRoutes =

@@ -1,7 +1,8 @@
 /** The event stream: what a client reads, in one go or in pieces, is what the store holds, each event once. */
+import { get, type IncomingMessage } from 'node:http';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { samples } from '../samples.ts';
 import { type Bench, errorIn, startBench } from './bench.ts';
 
@@ -67,6 +68,32 @@ test('nothing after the last event: 204, so that browsers do not come back', asy
   const last = b.store.events(id, 0, 100).at(-1)?.id ?? 0;
   expect((await b.get(path(id), { 'last-event-id': String(last) })).statusCode).toBe(204);
   expect((await b.get(`${path(id)}?after=${last}`)).statusCode).toBe(204);
+});
+
+test('a client that does not read for a while loses nothing, and the daemon waits for it', async () => {
+  const b = await startBench();
+  const { id } = await b.submit();
+  const url = await b.app.listen({ port: 0, host: '127.0.0.1' });
+  const answer = await new Promise<IncomingMessage>((found) => get(`${url}${path(id)}`, found));
+  const message = 'x'.repeat(2 ** 16);
+  for (let i = 0; i < 200; i++) b.feed.event(id, 'log', { phase: 'tune', message });
+  await b.post(`/v1/jobs/${id}/cancel`);
+  let text = '';
+  for await (const chunk of answer) text += String(chunk);
+  expect(parsed(text).map((e) => Number(e.id))).toEqual(b.store.events(id, 0, 1000).map((e) => e.id));
+});
+
+test('a quiet stream says now and then that it is there', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const b = await startBench();
+  const { id } = await b.submit();
+  const following = b.get(path(id));
+  await new Promise((done) => setImmediate(done));
+  vi.advanceTimersByTime(40_000);
+  await b.post(`/v1/jobs/${id}/cancel`);
+  expect((await following).body.match(/^: here$/gm)).toHaveLength(2);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('bad ids are refused', async () => {
