@@ -176,9 +176,9 @@ async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<st
 async function takeDown({ app, jobs, farm }: Parts): Promise<void> {
   const closed = app.close();
   await jobs.stop(4000);
-  await within(2000, farm.closeAll());
-  await jobs.stop(2000);
-  await within(1000, closed);
+  await within(1500, farm.closeAll());
+  await jobs.stop(1000);
+  await within(500, closed);
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

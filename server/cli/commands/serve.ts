@@ -45,6 +45,8 @@ async function serve(io: Io, o: ServeOptions): Shows {
   );
   await ended;
   await stop();
+  // A compiler or an emulator that is still at it must not hold up the end.
+  setTimeout(() => process.exit(), 1000).unref();
   return ok(undefined);
 }
 
