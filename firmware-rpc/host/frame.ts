@@ -31,7 +31,8 @@ export function decodeFrame(coded: Uint8Array): Uint8Array | undefined {
     at += code;
     if (code !== 255 && at < coded.length) out.push(0);
   }
-  if (out.length < 4) return undefined;
+  // The shortest is a sequence number and a command. (Nothing at all would pass: its CRC is 0, as a few zeros are.)
+  if (out.length < 2 + 4) return undefined;
   const bytes = Uint8Array.from(out);
   const payload = bytes.subarray(0, bytes.length - 4);
   return new DataView(bytes.buffer).getUint32(payload.length, true) === crc32(payload) ? payload : undefined;
