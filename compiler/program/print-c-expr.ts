@@ -1,6 +1,6 @@
 /**
  * Expressions as C. Values wrap modulo 2^32 in the IR, so a plain operator is printed only where the operands' ranges show
- * that it cannot overflow; elsewhere the runtime's wrapping functions stand (compiler/emit/runtime/mt_kernel.h).
+ * that it cannot overflow; elsewhere the runtime's wrapping functions stand (compiler/emit/runtime/).
  */
 import { affine, extent, flat } from './affine.ts';
 import { position } from './layouts.ts';
