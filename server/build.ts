@@ -2,13 +2,14 @@
  * From chosen schedules to things on disk: the C library, and firmware with the network linked in. run-network.ts proves, by
  * running it, that it computes what the model says. Serves `compile`, `run` and the end of every job.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import PQueue from 'p-queue';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import {
   type CompiledSizes,
+  constantBytes,
   emitLibrary,
   type Library,
   type Memory,
@@ -20,8 +21,8 @@ import {
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
-import { compileUnit } from '../toolchain/index.ts';
-import { type CompiledSource, librarySizes, stackUsageFlag } from './library-sizes.ts';
+import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
+import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
 import type { Verified } from './run-network.ts';
 
 export * from './run-network.ts';
@@ -51,10 +52,9 @@ export interface Built {
 export async function build(o: BuildOptions): Promise<Result<Built>> {
   const choices = o.selected.map((s) => s.choice);
   const network = networkOf(o.graph, o.name, choices);
-  const draft = emitLibrary(network, { board: o.board.id });
-  const tooBig = refuse(network, { ram: network.plan.bytes, flash: draft.constBytes }, o.board);
+  const tooBig = refuse(network, { ram: network.plan.bytes, flash: constantBytes(network) }, o.board);
   if (tooBig !== undefined) return tooBig;
-  const compiled = await compileLibrary(draft, o);
+  const compiled = await compileLibrary(emitLibrary(network, { board: o.board.id }), o);
   if (!compiled.ok) return compiled;
   const sources = compiled.value.filter((s) => s.path !== tableFile);
   const sizes = await librarySizes(network, sources, o.board.target, o.cacheDir);
@@ -65,7 +65,10 @@ export async function build(o: BuildOptions): Promise<Result<Built>> {
   const library = writeLibrary(network, sizes.value, o);
   const objects = compiled.value.map((s) => s.object);
   const firmware = await o.board.build({ dir: join(o.outDir, 'firmware'), name: o.name, objects });
-  if (!firmware.ok) return firmware;
+  if (!firmware.ok)
+    return firmware.error.code === 'MODEL_TOO_BIG'
+      ? crowded(network, memory, o.board, firmware.error.detail)
+      : firmware;
   return ok({ network, library, firmware: firmware.value, memory, flashBytes: memory.flashBytes });
 }
 
@@ -95,7 +98,9 @@ async function compileLibrary(library: Library, o: BuildOptions): Promise<Result
     const all = [...strictFlags, stackUsageFlag, ...flags];
     const unit = { target: o.board.target, name: path, source, flags: all, headers };
     const done = await compileUnit(unit, o.cacheDir);
-    return done.ok ? ok({ path, object: done.value.path }) : done;
+    if (!done.ok || hasFrames({ path, object: done.value.path })) return objectOf(path, done);
+    rmSync(done.value.path);
+    return objectOf(path, await compileUnit(unit, o.cacheDir));
   };
   const queue = new PQueue({ concurrency: availableParallelism() });
   const units = [...library.sources, { path: tableFile, flags: [] }];
@@ -108,33 +113,47 @@ async function compileLibrary(library: Library, o: BuildOptions): Promise<Result
   return ok(objects);
 }
 
+const objectOf = (path: string, done: Result<ObjectFile>): Result<CompiledSource> =>
+  done.ok ? ok({ path, object: done.value.path }) : done;
+
 /** Refusal of what cannot fit, with the bytes by layer or by block of the arena. */
 function refuse(
   n: Network,
   needs: { readonly ram: number; readonly flash: number },
   board: BoardModule,
 ): Result<never> | undefined {
-  const worst = (rows: readonly { readonly name: string; readonly bytes: number }[]): string =>
-    [...rows]
-      .sort((a, b) => b.bytes - a.bytes)
-      .slice(0, 8)
-      .map((r) => `${r.name} ${r.bytes}`)
-      .join(', ');
   if (needs.flash > board.flashBytes) {
-    const layers = n.layers.map((l) => ({
-      name: l.name,
-      bytes: l.kernel.constants.reduce((sum, c) => sum + c.bytes.length, 0),
-    }));
-    const detail = `code and constants need ${needs.flash} bytes or more, ${board.id} has ${board.flashBytes} of flash; constants by layer: ${worst(layers)}`;
+    const detail = `code and constants need ${needs.flash} bytes or more, ${board.id} has ${board.flashBytes} of flash; constants by layer: ${byLayer(n)}`;
     return failed('select', 'MODEL_TOO_BIG', detail);
   }
   if (needs.ram > board.ramBytes) {
-    const blocks = n.blocks.map((b) => ({ name: b.id, bytes: b.bytes }));
-    const detail = `${needs.ram} bytes of RAM are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${board.id} has ${board.ramBytes}; largest blocks: ${worst(blocks)}`;
+    const blocks = largest(n.blocks.map((b) => ({ name: b.label ?? b.id, bytes: b.bytes })));
+    const detail = `${needs.ram} bytes of RAM are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${board.id} has ${board.ramBytes}; largest blocks: ${blocks}`;
     return failed('select', 'MODEL_TOO_BIG', detail);
   }
   return undefined;
 }
+
+/** The network alone fits, but not beside the server that the firmware needs. */
+const crowded = (n: Network, memory: Memory, board: BoardModule, linker: string): Result<never> =>
+  failed(
+    'link',
+    'MODEL_TOO_BIG',
+    `the network needs ${memory.flashBytes} bytes of flash and ${memory.ramBytes} of RAM, and the firmware of ${board.id} has no room for that beside its server; constants by layer: ${byLayer(n)}; the linker says: ${linker}`,
+  );
+
+const byLayer = (n: Network): string =>
+  largest(
+    n.layers.map((l) => ({ name: l.name, bytes: l.kernel.constants.reduce((sum, c) => sum + c.bytes.length, 0) })),
+  );
+
+/** The eight largest, in words. */
+const largest = (rows: readonly { readonly name: string; readonly bytes: number }[]): string =>
+  [...rows]
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 8)
+    .map((r) => `${r.name} ${r.bytes}`)
+    .join(', ');
 
 /**
  * Writes report.json. `stable`: counts of a board that does not count the same each time stay out of it, so that equal

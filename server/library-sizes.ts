@@ -2,7 +2,8 @@
  * What an emitted library costs once it is compiled, measured on its own objects: no server, no start-up code. The compiler's
  * helpers that the kernels call are counted; they ship with them.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/index.ts';
 import type { CompiledSizes, Network } from '../compiler/emit/index.ts';
@@ -19,6 +20,10 @@ export interface CompiledSource {
   readonly object: string;
 }
 
+/** Whether the frame sizes of an object are at hand; a cache may have lost them in a power cut. A file without functions has none. */
+export const hasFrames = ({ path, object }: CompiledSource): boolean =>
+  path === 'weights.c' || (statSync(stackUsageOf(object), { throwIfNoEntry: false })?.size ?? 0) > 0;
+
 /** Links the objects into one and adds up its sections; `dir` is for the temporary file. Failure: LINK_FAILED. */
 export async function librarySizes(
   network: Network,
@@ -26,7 +31,7 @@ export async function librarySizes(
   target: Target,
   dir: string,
 ): Promise<Result<CompiledSizes>> {
-  const whole = join(dir, `library-${process.pid}.o`);
+  const whole = join(dir, `library-${randomUUID()}.o`);
   const objects = sources.map((s) => s.object);
   const command = [target.compiler, ...target.flags, '-r', '-nostdlib', ...objects, '-lgcc', '-o', whole];
   const linked = await run(command);

@@ -10,7 +10,7 @@ import { cmakeText, exampleText, readmeText } from './packaging.ts';
 import { runtimeHeader, runtimeHeaderName } from './runtime/index.ts';
 import { networkHeader, tableText } from './table.ts';
 
-export { type CompiledSizes, type Memory, memoryOf } from './memory.ts';
+export { type CompiledSizes, constantBytes, type Memory, memoryOf } from './memory.ts';
 export { type Choice, drawNetworkArena, identifier, type Layer, type Network, networkOf } from './network.ts';
 export { ctypeOf } from './types.ts';
 

@@ -8,6 +8,7 @@ import { runsInPlace } from '../plan/in-place.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
 import type { Workload } from '../workload.ts';
+import { tensorIn } from './types.ts';
 
 /** What to run for one node. */
 export interface Choice {
@@ -115,7 +116,7 @@ function mayOverwrite(layer: Layer, x: TensorId, home: Home): boolean {
   return runsInPlace(layer.choice.program, new Set(sharingX), y);
 }
 
-const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(graph.tensors[t] as Graph['tensors'][number]);
+const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(tensorIn(graph, t));
 
 interface Span {
   readonly first: number;
@@ -142,11 +143,12 @@ function lifetimes(graph: Graph, layers: readonly Layer[], home: Home): Readonly
 
 function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Block[] {
   const tensors = [...lifetimes(graph, layers, home)].map(
-    ([t, span]): Block => ({ id: `t${t}`, bytes: sizeOf(graph, t), ...span }),
+    ([t, span]): Block => ({ id: `t${t}`, bytes: sizeOf(graph, t), ...span, label: tensorIn(graph, t).name }),
   );
-  const scratch = layers.flatMap((layer, i): Block[] =>
-    layer.kernel.scratchBytes > 0 ? [{ id: `s${i}`, bytes: layer.kernel.scratchBytes, first: i + 1, last: i + 1 }] : [],
-  );
+  const scratch = layers.flatMap((layer, i): Block[] => {
+    const bytes = layer.kernel.scratchBytes;
+    return bytes > 0 ? [{ id: `s${i}`, bytes, first: i + 1, last: i + 1, label: `scratch of ${layer.name}` }] : [];
+  });
   return [...tensors, ...scratch];
 }
 

@@ -9,6 +9,8 @@ export interface Block {
   /** Steps at which it is alive, both included. */
   readonly first: number;
   readonly last: number;
+  /** What it is, for people. */
+  readonly label?: string;
 }
 export interface ArenaPlan {
   readonly offsets: ReadonlyMap<string, number>;
@@ -101,7 +103,7 @@ export function drawArena(blocks: readonly Block[], plan: ArenaPlan): string {
   );
   const lines = sorted.map((b) => {
     const bar = Array.from({ length: end + 1 }, (_, s) => (s >= b.first && s <= b.last ? '#' : '.')).join('');
-    return `${String(plan.offsets.get(b.id)).padStart(8)} ${String(b.bytes).padStart(8)}  ${bar}  ${b.id}`;
+    return `${String(plan.offsets.get(b.id)).padStart(8)} ${String(b.bytes).padStart(8)}  ${bar}  ${b.label ?? b.id}`;
   });
   return `  offset    bytes  life\n${lines.join('\n')}\narena ${plan.bytes} bytes, lower bound ${plan.lowerBound}\n`;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { host } from '../../boards/host/index.ts';
 import { emitLibrary, identifier, type Library, networkOf } from '../../compiler/emit/index.ts';
 import { networkHeader } from '../../compiler/emit/table.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
@@ -11,6 +12,7 @@ import { printGraph } from '../../compiler/graph/print.ts';
 import { checkGraph, importModel } from '../../compiler/import/index.ts';
 import { writeTflite } from '../../compiler/import/tflite/write.ts';
 import { runPasses } from '../../compiler/passes/index.ts';
+import { build } from '../../server/build.ts';
 import { findTool } from '../../toolchain/index.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
@@ -75,10 +77,10 @@ describe('no compiler has a word to say', () => {
     ['clang', clangM4],
     ['clang', [...clangM4, '-fomit-frame-pointer', '-DMT_NO_FRAME_POINTER']],
   ];
+  if (findTool('clang') === undefined) console.log('clang is not installed: its warnings are not checked');
   const kws = goldenModel('kws');
   for (const [compiler, flags] of compilers) {
     const absent = findTool(compiler) === undefined;
-    if (absent) console.log(`${compiler} is not installed: its warnings are not checked`);
     test.skipIf(absent)(`${compiler} ${flags.join(' ')}`, () => {
       const graphs = Array.from({ length: samples(2, 30) }, (_, i) => modelOf(100 + i).graph);
       const golden = kws === undefined ? undefined : importModel(kws.bytes, 'kws');
@@ -88,6 +90,7 @@ describe('no compiler has a word to say', () => {
   }
 });
 
+if (findTool('cmake') === undefined) console.log('cmake is not installed: CMakeLists.txt is not tried');
 test('cmake builds the library and its example', { skip: findTool('cmake') === undefined }, () => {
   const { model, graph } = modelOf(3);
   const got = inFolder(libraryOf(graph, { seed: 1 }), (dir) => {
@@ -218,6 +221,23 @@ int8_t *net_output(void *arena);
 
 #endif
 `;
+
+test('a network that does not fit is refused before anything is compiled, with the bytes by layer', async () => {
+  const graph = modelOf(2).graph;
+  const selected = schedulesFor(graph, [], 'default');
+  const options = { graph, name: 'net', selected, outDir: '/nonexistent', cacheDir: '/nonexistent' };
+  const small = await Promise.all([
+    build({ ...options, board: { ...host, flashBytes: 3 } }),
+    build({ ...options, board: { ...host, ramBytes: 3 } }),
+  ]);
+  expect(small).toMatchObject([
+    {
+      ok: false,
+      error: { code: 'MODEL_TOO_BIG', detail: expect.stringMatching(/constants by layer: net_\d\d_\w+ \d+/) },
+    },
+    { ok: false, error: { code: 'MODEL_TOO_BIG', detail: expect.stringMatching(/largest blocks: \w+ \d+/) } },
+  ]);
+});
 
 test('names become C identifiers that no file of the library has', () => {
   const names = ['MobileNet v1.0', '3d', 'weights', '', '__x__', 'größe'];
