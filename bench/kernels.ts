@@ -1,6 +1,6 @@
 /**
  * How fast are the templates? Instructions a layer on the emulated Cortex-M4 (QEMU counts; no cycles), default schedule against
- * the best setting found by sweeping one knob after another. `node bench/kernels.ts MODEL.tflite [layer] [--rounds N]`.
+ * the best setting found by sweeping one knob after another. `node bench/kernels.ts MODEL.tflite [TASK] [--quick] [--refused]`; TASK counts from 0.
  */
 import { readFileSync } from 'node:fs';
 import { importModel } from '../compiler/import/index.ts';
@@ -77,7 +77,7 @@ function descend(task: Task, naive: Program, rounds: number): Measured | undefin
 
 function main(): void {
   const [file, only] = process.argv.slice(2).filter((a) => !a.startsWith('--'));
-  if (file === undefined) throw new Error('usage: node bench/kernels.ts MODEL.tflite [layer]');
+  if (file === undefined) throw new Error('usage: node bench/kernels.ts MODEL.tflite [TASK] [--quick] [--refused]');
   const rounds = process.argv.includes('--quick') ? 1 : 2;
   const graph = importModel(readFileSync(file), file);
   if (!graph.ok) throw new Error(graph.error.detail);
