@@ -1,6 +1,7 @@
 /**
- * How fast are the templates? Instructions a layer on the emulated Cortex-M4 (QEMU counts; no cycles), default schedule against
- * the best setting found by sweeping one knob after another. `node bench/kernels.ts MODEL.tflite [TASK] [--quick] [--refused]`; TASK counts from 0.
+ * How fast are the templates? Instructions a layer on the emulated Cortex-M4 (QEMU counts; no cycles), default schedule
+ * against the best setting found by sweeping one knob after another.
+ * `node bench/kernels.ts MODEL.tflite [TASK] [--quick] [--refused]`; TASK counts from 0.
  */
 import { readFileSync } from 'node:fs';
 import { importModel } from '../compiler/import/index.ts';
