@@ -11,7 +11,7 @@ import { decode, encode, need, stored } from '../ops/values.ts';
 import { failed, ok, type Result } from '../result.ts';
 
 /** Steps that constants of one model may take to compute; a hostile file is small and asks for years. */
-const mostFolding = 2 ** 22;
+const mostFolding = 2 ** 20;
 
 /**
  * The graph, or a Failure (MODEL_INVALID, TYPE_UNSUPPORTED) that names the node. `places`: the byte where each node stands in

@@ -38,7 +38,13 @@ export const removeViews: Pass = {
   reason: 'what reads a view directly can have its channels removed and its buffer reused',
   required: false,
   run(graph) {
-    const writers = writersOf(graph);
-    return { ...graph, nodes: graph.nodes.map((node) => through(node, graph, writers)) };
+    const writers = new Map(writersOf(graph));
+    const nodes = graph.nodes.map((node) => {
+      const seeing = through(node, graph, writers);
+      // Later readers begin where this one ended: a chain of views, however long, is walked once.
+      for (const id of node.outputs) writers.set(id, seeing);
+      return seeing;
+    });
+    return { ...graph, nodes };
   },
 };

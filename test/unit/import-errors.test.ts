@@ -256,7 +256,7 @@ const cases: Readonly<Record<string, readonly [Uint8Array, string]>> = {
       inputs: [],
       outputs: [1],
     }),
-    'MODEL_INVALID PAD (operator 0, byte 472): its operands are constants, and computing with them takes over 4194304 steps; fold it before',
+    'MODEL_INVALID PAD (operator 0, byte 472): its operands are constants, and computing with them takes over 1048576 steps; fold it before',
   ],
 };
 

@@ -183,6 +183,28 @@ describe.each(Object.keys(operators))('nonsense around %s', (op) => {
   });
 });
 
+test('a chain of thousands of views is no work', () => {
+  const t = (i: number): Tensor => ({ name: `t${i}`, dtype: 'int8', shape: i % 2 === 0 ? [1, 4] : [4] });
+  const count = 20_000;
+  const graph: Graph = {
+    name: 'chain',
+    tensors: Array.from({ length: count + 1 }, (_, i) => t(i)),
+    nodes: Array.from({ length: count }, (_, i) => ({
+      op: 'reshape',
+      attrs: { shape: t(i + 1).shape },
+      inputs: [i],
+      outputs: [i + 1],
+      source: { index: i, name: 'RESHAPE' },
+    })),
+    inputs: [0],
+    outputs: [count],
+  };
+  const read = importModel(writeTflite(graph), 'chain');
+  if (!read.ok) throw new Error(read.error.detail);
+  // With a walk along the chain from each of its links this would take longer than any test may.
+  expect(runPasses(read.value, { optional: 'all' }).nodes.length).toBe(1);
+});
+
 test('every truncation of a file is refused', () => {
   const [file = new Uint8Array()] = seeds();
   const step = samples(7, 1);
