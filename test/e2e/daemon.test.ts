@@ -11,6 +11,7 @@ import { extract } from 'tar-stream';
 import { expect, onTestFinished, test } from 'vitest';
 import type { DeviceList, JobBody, JobSummary, RecordBody } from '../../server/schemas.ts';
 import { readElf } from '../../toolchain/index.ts';
+import { samples } from '../samples.ts';
 import { smallModel } from '../server/model.ts';
 import {
   type DaemonProcess,
@@ -87,14 +88,21 @@ async function artifactOf(d: DaemonProcess, job: string): Promise<ReadonlyMap<st
 
 test('kill -9 in the middle of a job and of an upload: the next daemon ends the job, nothing is lost or measured twice', async () => {
   const dir = dataDir();
-  const first = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=2']);
-  const { id } = await submit(first, 'mps2-an386', 40);
-  const before = await measured(first, id, 6);
-  await halfAnUpload(first.url);
-  await first.end('SIGKILL');
-  await until('no emulator is left', async () => (emulatorsOf(dir).length === 0 ? true : undefined));
+  const start = () => startDaemonProcess(dir, ['--emulate', 'mps2-an386=2']);
+  let id = '';
+  let before: readonly RecordBody[] = [];
+  for (let kills = 0; kills < samples(1, 5); kills++) {
+    const first = await start();
+    if (id === '') id = (await submit(first, 'mps2-an386', 40)).id;
+    const now = await measured(first, id, before.length + 6);
+    expect(now.slice(0, before.length)).toEqual(before);
+    before = now;
+    await halfAnUpload(first.url);
+    await first.end('SIGKILL');
+    await until('no emulator is left', async () => (emulatorsOf(dir).length === 0 ? true : undefined));
+  }
 
-  const second = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=2']);
+  const second = await start();
   const running = await second.get<JobBody>(`/v1/jobs/${id}`);
   expect(running.state).toBe('running');
   expect(running.trials.done).toBeLessThan(40);
