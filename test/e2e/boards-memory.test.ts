@@ -1,0 +1,100 @@
+/** A network as large as the board allows, hand-written, linked into the firmware and run; and one that is a little larger. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { host } from '../../boards/host/index.ts';
+import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import type { Result } from '../../compiler/result.ts';
+import { compileUnit } from '../../toolchain/index.ts';
+import { expectOk, workFolder } from '../wire/host-board.ts';
+
+const header = readFileSync(resolve(import.meta.dirname, '../../firmware-rpc/include/microtune_network.h'), 'utf8');
+const folder = workFolder();
+afterAll(() => folder.remove());
+
+/** Bytes of the arena, of constants in flash, and of constants that a schedule has placed in RAM. */
+interface Shape {
+  readonly arena: number;
+  readonly flash: number;
+  readonly ram: number;
+}
+
+/** Reads the last byte of everything, and runs a function from RAM. */
+const source = ({ arena, flash, ram }: Shape): string => `#include "microtune_network.h"
+#define NETWORK_MEMORY __attribute__((section(".microtune_network"), aligned(16)))
+static uint8_t NETWORK_MEMORY arena[${arena}];
+static uint8_t NETWORK_MEMORY input[16];
+static uint8_t NETWORK_MEMORY output[16];
+extern const uint8_t weights[${flash}], fast[${ram}];
+__asm__(".section .rodata\\n.global weights\\nweights: .fill ${flash - 1}, 1, 7\\n.byte 9\\n"
+        ".section .data\\n.global fast\\nfast: .fill ${ram - 1}, 1, 8\\n.byte 10\\n.text\\n");
+__attribute__((section(".ramfunc"), noinline)) static uint8_t last(const uint8_t *x, uint32_t n) { return x[n - 1]; }
+static uint8_t (*volatile through)(const uint8_t *, uint32_t) NETWORK_MEMORY;
+static int init(void) { through = last; arena[${arena - 1}] = input[15]; return 0; }
+static int run(void) {
+  output[0] = through(arena, ${arena}u);
+  output[1] = through(weights, ${flash}u);
+  output[2] = through(fast, ${ram}u);
+  output[15] = 99;
+  return 41;
+}
+static int layer(uint32_t i) { return (int)i; }
+const mt_network_table mt_network = { init, run, layer, 1, input, sizeof input, output, sizeof output };
+`;
+
+async function built(board: BoardModule, name: string, shape: Shape): Promise<Result<BuiltFirmware>> {
+  const cache = join(folder.dir, 'cache');
+  mkdirSync(cache, { recursive: true });
+  const headers = { 'microtune_network.h': header };
+  const object = expectOk(
+    await compileUnit({ target: board.target, name, source: source(shape), flags: [], headers }, cache),
+  );
+  return board.build({ dir: join(folder.dir, name), name, objects: [object.path] });
+}
+
+const boards: readonly (readonly [BoardModule, Shape])[] = [
+  [host, { arena: 30_000_000, flash: 3_000_000, ram: 600_000 }],
+  [mps2An386, { arena: 16_640_000, flash: 3_500_000, ram: 600_000 }],
+];
+for (const [board, shape] of boards) {
+  test(`${board.id} runs a network of ${shape.arena} bytes of arena and ${shape.flash + shape.ram} of constants`, async () => {
+    const firmware = expectOk(await built(board, `${board.id}-large`, shape));
+    if (board.open === undefined) throw new Error('not emulated');
+    const device = expectOk(await board.open({ firmware, bulk: 'shared' }));
+    try {
+      const { network, load } = device.info;
+      if (network === undefined) throw new Error('no network announced');
+      expect(device.info.buildId).toBe(firmware.buildId);
+      const call = { args: [0, 0, 0, 0], warmups: 0, repeats: 1, deadlineMs: 5000 };
+      await device.load(
+        network.input,
+        Uint8Array.from({ length: 16 }, (_, i) => i + 100),
+      );
+      expect(await device.call({ ...call, entry: network.init })).toMatchObject({ ok: true, returned: 0 });
+      expect(await device.call({ ...call, entry: network.entry })).toMatchObject({ ok: true, returned: 41 });
+      const output = await device.fetch(network.output, network.outputBytes);
+      expect([...output.subarray(0, 3), output[15]]).toEqual([115, 9, 10, 99]);
+      expect(await device.call({ ...call, entry: network.layer, args: [5] })).toMatchObject({ ok: true, returned: 5 });
+      // What the network keeps in RAM is not the host's to overwrite.
+      expect(load.bytes).toBeGreaterThan(1 << 20);
+      await device.load(load.base, new Uint8Array(Math.min(load.bytes, 1 << 22)).fill(0xff));
+      expect(await device.call({ ...call, entry: network.entry })).toMatchObject({ ok: true, returned: 41 });
+      expect((await device.fetch(network.output, 3))[2]).toBe(10);
+    } finally {
+      await device.close();
+    }
+  });
+}
+
+test("a network that is too large for flash or RAM is MODEL_TOO_BIG, with the linker's words", async () => {
+  const [, fits] = boards[1] as (typeof boards)[number];
+  for (const [name, shape, words] of [
+    ['flash', { ...fits, flash: fits.flash + 200_000 }, /region `?FLASH/],
+    ['arena', { ...fits, arena: fits.arena + 20_000 }, /region `?DATA/],
+  ] as const) {
+    const r = await built(mps2An386, `too-large-${name}`, shape);
+    expect(r, name).toMatchObject({ ok: false, error: { stage: 'link', code: 'MODEL_TOO_BIG' } });
+    expect(r.ok ? '' : r.error.detail).toMatch(words);
+  }
+});
