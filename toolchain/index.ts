@@ -127,7 +127,7 @@ function writeHeaders(headers: Readonly<Record<string, string>>, cacheDir: strin
   return dir;
 }
 
-export interface Candidate {
+export interface CandidateLink {
   readonly target: Target;
   readonly object: ObjectFile;
   /** Address that the code is linked for. */
@@ -146,7 +146,7 @@ export interface Linked {
 }
 
 /** Links one object for a place in the load region. Failures: LINK_FAILED, CODE_TOO_LARGE. */
-export async function linkCandidate(c: Candidate, cacheDir: string): Promise<Result<Linked>> {
+export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise<Result<Linked>> {
   const memory = await compileUnit({ ...memoryFunctions, target: c.target }, cacheDir);
   if (!memory.ok) return memory;
   const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
