@@ -26,28 +26,38 @@ function remove(graph: Graph, rounding: Rounding): Graph {
 
 /** The nodes that mix channels, with their weights and what they see of unreached channels. */
 function mixersOf(graph: Graph, known: readonly (readonly boolean[])[], rounding: Rounding): ReadonlyMap<Node, Mixer> {
-  const any = graph.nodes.some((n) => n.outputs.some((id) => known[id]?.includes(true)));
-  const values = any ? oneRun(graph, rounding) : new Map<TensorId, Value>();
+  const mixing = graph.nodes.filter((node) => flowOf(node, graph).kind === 'mix');
+  const seesUnreached = (node: Node): boolean => known[node.inputs[0] ?? -1]?.includes(true) ?? false;
+  const values = mixing.some(seesUnreached) ? oneRun(graph, rounding) : new Map<TensorId, Value>();
   return new Map(
-    graph.nodes
-      .filter((node) => flowOf(node, graph).kind === 'mix')
-      .map((node): [Node, Mixer] => {
-        const x = node.inputs[0] ?? -1;
-        const value = values.get(x);
-        const seen = (known[x] ?? []).map((k, c) => (k && value !== undefined ? seenBy(node, graph, value, c) : []));
-        return [node, { weights: weightsOf(node, graph), constant: (channel, tap) => seen[channel]?.[tap] }];
-      }),
+    mixing.map((node): [Node, Mixer] => {
+      const x = node.inputs[0] ?? -1;
+      const value = values.get(x);
+      const seen = seesUnreached(node) && value !== undefined ? seenBy(node, graph, value, known[x] ?? []) : [];
+      return [node, { weights: weightsOf(node, graph), constant: (channel, tap) => seen[channel]?.[tap] }];
+    }),
   );
 }
 
-/** Channel minus zero point as each tap sees it; undefined where that differs from pixel to pixel, as beside a border. */
-function seenBy(node: Node, graph: Graph, value: Value, channel: number): readonly (number | undefined)[] {
-  const x = tensorOf(graph, node.inputs[0]);
-  const [zero, values, channels] = [x.quant?.zeroPoint[0] ?? 0, numbers(value), channelsOf(x)];
-  return placesOf(node, graph).map((places) => {
-    const all = new Set(places.map((p) => (p === undefined ? 0 : (values[p * channels + channel] as number) - zero)));
-    return all.size === 1 ? [...all][0] : undefined;
-  });
+/** Unreached channels minus zero point as each tap sees them; undefined where that differs from pixel to pixel, as beside a border. */
+function seenBy(
+  node: Node,
+  graph: Graph,
+  value: Value,
+  known: readonly boolean[],
+): readonly (readonly (number | undefined)[])[] {
+  const [values, zero] = [numbers(value), tensorOf(graph, node.inputs[0]).quant?.zeroPoint[0] ?? 0];
+  const taps = placesOf(node, graph);
+  const at = (place: number | undefined, channel: number): number =>
+    place === undefined ? 0 : (values[place * known.length + channel] as number) - zero;
+  return known.map((isKnown, channel) =>
+    isKnown
+      ? taps.map((places) => {
+          const first = at(places[0], channel);
+          return places.every((place) => at(place, channel) === first) ? first : undefined;
+        })
+      : [],
+  );
 }
 
 /** For each tap the pixels of the input that it meets, one for each pixel of the result; undefined: outside. */
