@@ -13,11 +13,17 @@ import { failed, ok, type Result } from '../result.ts';
 /** Steps that constants of one model may take to compute; a hostile file is small and asks for years. */
 const mostFolding = 2 ** 20;
 
+/** Networks for microcontrollers have hundreds; some passes take the square of it. */
+const mostOperators = 4096;
+
 /**
  * The graph, or a Failure (MODEL_INVALID, TYPE_UNSUPPORTED) that names the node. `places`: the byte where each node stands in
  * its file, if there is one.
  */
 export function checkGraph(graph: Graph, places: readonly number[] = []): Result<Graph> {
+  const { length } = graph.nodes;
+  if (length > mostOperators)
+    return failed('import', 'MODEL_INVALID', `the model has ${length} operators; up to ${mostOperators} are supported`);
   const broken = verifyGraph(graph);
   if (broken !== undefined) return failed('import', 'MODEL_INVALID', broken);
   const foreign = foreignBorder(graph);

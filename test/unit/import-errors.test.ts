@@ -248,6 +248,10 @@ const cases: Readonly<Record<string, readonly [Uint8Array, string]>> = {
     'MODEL_INVALID RELU (operator 0) reads tensor 2 before it is computed',
   ],
   'no operators, no outputs': [coded([]), 'MODEL_INVALID graph output 1 is never computed'],
+  'more operators than any network has': [
+    coded(Array.from({ length: 5000 }, () => ({ number: 19 }))),
+    'MODEL_INVALID the model has 5000 operators; up to 4096 are supported',
+  ],
   'constants that take years to compute': [
     writeTflite({
       name: 'm',
