@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +21,8 @@ if (!existsSync(join(root, 'node_modules/commander')) || (!able && !existsSync(o
   process.exitCode = 4;
 } else if (able) {
   endWithParent();
+  // Twice as fast from the second start on; where it cannot be written, nothing is lost.
+  module.enableCompileCache(join(root, 'node_modules/.cache/compile'));
   const { main } = await import('../server/cli/index.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {

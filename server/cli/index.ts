@@ -3,7 +3,7 @@
  * wrong ends as one line `error CODE: ...` on standard error and an exit code that is not 0, without a stack trace.
  */
 import { Command, CommanderError } from 'commander';
-import type { Failure, Result } from '../../compiler/result.ts';
+import type { Result } from '../../compiler/result.ts';
 import { errorOf } from '../errors.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
@@ -13,7 +13,7 @@ import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addTune } from './commands/tune.ts';
 import { unexpected, usage } from './failures.ts';
-import { errorLine, type Io, ioOf, type Shown, type Shows } from './io.ts';
+import { errorLine, type Io, ioOf, type Shown, type Shows, type Terminal } from './io.ts';
 import { type CommonOptions, exitCodes } from './options.ts';
 
 /** Makes a commander action of a command's body, which gets its arguments, its options and where to speak. */
@@ -30,43 +30,50 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
 ];
 
 /** Runs one command and returns the exit code. `argv` holds what was typed behind the program's name. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  const ended = await perform(argv, terminal);
+  if (ended.ok) return 0;
+  const { exit, advice } = errorOf(ended.error.code);
+  terminal.stderr.write(`${errorLine(ended.error, advice)}\n`);
+  return exit;
+}
+
+function processTerminal(): Terminal {
   // A reader that has seen enough (`| head`) is no failure.
   process.stdout.on('error', () => process.exit(0));
   // Nobody reads what a daemon that was left alone has to say there; its log has it too.
   process.stderr.on('error', () => undefined);
+  return process;
+}
+
+async function perform(argv: readonly string[], terminal: Terminal): Promise<Result<unknown>> {
   let ended: Result<Shown | undefined> = { ok: true, value: undefined };
   const act: Act =
     (body) =>
     async (...args) => {
       const options = (args.at(-1) as Command).opts<CommonOptions>();
-      const io = ioOf(options.json === true ? 'json' : 'text');
+      const io = ioOf(options.json === true ? 'json' : 'text', terminal);
       ended = await body(io, ...args);
       if (ended.ok && ended.value !== undefined)
         io.out(io.format === 'json' ? JSON.stringify(ended.value.json, null, 2) : ended.value.text);
     };
   try {
-    await programOf(act).parseAsync(argv, { from: 'user' });
+    await programOf(act, terminal).parseAsync(argv, { from: 'user' });
+    return ended;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
     if (argv.includes('--debug')) console.error(error);
-    ended = { ok: false, error: error instanceof CommanderError ? usage(error) : unexpected(error) };
+    if (!(error instanceof CommanderError)) return { ok: false, error: unexpected(error) };
+    // Help was asked for and given.
+    return error.exitCode === 0 ? ended : { ok: false, error: usage(error) };
   }
-  return ended.ok ? 0 : report(ended.error);
 }
 
-function report(error: Failure): number {
-  const { exit, advice } = errorOf(error.code);
-  process.stderr.write(`${errorLine(error, advice)}\n`);
-  return exit;
-}
-
-function programOf(act: Act): Command {
+function programOf(act: Act, { stdout }: Terminal): Command {
   const program = new Command('microtune')
     .description('Tunes neural networks for microcontrollers and compiles them to plain C.')
     .addHelpText('after', `\nExample:\n  $ microtune tune model.tflite --board mps2-an386 --out out\n\n${exitCodes}`)
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined });
   for (const add of commands) add(program, act);
   return program;
 }

@@ -11,27 +11,41 @@ export interface Shown {
 }
 export type Format = 'text' | 'json';
 
+/** What a process is given to speak and to listen with; `process` is one. */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+}
+/** Where text goes; a terminal can be drawn on. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
 export interface Io {
   readonly format: Format;
   /** Standard output, a whole line or several. */
   out(text: string): void;
   /** News while the command works. */
   news(text: string): void;
-  /** Where news go: a terminal can be drawn on. */
-  readonly stream: NodeJS.WriteStream;
+  /** Where news go. */
+  readonly screen: Screen;
   /** Keys typed by a person, if there is one. */
-  readonly keyboard: NodeJS.ReadStream;
+  readonly keyboard: Terminal['stdin'];
 }
 export type Shows = Promise<Result<Shown | undefined>>;
 
-export function ioOf(format: Format): Io {
-  const stream = format === 'json' ? process.stderr : process.stdout;
+export function ioOf(format: Format, { stdin, stdout, stderr }: Terminal): Io {
+  const screen = format === 'json' ? stderr : stdout;
   return {
     format,
-    out: (text) => void process.stdout.write(`${text}\n`),
-    news: (text) => void stream.write(`${text}\n`),
-    stream,
-    keyboard: process.stdin,
+    out: (text) => void stdout.write(`${text}\n`),
+    news: (text) => void screen.write(`${text}\n`),
+    screen,
+    keyboard: stdin,
   };
 }
 

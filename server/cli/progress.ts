@@ -3,6 +3,7 @@
  * then for each task that moved, without control characters.
  */
 import type { ProgressBody, TaskBody } from '../schemas.ts';
+import type { Screen } from './io.ts';
 import { count, span, speedUp, unit } from './table.ts';
 
 export interface Progress {
@@ -13,13 +14,6 @@ export interface Progress {
   /** Shows the last state, for good. */
   end(): void;
 }
-export interface Screen {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
-  write(text: string): unknown;
-}
-
 /** Milliseconds between plain lines. */
 const plainEveryMs = 5000;
 

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ok } from '../../../compiler/result.ts';
-import { finishArtifact, verify } from '../../build.ts';
+import { finishArtifact } from '../../build.ts';
+import { verify } from '../../run-network.ts';
 import { buildModel } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';

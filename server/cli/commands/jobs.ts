@@ -1,8 +1,8 @@
 /** `microtune jobs`: all jobs, one job, the end of one. Asks the daemon, or the database where none runs. */
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { JobViews } from '../../job-views.ts';
 import { Models } from '../../models.ts';
-import { JobViews } from '../../progress.ts';
 import type { JobBody, JobSummary } from '../../schemas.ts';
 import { artifactIn, runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';

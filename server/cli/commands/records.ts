@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Kind } from '../../../boards/index.ts';
 import { ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
+import { recordKeys } from '../../../db/record-schema.ts';
 import type { Page, RecordFilter, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
 import { runningDaemon } from '../daemon.ts';
@@ -46,7 +47,7 @@ async function records(io: Io, o: RecordsOptions): Shows {
   try {
     const all = await readAll(pages.value.page, o.limit ?? Number.POSITIVE_INFINITY);
     if (!all.ok) return all;
-    return ok({ json: all.value, text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
+    return ok({ json: all.value.map(inOrder), text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
   } finally {
     pages.value.close();
   }
@@ -99,10 +100,14 @@ async function readAll(page: Pages['page'], limit: number): Promise<Result<reado
   return ok(all);
 }
 
+/** The daemon and the database give the same fields, each in an order of its own. */
+const inOrder = (r: TuningRecord): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(recordKeys.map((key) => [key, r[key]]));
+
 function textOf(all: readonly TuningRecord[], format: RecordsOptions['format']): string {
   switch (format) {
     case 'json':
-      return JSON.stringify(all, null, 2);
+      return JSON.stringify(all.map(inOrder), null, 2);
     case 'jsonl':
       return recordsToJsonLines(all).trimEnd();
     case 'csv':

@@ -28,7 +28,6 @@ export function addServe(program: Command, act: Act): void {
 async function serve(io: Io, o: ServeOptions): Shows {
   // The other commands need none of what the daemon is made of.
   const { startDaemon } = await import('../../daemon.ts');
-  const ended = signalled();
   const daemon = await startDaemon({
     dataDir: o.data,
     host: o.host,
@@ -43,7 +42,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
   io.out(
     io.format === 'json' ? JSON.stringify({ url, data: o.data, pid: process.pid }) : `microtune listens on ${url}`,
   );
-  await ended;
+  await signalled();
   await stop();
   // A compiler or an emulator that is still at it must not hold up the end.
   setTimeout(() => process.exit(), 1000).unref();

@@ -110,7 +110,7 @@ async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Res
 
 /** Shows progress until the job has ended, or the user leaves it. */
 async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ended' | 'detached'>> {
-  const progress = progressOn(io.stream, job.kind, () => performance.now());
+  const progress = progressOn(io.screen, job.kind, () => performance.now());
   const leaving = new AbortController();
   let state: string = job.state;
   let choice: Choice | undefined;
