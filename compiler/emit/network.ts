@@ -142,9 +142,13 @@ function lifetimes(graph: Graph, layers: readonly Layer[], home: Home): Readonly
 }
 
 function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Block[] {
-  const tensors = [...lifetimes(graph, layers, home)].map(
-    ([t, span]): Block => ({ id: `t${t}`, bytes: sizeOf(graph, t), ...span, label: tensorIn(graph, t).name }),
-  );
+  // A block is called by the first kernel that fills it; inputs by their own names.
+  const fillers = new Map(layers.toReversed().map((l) => [home(l.tensors.at(-1) ?? -1), l.name]));
+  for (const t of graph.inputs) fillers.set(home(t), tensorIn(graph, t).name);
+  const tensors = [...lifetimes(graph, layers, home)].map(([t, span]): Block => {
+    const label = fillers.get(t) ?? tensorIn(graph, t).name;
+    return { id: `t${t}`, bytes: sizeOf(graph, t), ...span, label };
+  });
   const scratch = layers.flatMap((layer, i): Block[] => {
     const bytes = layer.kernel.scratchBytes;
     return bytes > 0 ? [{ id: `s${i}`, bytes, first: i + 1, last: i + 1, label: `scratch of ${layer.name}` }] : [];
