@@ -7,8 +7,10 @@ const root = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const entries = (dir: string): readonly string[] => readdirSync(join(root, dir), { encoding: 'utf8' });
 
+/** Made here and ignored by git. */
+const made = ['node_modules', 'build', 'out'];
 const folders = readdirSync(root, { withFileTypes: true })
-  .filter((e) => e.isDirectory() && !e.name.startsWith('.') && e.name !== 'node_modules')
+  .filter((e) => e.isDirectory() && !e.name.startsWith('.') && !made.includes(e.name))
   .map((e) => e.name);
 const documents: readonly string[] = [
   ...entries('.').filter((f) => f.endsWith('.md')),
