@@ -22,9 +22,15 @@ const command = [
   ...['--out', 'build/demo/out'],
 ];
 console.log(`$ npx microtune ${command.join(' ')}`);
-const child = spawn(process.execPath, [join(root, 'bin/microtune.js'), ...command], { cwd: root, stdio: 'inherit' });
+// The channel ends the command when this process is killed, and with it the daemon that it started.
+const child = spawn(process.execPath, [join(root, 'bin/microtune.js'), ...command], {
+  cwd: root,
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+});
+child.channel?.unref();
 // Ctrl-C reaches the child too, which asks what to do; only its answer ends the demo.
 process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code, signal) => {
   process.exitCode = code ?? (signal === null ? 1 : 130);
 });

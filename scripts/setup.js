@@ -42,15 +42,17 @@ function debianPackages() {
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (!inPath('apt-get')) stop(`setup: missing ${missing.join(', ')}, and no apt-get here: install their equivalents`);
-  const root_ = process.getuid?.() === 0;
-  const sudo = !root_ && inPath('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0;
-  if (!root_ && !sudo) stop(`setup: missing Debian packages. Type this, then run the command again:\n  sudo sh -c '${command}'`);
+  const isRoot = process.getuid?.() === 0;
+  // A person at a terminal can be asked for the password; a script cannot.
+  const sudo = !isRoot && inPath('sudo') && (process.stdin.isTTY || spawnSync('sudo', ['-n', 'true']).status === 0);
+  if (!isRoot && !sudo) stop(`setup: missing Debian packages. Type this, then run the command again:\n  sudo sh -c '${command}'`);
   console.log(`setup: installing Debian packages: ${missing.join(' ')}`);
   const [program, ...args] = [...(sudo ? ['sudo'] : []), 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', `(${command}) >&2`];
   try {
-    execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(program, args, { stdio: ['inherit', 'ignore', 'pipe'], maxBuffer: 2 ** 26 });
   } catch (error) {
-    stop(`setup: apt-get failed:\n${String(error.stderr ?? error).slice(-2000)}\nTo repeat by hand: ${command}`);
+    const said = String(error.stderr ?? error).slice(-2000);
+    stop(`setup: apt-get failed:\n${said}\nTo repeat by hand:\n  ${sudo ? 'sudo ' : ''}sh -c '${command}'`);
   }
   const still = missing.filter((name) => !present(debian[name]));
   if (still.length > 0) stop(`setup: ${still.join(', ')} installed, but ${still.map((n) => debian[n]).join(', ')} not found`);

@@ -14,7 +14,7 @@ export interface ServerEvent {
 export interface Follow {
   readonly job: string;
   /** Where the daemon is now; asked for again at each attempt. */
-  readonly client: () => Client;
+  readonly client: () => Pick<Client, 'events'>;
   readonly onEvent: (event: ServerEvent) => void;
   /** True once nothing more will come. */
   readonly over: () => boolean;

@@ -31,8 +31,8 @@ export function openKnown(o: Pick<CommonOptions, 'data' | 'records'>): Result<Kn
   });
 }
 
-/** The records of a JSONL file, in a database that lives as long as this process. */
-function storeOfFile(file: string): Result<Store> {
+/** The records of a JSONL file, in a database that lives as long as this process. Failure: RECORD_BAD with the line. */
+export function storeOfFile(file: string): Result<Store> {
   const store = openStore('memory', { mode: 'write' });
   if (!store.ok) return store;
   const read = importRecords(store.value, linesOf(file));

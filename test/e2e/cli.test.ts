@@ -296,6 +296,7 @@ test('tune: from a model to a library; its records and jobs are told the same wi
 
   // What was written out is as good as the database.
   writeFileSync(at('records.jsonl'), (await cli('records --format jsonl --data ./data')).out);
+  expect((await cli('records --format csv --records ./records.jsonl')).out).toBe(direct[2]);
   const fromFile = await json<Layers>('compile ./small.tflite --board host --out ./file --records ./records.jsonl');
   expect(fromFile.layers).toEqual(best.layers);
 });

@@ -1,14 +1,15 @@
-/** `microtune records`: the trials that are known, oldest first. Asks the daemon, or the database where none runs. */
+/** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
 import type { Command } from 'commander';
 import type { Kind } from '../../../boards/index.ts';
 import { ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
-import type { Page, RecordFilter, TuningRecord } from '../../../db/types.ts';
+import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
 import { runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
+import { storeOfFile } from '../known.ts';
 import { type CommonOptions, common, instant, oneOf, whole } from '../options.ts';
 import { readingStore } from '../store.ts';
 import { count, table } from '../table.ts';
@@ -59,9 +60,11 @@ interface Pages {
   close(): void;
 }
 
+/** Of the file at --records, else of the daemon that runs, else of the database. */
 function pagesOf(o: RecordsOptions): Result<Pages> {
   const filter = filterOf(o);
-  const client = runningDaemon(o);
+  if (o.records === 'none') return ok(pagesIn(undefined, filter));
+  const client = o.records === undefined ? runningDaemon(o) : undefined;
   if (client !== undefined)
     return ok({
       page: async (limit, cursor) => {
@@ -70,14 +73,14 @@ function pagesOf(o: RecordsOptions): Result<Pages> {
       },
       close: () => undefined,
     });
-  const store = readingStore(o.data);
-  if (!store.ok) return store;
-  const { value } = store;
-  return ok({
-    page: async (limit, cursor) => ok(value?.records(filter, limit, cursor) ?? { items: [], next: null }),
-    close: () => value?.close(),
-  });
+  const store = o.records === undefined ? readingStore(o.data) : storeOfFile(o.records);
+  return store.ok ? ok(pagesIn(store.value, filter)) : store;
 }
+
+const pagesIn = (store: Store | undefined, filter: RecordFilter): Pages => ({
+  page: async (limit, cursor) => ok(store?.records(filter, limit, cursor) ?? { items: [], next: null }),
+  close: () => store?.close(),
+});
 
 const filterOf = ({ job, board, kind, task, status, since }: RecordsOptions): RecordFilter => ({
   ...(job !== undefined && { job }),
