@@ -62,8 +62,8 @@ interface Proven {
   readonly verified: Verified;
   readonly options: BuildOptions;
 }
-/** Thrown nowhere: the answer of a step that heard the signal. */
-const stopped = 'STOPPED';
+/** The answer of a step that heard the signal; nobody is told it, as the job's state says more. */
+const stopped = failed('job', 'CANCELLED', 'the job was stopped');
 
 class Work {
   private readonly o: WorkOptions;
@@ -95,11 +95,8 @@ class Work {
     const pool = await this.o.farm.open(this.board);
     if (!pool.ok) return pool;
     this.run.log('baseline', 'building the network with default schedules');
-    const baseline = await this.prove(
-      selectKnown(this.prepared.tasks, this.board, undefined, toolchain, 'default'),
-      'default',
-      1,
-    );
+    const plain = selectKnown(this.prepared.tasks, this.board, undefined, toolchain, 'default');
+    const baseline = await this.prove(plain, 'default', 1);
     if (!baseline.ok) return baseline;
     this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.value.size} devices`);
     const tuned = await this.tune(pool.value, toolchain);
@@ -141,20 +138,22 @@ class Work {
 
   /** The fastest schedules; where those do not fit, ones that take no more memory than the default; then the default. */
   private async proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
-    const appetites: readonly Appetite[] = ['fast', 'small', 'default'];
-    let last: Result<Proven> = failed('build', stopped, '');
-    for (const appetite of appetites) {
-      const selected = selectKnown(this.prepared.tasks, this.board, this.records, toolchain, appetite);
-      last = await this.prove(selected, 'out', this.o.verifiedInputs);
-      if (last.ok || last.error.code !== 'MODEL_TOO_BIG') return last;
-      this.run.log('build', `too big with ${appetite} schedules: ${last.error.detail}`);
+    let proven = await this.proveWith('fast', toolchain);
+    for (const appetite of ['small', 'default'] as const) {
+      if (proven.ok || proven.error.code !== 'MODEL_TOO_BIG') break;
+      this.run.log('build', `too big, trying ${appetite} schedules: ${proven.error.detail}`);
+      proven = await this.proveWith(appetite, toolchain);
     }
-    return last;
+    return proven;
+  }
+  private proveWith(appetite: Appetite, toolchain: Toolchain): Promise<Result<Proven>> {
+    const selected = selectKnown(this.prepared.tasks, this.board, this.records, toolchain, appetite);
+    return this.prove(selected, 'out', this.o.verifiedInputs);
   }
 
   /** Builds into the job's folder and compares `inputs` answers with the model's. */
   private async prove(selected: readonly Selected[], folder: string, inputs: number): Promise<Result<Proven>> {
-    if (this.signal.aborted) return failed('build', stopped, '');
+    if (this.signal.aborted) return stopped;
     const outDir = join(artifactDir(this.o.dataDir, this.run.job.id), '..', folder);
     rmSync(outDir, { recursive: true, force: true });
     const name = identifier(this.prepared.name.replace(/\.[a-z]+$/i, ''));
@@ -168,7 +167,7 @@ class Work {
     };
     const built = await build(options);
     if (!built.ok) return built;
-    if (this.signal.aborted) return failed('build', stopped, '');
+    if (this.signal.aborted) return stopped;
     this.run.log('verify', `running it on ${inputs} inputs`);
     const verified = await verify(built.value, this.board, this.prepared.model, inputs);
     if (!verified.ok) return verified;
