@@ -71,7 +71,9 @@ export function failureOf(error: unknown, stage: DataStage, file: string): Failu
 function sqliteFailure(code: string, stage: DataStage, file: string, why: string): Failure | undefined {
   const is = (...starts: string[]): boolean => starts.some((s) => code === s || code.startsWith(`${s}_`));
   const readonly = (): Failure => failing(stage, 'DATA_DIR_READONLY', `cannot write ${file}: ${otherDir}`).error;
-  if (is('SQLITE_CORRUPT', 'SQLITE_NOTADB')) return corrupt(stage, file, why).error;
+  // Two kinds of damage that SQLite may report under any code, as if a statement were wrong.
+  const damaged = /^(malformed database schema|unsupported file format)/.test(why);
+  if (damaged || is('SQLITE_CORRUPT', 'SQLITE_NOTADB')) return corrupt(stage, file, why).error;
   if (is('SQLITE_FULL')) return failing(stage, 'DISK_FULL', `no room left for ${file}`).error;
   if (is('SQLITE_BUSY', 'SQLITE_LOCKED'))
     return failing(stage, 'DB_BUSY', `${file} is locked by another process`).error;

@@ -32,6 +32,12 @@ const altered = (file: string, sql: string): void => {
   db.close();
 };
 
+const patched = (file: string, change: (bytes: Buffer) => void): void => {
+  const bytes = readFileSync(file);
+  change(bytes);
+  writeFileSync(file, bytes);
+};
+
 test('a damaged or foreign file is told of, with what to do, and not touched', () => {
   const dir = room();
   const good = filled(dir);
@@ -46,6 +52,13 @@ test('a damaged or foreign file is told of, with what to do, and not touched', (
     'cut in the first page': () => truncateSync(file, 1000),
     'cut in the middle': () => truncateSync(file, size / 2 - 7),
     'cut by one byte': () => truncateSync(file, size - 1),
+    'of an unknown format': () => patched(file, (bytes) => bytes.writeUInt32BE(9, 44)),
+    'no SQL in its schema': () =>
+      patched(file, (bytes) => {
+        const table = 'CREATE TABLE models (';
+        // SQLite leaves old copies of moved rows in a page.
+        for (let i = bytes.indexOf(table); i >= 0; i = bytes.indexOf(table, i + 1)) bytes.write('^', i);
+      }),
     'of another program': () => altered(file, 'PRAGMA application_id = 5'),
     'of another program, unversioned': () => altered(file, 'PRAGMA application_id = 0; PRAGMA user_version = 0'),
     'a trigger dropped': () => altered(file, 'DROP TRIGGER trials_keep'),
