@@ -79,7 +79,11 @@ function weighted(d: Draft, x: TensorId, shape: readonly number[], axis: number,
   const n = shape[axis] ?? 1;
   const many = r.next() < 0.6;
   const scale = Array.from({ length: many ? n : 1 }, () => scaleOf(r, -9, -5));
-  const w = d.constant('int8', shape, [-127, 127], { scale, zeroPoint: scale.map(() => 0), axis: many ? axis : 0 });
+  const w = d.constant('int8', shape, [-127, 127], {
+    scale,
+    zeroPoint: scale.map(() => 0),
+    axis: scale.length > 1 ? axis : 0,
+  });
   const xScale = scaleAt(d.at(x));
   const bias = r.next() < 0.25 ? -1 : d.constant('int32', [n], [-3000, 3000], biasQuant(scale.map((s) => s * xScale)));
   const quant = perTensor(xScale * (scale[0] ?? 1) * Math.sqrt(terms) * 40 * (0.5 + r.next()), zeroOf(r));
