@@ -36,6 +36,8 @@ interface Setting {
   readonly known?: 'all' | 'own';
   readonly trials?: number;
   readonly signal?: AbortSignal;
+  /** Aborted when the job tells that this phase begins. */
+  readonly phase?: readonly [string, AbortController];
   /** Called when the farm tells of a device that fails. */
   readonly lost?: () => void;
 }
@@ -61,7 +63,12 @@ async function perform(s: Setting): Promise<{ readonly outcome: Outcome; readonl
     trials,
     timeMs: null,
   });
-  const run = new Run(job, new Feed(store));
+  const feed = new Feed(store);
+  feed.listen(job.id, () => {
+    const last = store.events(job.id, 0, 1000).at(-1);
+    if (last?.data.phase === s.phase?.[0]) s.phase?.[1].abort();
+  });
+  const run = new Run(job, feed);
   const known = s.known ?? 'all';
   const dirs = { dataDir: folder.dir, cacheDir };
   const work = workOf({ store, models, farm, boards: [board], ...dirs, cores: 2, verifiedInputs: 2, known, log });
@@ -129,6 +136,15 @@ test('an attached board that is not there is waited for; the job can be stopped 
   expect(outcome).toEqual({ state: 'stopped' });
   expect(farm.states()).toMatchObject([{ name: address, state: 'closed', trials: 0 }]);
   expect(farm.states()[0]?.reason).toContain(address);
+});
+
+test('a job can be stopped in each of its phases, and leaves nothing that looks done', async () => {
+  for (const phase of ['baseline', 'tune', 'build', 'verify'] as const) {
+    const controller = new AbortController();
+    const { outcome, run } = await perform({ trials: 3, signal: controller.signal, phase: [phase, controller] });
+    expect([phase, outcome]).toEqual([phase, { state: 'stopped' }]);
+    expect(existsSync(join(artifactDir(folder.dir, run.job.id), 'report.json'))).toBe(false);
+  }
 });
 
 test('a job that knows only its own records measures again what others measured', async () => {
