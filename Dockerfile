@@ -9,8 +9,10 @@ RUN apt-get update \
       qemu-system-arm \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/microtune
+# Packages first: they change less often than sources. This Node runs the sources as they are, so none of the tools are needed.
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund && mkdir -p /data && chown node /data
 COPY . .
-RUN npm ci --no-audit --no-fund && mkdir -p /data && chown node /data
 USER node
 VOLUME /data
 EXPOSE 8710
