@@ -43,7 +43,7 @@ function readable(graph: Graph): Graph | undefined {
 
 describe('random networks', () => {
   test.each<Schedules>(['default', { seed: 5 }])('from model to answer, schedules %o', (which) => {
-    for (let seed = 1; seed <= samples(6, 300); seed++) {
+    for (let seed = 1; seed <= samples(6, 100); seed++) {
       const { model, graph } = modelOf(seed);
       const got = exampleSays(libraryOf(graph, which));
       expect(got, `seed ${seed}\n${printGraph(graph)}`).toEqual(exampleShouldSay(model));
