@@ -1,5 +1,6 @@
 /** Elementwise layers: one loop over elements, unrolled. Nothing may be computed twice: such layers run in place. The file to copy. */
 import { elements } from '../compiler/graph/graph.ts';
+import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import { flagSets, flags, list, number, place, placesFor, shapeOut, split, unroll, upTo } from './steps.ts';
 import type { Template } from './template.ts';
@@ -21,6 +22,7 @@ export const elementwise: Template = {
   knobs(w, features) {
     if (!ops.has(w.op)) return undefined;
     return [
+      { name: 'form', values: w.op === 'add' ? ['linear', 'general'] : ['general'] },
       { name: 'unroll', values: upTo(innermost(w).extent, [1, 2, 4, 8]) },
       { name: 'flags', values: flagSets },
       { name: 'code', values: placesFor(features) },
@@ -30,8 +32,10 @@ export const elementwise: Template = {
   schedule(w, k) {
     const factor = number(k.unroll);
     const tile = factor > 1 ? [split(innermost(w).loop, factor, ['io', 'ii'], 'peel'), ...unroll('ii')] : [];
-    return { algorithm: 'direct', steps: [...tile, ...flags(k.flags), ...place('code', k.code)] };
+    // One multiplication a byte where that is proved to be exact.
+    const form: readonly Step[] = k.form === 'linear' ? [{ primitive: 'linearSum' }] : [];
+    return { algorithm: 'direct', steps: [...form, ...tile, ...flags(k.flags), ...place('code', k.code)] };
   },
 
-  describe: (k) => `one pass, unrolled by ${k.unroll}, ${k.flags}`,
+  describe: (k) => `one pass, ${k.form} form, unrolled by ${k.unroll}, ${k.flags}`,
 };

@@ -1,6 +1,7 @@
 /** Small naive programs of the usual layers, with random constants and inputs, for tests of the loop IR. */
 import {
   add,
+  bin,
   bind,
   buffer,
   iter,
@@ -185,4 +186,42 @@ export function addRow(A: number, B: number, seed = 1): Case {
     loop('a', A, loop('b', B, store('y', [a, b], max(add(load('x0', a, b), load('x1', b)), num(0))))),
   );
   return { program: naive, inputs: { x0: bytes(r, A * B), x1: bytes(r, B) } };
+}
+
+/** y[a] = requantize(requantize((x0[a] - z0) << 20) + requantize((x1[a] - z1) << 20)): ADD with three scales. */
+export function residual(A: number, seed = 1): Case {
+  const r = new Random(seed);
+  const a = iter('a');
+  const rescaled = (acc: Expr, which: string, min: number, max: number, zero: number): Expr => ({
+    kind: 'requantize',
+    acc,
+    mult: load(`mult${which}`),
+    shift: load(`shift${which}`),
+    zero,
+    min,
+    max,
+    rounding: 'double',
+  });
+  const input = (i: number): Expr =>
+    rescaled(bin('<<', sub(load(`x${i}`, a), num(r.int(-128, 127))), num(20)), `${i}`, -(2 ** 31), 2 ** 31 - 1, 0);
+  const names = ['0', '1', ''].flatMap((which) => [`mult${which}`, `shift${which}`]);
+  const naive = program(
+    'residual',
+    [
+      ...['x0', 'x1'].map((n) => buffer(n, 'i8', [A], 'in')),
+      buffer('y', 'i8', [A], 'out'),
+      ...names.map((n) => buffer(n, 'i32', [], 'const')),
+    ],
+    loop('a', A, store('y', [a], rescaled(add(input(0), input(1)), '', -128, 127, r.int(-128, 127)))),
+  );
+  const multiplier = (): Int32Array => Int32Array.of(r.int(2 ** 30, 2 ** 31 - 1));
+  const constants = {
+    mult0: multiplier(),
+    shift0: Int32Array.of(-r.int(0, 3)),
+    mult1: multiplier(),
+    shift1: Int32Array.of(-r.int(0, 3)),
+    mult: multiplier(),
+    shift: Int32Array.of(-r.int(17, 20)),
+  };
+  return { program: bind(naive, constants), inputs: { x0: bytes(r, A), x1: bytes(r, A) } };
 }

@@ -14,7 +14,7 @@ import {
 } from '../../compiler/program/index.ts';
 import { primitives } from '../../compiler/program/rewrites/well-formed.ts';
 import { samples } from '../samples.ts';
-import { addRow, type Case, conv3x3, depthwise, maxPool, pointwise } from './naive.ts';
+import { addRow, type Case, conv3x3, depthwise, maxPool, pointwise, residual } from './naive.ts';
 import { Random } from './random.ts';
 
 const cases: Readonly<Record<string, (seed: number) => Case>> = {
@@ -24,6 +24,7 @@ const cases: Readonly<Record<string, (seed: number) => Case>> = {
   'depthwise, stride 2': (seed) => depthwise(6, 5, 4, 2, seed),
   'max pool': (seed) => maxPool(4, 6, 4, seed),
   'broadcast add': (seed) => addRow(5, 8, seed),
+  'sum of two scales': (seed) => residual(64, seed),
 };
 
 function randomStep(r: Random, p: Program, n: number): Step {
@@ -85,6 +86,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
       add: `d${n}`,
       ...(r.next() < 0.5 && { fix: `x${n}` }),
     }),
+    () => ({ primitive: 'linearSum' }),
     () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
     () => ({
       primitive: 'pack',
@@ -148,6 +150,20 @@ test.each(Object.entries(chains))('a chain of steps that reaches %s is replayed 
   expect(done.ok ? 'ok' : done.reason).toBe('ok');
   if (done.ok) expect(interpret(done.program, inputs).y).toEqual(interpret(program, inputs).y);
   for (const s of steps) accepted.add(s.primitive);
+});
+
+test('a linear sum that is accepted equals its three roundings on every pair of bytes', () => {
+  let found = 0;
+  for (let seed = 1; seed <= samples(4, 200); seed++) {
+    const { program } = residual(65536, seed);
+    const done = replay(program, [{ primitive: 'linearSum' }]);
+    if (!done.ok) continue;
+    found++;
+    const x0 = Int8Array.from({ length: 65536 }, (_, i) => i >> 8);
+    const x1 = Int8Array.from({ length: 65536 }, (_, i) => i);
+    expect(interpret(done.program, { x0, x1 }).y).toEqual(interpret(program, { x0, x1 }).y);
+  }
+  expect(found).toBeGreaterThan(0);
 });
 
 test('every primitive was accepted somewhere above', () => {

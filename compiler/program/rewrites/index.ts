@@ -11,6 +11,7 @@ import { expand } from './expand.ts';
 import { fission } from './fission.ts';
 import { foldOffset } from './fold-offset.ts';
 import { fuse } from './fuse.ts';
+import { linearSum } from './linear-sum.ts';
 import { peel } from './peel.ts';
 import { flags, place } from './place.ts';
 import { reorder } from './reorder.ts';
@@ -51,6 +52,8 @@ export function applyStep(p: Program, s: Step, memo: Memo): Program {
       return foldOffset(p, s);
     case 'requantizeAffine':
       return requantizeAffine(p, s, memo);
+    case 'linearSum':
+      return linearSum(p, s);
     case 'widenConst':
       return widenConst(p, s);
     case 'pack':
@@ -86,6 +89,7 @@ export function replay(naive: Program, schedule: readonly Step[], memo: Memo = n
       wellFormed(s);
       p = verifyProgram(applyStep(p, s, memo));
       if (s.primitive === 'requantizeAffine') claims.push(`requantizeAffine ${s.acc}: exact on every reachable value`);
+      if (s.primitive === 'linearSum') claims.push('linearSum: exact on every pair of bytes');
       if (s.primitive === 'replace') claims.push(`replace ${s.instr}`);
     } catch (error) {
       if (!(error instanceof Illegal)) throw error;

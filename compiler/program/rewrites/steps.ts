@@ -47,6 +47,7 @@ export type Step =
       readonly add: string;
       readonly fix?: string;
     }
+  | { readonly primitive: 'linearSum' }
   | { readonly primitive: 'widenConst'; readonly buf: string; readonly dtype: DType }
   | { readonly primitive: 'pack'; readonly buf: string; readonly layout: Layout }
   | {

@@ -50,6 +50,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
   pad: { buf: identifier, as: identifier, loops: listOf(identifier), dtype, layout: any },
   foldOffset: { acc: identifier, as: identifier },
   requantizeAffine: { acc: identifier, mul: identifier, add: identifier, fix: maybe(identifier) },
+  linearSum: {},
   widenConst: { buf: identifier, dtype },
   pack: { buf: identifier, layout: any },
   replace: {
