@@ -30,6 +30,18 @@ export function runningDaemon(o: { readonly url?: string; readonly data: string 
   return url === undefined ? undefined : new Client(url);
 }
 
+/** Asks the daemon, or reads the database where none runs; also where it went away while it was asked. */
+export async function askOrRead<T>(
+  o: { readonly url?: string; readonly data: string },
+  ask: (client: Client) => Promise<Result<T>>,
+  read: () => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const client = runningDaemon(o);
+  const answer = client === undefined ? undefined : await ask(client);
+  const lost = answer?.ok === false && answer.error.code === 'DAEMON_UNREACHABLE' && runningDaemon(o) === undefined;
+  return answer === undefined || lost ? read() : answer;
+}
+
 /** The daemon of a data directory or URL, whoever started it. */
 export function knownDaemon(first: Client, o: { readonly url?: string; readonly data: string }): Daemon {
   return { client: () => runningDaemon(o) ?? first, stay: async () => undefined, close: async () => undefined };

@@ -1,10 +1,11 @@
 /** `microtune jobs`: all jobs, one job, the end of one. Asks the daemon, or the database where none runs. */
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import type { Store } from '../../../db/types.ts';
 import { JobViews } from '../../job-views.ts';
 import { Models } from '../../models.ts';
 import type { JobBody, JobSummary } from '../../schemas.ts';
-import { artifactIn, runningDaemon } from '../daemon.ts';
+import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common } from '../options.ts';
@@ -46,30 +47,38 @@ async function cancel(id: string | undefined, o: JobsOptions): Shows {
   return job.ok ? ok({ json: job.value, text: jobText(job.value, o.data) }) : job;
 }
 
-async function allJobs(o: JobsOptions): Promise<Result<readonly JobSummary[]>> {
-  const client = runningDaemon(o);
-  if (client === undefined) return fromStore(o, (views, store) => store.jobs().map((row) => views.summary(row)), []);
-  const list = await client.jobs();
-  return list.ok ? ok(list.value.items) : list;
-}
-
-async function oneJob(id: string, o: JobsOptions): Promise<Result<JobBody>> {
-  const client = runningDaemon(o);
-  if (client !== undefined) return client.job(id);
-  const found = fromStore(
+const allJobs = (o: JobsOptions): Promise<Result<readonly JobSummary[]>> =>
+  askOrRead<readonly JobSummary[]>(
     o,
-    (views, store) => {
-      const row = store.job(id);
-      return row === undefined ? undefined : views.body(row);
+    async (client) => {
+      const list = await client.jobs();
+      return list.ok ? ok(list.value.items) : list;
     },
-    undefined,
+    async () => fromStore(o, (views, store) => store.jobs().map((row) => views.summary(row)), []),
   );
-  if (!found.ok) return found;
-  return found.value === undefined ? failed('request', 'JOB_NOT_FOUND', `no job has the id "${id}"`) : ok(found.value);
-}
+
+const oneJob = (id: string, o: JobsOptions): Promise<Result<JobBody>> =>
+  askOrRead(
+    o,
+    (client) => client.job(id),
+    async () => {
+      const found = fromStore(
+        o,
+        (views, store) => {
+          const row = store.job(id);
+          return row === undefined ? undefined : views.body(row);
+        },
+        undefined,
+      );
+      if (!found.ok) return found;
+      return found.value === undefined
+        ? failed('request', 'JOB_NOT_FOUND', `no job has the id "${id}"`)
+        : ok(found.value);
+    },
+  );
 
 /** What the daemon would answer, from its database; `nothing` where there is none. */
-function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: ReadStore) => T, nothing: T): Result<T> {
+function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: Store) => T, nothing: T): Result<T> {
   const store = readingStore(o.data);
   if (!store.ok) return store;
   const { value } = store;
@@ -80,7 +89,6 @@ function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: ReadStore) 
     value.close();
   }
 }
-type ReadStore = Extract<ReturnType<typeof readingStore>, { ok: true }>['value'] & object;
 
 const listText = (jobs: readonly JobSummary[]): string =>
   table(

@@ -6,7 +6,8 @@ import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
 import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
-import { runningDaemon } from '../daemon.ts';
+import type { Client } from '../client.ts';
+import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { storeOfFile } from '../known.ts';
@@ -43,44 +44,45 @@ export function addRecords(program: Command, act: Act): void {
 }
 
 async function records(io: Io, o: RecordsOptions): Shows {
-  const pages = pagesOf(o);
-  if (!pages.ok) return pages;
-  try {
-    const all = await readAll(pages.value.page, o.limit ?? Number.POSITIVE_INFINITY);
-    if (!all.ok) return all;
-    return ok({ json: all.value.map(inOrder), text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
-  } finally {
-    pages.value.close();
-  }
-}
-
-/** One page at a time, from wherever they are. */
-interface Pages {
-  page(limit: number, cursor: string | undefined): Promise<Result<Page<TuningRecord>>>;
-  close(): void;
+  const all = await recordsFor(o);
+  if (!all.ok) return all;
+  return ok({ json: all.value.map(inOrder), text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
 }
 
 /** Of the file at --records, else of the daemon that runs, else of the database. */
-function pagesOf(o: RecordsOptions): Result<Pages> {
-  const filter = filterOf(o);
-  if (o.records === 'none') return ok(pagesIn(undefined, filter));
-  const client = o.records === undefined ? runningDaemon(o) : undefined;
-  if (client !== undefined)
-    return ok({
-      page: async (limit, cursor) => {
-        const query = new URLSearchParams({ ...filter, limit: String(limit), ...(cursor !== undefined && { cursor }) });
-        return (await client.records(query)) as Result<Page<TuningRecord>>;
-      },
-      close: () => undefined,
-    });
-  const store = o.records === undefined ? readingStore(o.data) : storeOfFile(o.records);
-  return store.ok ? ok(pagesIn(store.value, filter)) : store;
+function recordsFor(o: RecordsOptions): Promise<Result<readonly TuningRecord[]>> {
+  if (o.records === 'none') return readAll(async () => ok(nothing), o);
+  if (o.records !== undefined) return fromStore(storeOfFile(o.records), o);
+  return askOrRead(
+    o,
+    (client) => readAll(pagesOf(client, o), o),
+    () => fromStore(readingStore(o.data), o),
+  );
 }
 
-const pagesIn = (store: Store | undefined, filter: RecordFilter): Pages => ({
-  page: async (limit, cursor) => ok(store?.records(filter, limit, cursor) ?? { items: [], next: null }),
-  close: () => store?.close(),
-});
+const nothing: Page<TuningRecord> = { items: [], next: null };
+/** One page, from wherever they are. */
+type GetPage = (limit: number, cursor: string | undefined) => Promise<Result<Page<TuningRecord>>>;
+
+const pagesOf =
+  (client: Client, o: RecordsOptions): GetPage =>
+  async (limit, cursor) => {
+    const query = { ...filterOf(o), limit: String(limit), ...(cursor !== undefined && { cursor }) };
+    return (await client.records(new URLSearchParams(query))) as Result<Page<TuningRecord>>;
+  };
+
+async function fromStore(
+  opened: Result<Store | undefined>,
+  o: RecordsOptions,
+): Promise<Result<readonly TuningRecord[]>> {
+  if (!opened.ok) return opened;
+  const { value } = opened;
+  try {
+    return await readAll(async (limit, cursor) => ok(value?.records(filterOf(o), limit, cursor) ?? nothing), o);
+  } finally {
+    value?.close();
+  }
+}
 
 const filterOf = ({ job, board, kind, task, status, since }: RecordsOptions): RecordFilter => ({
   ...(job !== undefined && { job }),
@@ -91,7 +93,8 @@ const filterOf = ({ job, board, kind, task, status, since }: RecordsOptions): Re
   ...(since !== undefined && { since }),
 });
 
-async function readAll(page: Pages['page'], limit: number): Promise<Result<readonly TuningRecord[]>> {
+async function readAll(page: GetPage, o: RecordsOptions): Promise<Result<readonly TuningRecord[]>> {
+  const limit = o.limit ?? Number.POSITIVE_INFINITY;
   const all: TuningRecord[] = [];
   for (let cursor: string | undefined; all.length < limit; ) {
     const got = await page(Math.min(pageSize, limit - all.length), cursor);
