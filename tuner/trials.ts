@@ -80,7 +80,8 @@ export class Trials {
       lost = used.ok ? failureOf(used.value) : used.error;
       if (hopeless.has(lost.code)) break;
     }
-    return { status: 'failed', stage: 'run', code: lost.code, detail: lost.detail, binary: built.binary, times: {} };
+    const stage = lost.stage === 'load' ? 'load' : 'run';
+    return { status: 'failed', stage, code: lost.code, detail: lost.detail, binary: built.binary, times: {} };
   }
 }
 

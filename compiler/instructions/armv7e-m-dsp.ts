@@ -30,7 +30,6 @@ export const smlad: Recipe = {
     operands: { a: { dtype: 'i16', align: 4 }, b: { dtype: 'i16', align: 4 }, acc: { dtype: 'i32', cells: true } },
     c: (at) => `${at['acc.0']} = mt_smlad(mt_pair(${at.a}), mt_pair(${at.b}), ${at['acc.0']});`,
     prelude: smladText,
-    asm: '',
     portable: smladPortable,
   }),
 };
@@ -97,7 +96,6 @@ export const widen: Recipe = {
         quad === 1
           ? widenText(symbol, 'even', 'odd')
           : widenText(symbol, '(even & 0xffffu) | (odd << 16)', '(even >> 16) | (odd & 0xffff0000u)'),
-      asm: '',
       portable: widenPortable(symbol, quad === 1 ? layout.order : [0, 1, 2, 3]),
     };
   },

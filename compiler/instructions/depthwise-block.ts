@@ -138,7 +138,6 @@ export const depthwiseBlock: Recipe = {
       },
       c: (at) => blockCall(frame(symbol, s), at),
       prelude: blockText({ ...frame(symbol, s), lines: assembly(s) }),
-      asm: '',
       portable: portable(symbol, s),
     };
   },

@@ -50,7 +50,6 @@ export const fill: Recipe = {
       operands: { dst: { dtype: 'i16', align: 4, ...(params.quad === 1 && { layout: quad }) } },
       c: (at) => `mt_fill16(${at.dst}, ${total / 2}, ${value});`,
       prelude: text,
-      asm: '',
       portable: text,
     };
   },

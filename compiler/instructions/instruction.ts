@@ -1,5 +1,5 @@
 /**
- * The contract of an instruction: text (C with intrinsics, inline assembly, or an assembly function) plus its meaning as a
+ * The contract of an instruction: text (C with inline assembly) plus its meaning as a
  * small Program. `replace` puts it where a loop nest equals that meaning. A recipe makes an instruction from parameters;
  * `infer` reads the parameters that the nest itself determines, so that a schedule names only free choices.
  */
@@ -11,8 +11,6 @@ export type Params = Readonly<Record<string, number>>;
 export interface Operand {
   readonly dtype: DType;
   readonly layout?: Layout;
-  /** Record layout the operand's constant must have been packed into. */
-  readonly bundle?: Layout;
   /** Bytes. */
   readonly align?: number;
   /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
@@ -37,8 +35,6 @@ export interface Instruction {
   c(at: Readonly<Record<string, string>>): string;
   /** C text that must stand once before the first use (static inline function, prototype); equal texts once. */
   readonly prelude: string;
-  /** Top-level assembly of its function, '' when `c` and `prelude` are all. */
-  readonly asm: string;
   /** The same in plain C for hosts without the feature, so that every schedule can be compiled and tested on the PC. */
   readonly portable: string;
 }

@@ -268,7 +268,6 @@ export const macBlock: Recipe = {
       },
       c: (at) => blockCall(frame(symbol, b), at),
       prelude: blockText({ ...frame(symbol, b), lines: assembly(b) }),
-      asm: '',
       portable: portable(symbol, b),
     };
   },

@@ -54,7 +54,6 @@ export const scratch = (name: string, dtype: DType, shape: readonly number[]): A
 export const program = (name: string, buffers: readonly Buffer[], ...body: readonly Stmt[]): Program => ({
   name,
   buffers,
-  bundles: [],
   placement: {},
   flags: [],
   body,

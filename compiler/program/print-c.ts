@@ -16,7 +16,7 @@ import { allocsIn, callsIn, mapStmts } from './walk.ts';
 
 /** A constant that the kernel reads by name: `extern const CTYPE SYMBOL[]`. Its bytes never pass through a compiler in trials. */
 export interface KernelConstant {
-  /** Name of the buffer or bundle in the Program. */
+  /** Name of the buffer in the Program. */
   readonly name: string;
   readonly symbol: string;
   readonly bytes: Uint8Array;
@@ -170,10 +170,10 @@ function kernelConstants(p: Program, symbol: string): readonly KernelConstant[] 
     });
 }
 
-/** The instructions' own text: preludes and assembly where the CPU has what they need, plain C elsewhere. Equal texts once. */
+/** The instructions' own text: preludes where the CPU has what they need, plain C elsewhere. Equal texts once. */
 function instructionText(p: Program): string {
   const used = callsIn(p.body).map((c) => instruction(c.instr, c.params));
-  const texts = used.map((i) => guarded(i, p.placement[i.symbol] ?? p.placement.code ?? 'flash'));
+  const texts = used.map(guarded);
   return [...new Set(texts)].filter((t) => t !== '').join('\n');
 }
 const macros: Readonly<Record<string, string>> = {
@@ -181,8 +181,8 @@ const macros: Readonly<Record<string, string>> = {
   fpu: '__ARM_FP',
   mve: '__ARM_FEATURE_MVE',
 };
-function guarded(i: Instruction, place: Place): string {
-  const native = i.prelude + (i.asm === '' ? '' : topLevelAsm(i.asm, place));
+function guarded(i: Instruction): string {
+  const native = i.prelude;
   if (i.features.length === 0 || native === i.portable) return native;
   const needs = i.features.map((f) => `defined(${macros[f] ?? noMacro(f)})`).join(' && ');
   return `#if ${needs}\n${native}#else\n${i.portable}#endif\n`;
@@ -190,8 +190,3 @@ function guarded(i: Instruction, place: Place): string {
 const noMacro = (feature: string): never => {
   throw new Error(`no preprocessor macro for CPU feature ${feature}`);
 };
-function topLevelAsm(asm: string, place: Place): string {
-  const section = place === 'ram' ? '.section .ramfunc,\\"ax\\",%progbits' : '.text';
-  const lines = asm.split('\n').filter((l) => l.trim() !== '');
-  return `__asm__(\n  "${section}\\n"\n${lines.map((l) => `  "${l}\\n"\n`).join('')}  ".text\\n");\n`;
-}

@@ -92,19 +92,12 @@ export type Buffer = {
   /** Of a bound const buffer: its values by logical flat index. */
   readonly values?: Int32Array;
 };
-/** Constants that travel together in one record layout: what one instruction call reads through one pointer. */
-export type Bundle = {
-  readonly name: string;
-  readonly layout: Layout;
-  readonly members: Readonly<Record<string, string>>;
-};
 export type Place = 'ram' | 'flash';
 export type Program = {
   readonly name: string;
   /** in, out, const buffers; temporaries are in the body. */
   readonly buffers: readonly Buffer[];
-  readonly bundles: readonly Bundle[];
-  /** 'code' or an instruction symbol or a constant/bundle name -> where it lies; absent: flash. */
+  /** 'code' or  a constant's name -> where it lies; absent: flash. */
   readonly placement: Readonly<Record<string, Place>>;
   /** Extra compiler flags of this kernel, e.g. '-O3'. Set by the `flags` step. */
   readonly flags: readonly string[];

@@ -58,10 +58,7 @@ export function showStmts(stmts: readonly Stmt[], pad = '  '): string {
 /** The whole program; deterministic, so it serves as a golden. */
 export function showProgram(p: Program): string {
   const head = p.buffers.map((b) => `  ${b.space} ${b.name}: ${b.dtype}[${b.shape}]${layoutText(b.layout)}\n`);
-  const bundles = p.bundles.map(
-    (b) => `  bundle ${b.name} = ${Object.values(b.members).join(' + ')}${layoutText(b.layout)}\n`,
-  );
   const places = Object.entries(p.placement).map(([k, v]) => `  place ${k} in ${v}\n`);
   const flags = p.flags.length > 0 ? [`  flags ${p.flags.join(' ')}\n`] : [];
-  return `program ${p.name}\n${[...head, ...bundles, ...places, ...flags].join('')}${showStmts(p.body)}`;
+  return `program ${p.name}\n${[...head, ...places, ...flags].join('')}${showStmts(p.body)}`;
 }

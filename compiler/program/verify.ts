@@ -11,7 +11,10 @@ import { show } from './show.ts';
 import { buffersOf, loopsIn, visitExpr } from './walk.ts';
 
 export function verifyProgram(p: Program): Program {
-  unique('buffer', [...buffersOf(p).map((b) => b.name), ...p.bundles.map((b) => b.name)]);
+  unique(
+    'buffer',
+    buffersOf(p).map((b) => b.name),
+  );
   unique(
     'loop',
     loopsIn(p.body).map((l) => l.iter),
