@@ -8,7 +8,7 @@ import type { Candidate } from './candidates.ts';
 import { type Built, buildCandidate } from './measure/builder.ts';
 import type { Measured, TaskState } from './task-state.ts';
 import type { TuneRequest } from './tune.ts';
-import { hopeless, lostDevice, type MeasureResult } from './types.ts';
+import { lostDevice, type MeasureResult } from './types.ts';
 
 /** What became of a trial: measured ones count against the budget; dropped ones lost their device because of a stop. */
 export type Outcome =
@@ -71,26 +71,33 @@ export class Trials {
   private async onDevice(state: TaskState, candidate: Candidate, built: Built): Promise<MeasureResult> {
     // Which inputs a binary is tested with follows from the binary: measuring it again repeats the very same trial.
     const vector = Number.parseInt(built.binary.slice(0, 6), 16);
-    let lost: Failure = { stage: 'run', code: 'LINK', detail: 'stopped before it ran' };
+    let last: MeasureResult = lost({ stage: 'run', code: 'LINK', detail: 'stopped before it ran' }, built);
     for (let attempt = 0; attempt <= retries && !this.r.signal.aborted; attempt++) {
       const used = await this.r.pool.use((station) =>
         station.measure({ kernel: candidate.kernel, built, bench: state.bench, vector }),
       );
-      if (used.ok && !lostDevice(used.value)) return used.value;
-      lost = used.ok ? failureOf(used.value) : used.error;
-      if (hopeless.has(lost.code)) break;
+      last = used.ok ? used.value : lost(used.error, built);
+      if (!lostDevice(last) || noneLeft(last)) break;
     }
-    const stage = lost.stage === 'load' ? 'load' : 'run';
-    return { status: 'failed', stage, code: lost.code, detail: lost.detail, binary: built.binary, times: {} };
+    return last;
   }
 }
 
-const failureOf = (r: MeasureResult): Failure =>
-  r.status === 'failed'
-    ? { stage: r.stage, code: r.code, detail: r.detail }
-    : { stage: 'run', code: 'LINK', detail: '' };
+const lost = ({ stage, code, detail }: Failure, { binary }: Built): MeasureResult => ({
+  status: 'failed',
+  stage: stage === 'load' ? 'load' : 'run',
+  code,
+  detail,
+  binary,
+  times: {},
+});
+/** What a pool says when it has no device any more. */
+const noneLeft = (r: MeasureResult): boolean => r.status === 'failed' && r.stage === 'load';
 
+/** Without a compiler or a device no other candidate fares better: the job ends. */
 function outcome(result: MeasureResult): Outcome {
-  const broken = result.status === 'failed' && hopeless.has(result.code);
-  return { kind: 'measured', result, ...(broken && { broken: failureOf(result) }) };
+  if (result.status === 'ok' || !(noneLeft(result) || result.code === 'TOOL_MISSING'))
+    return { kind: 'measured', result };
+  const { stage, code, detail } = result;
+  return { kind: 'measured', result, broken: { stage, code, detail } };
 }

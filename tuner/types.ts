@@ -49,8 +49,6 @@ export type MeasureResult =
       readonly times: StageTimes;
     };
 
-/** Failures that no other candidate can avoid: the job ends. */
-export const hopeless: ReadonlySet<string> = new Set(['TOOL_MISSING', 'EMULATOR_MISSING', 'NO_DEVICE', 'WRONG_BOARD']);
-/** Failures that say something of a device and nothing of the binary that met it. */
+/** Failures that say something of a device and nothing of the binary that met it. Only devices fail at loading. */
 export const lostDevice = (r: MeasureResult): boolean =>
-  r.status === 'failed' && (r.code === 'LINK' || hopeless.has(r.code));
+  r.status === 'failed' && (r.code === 'LINK' || r.stage === 'load');

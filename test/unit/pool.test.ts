@@ -111,7 +111,7 @@ test('a device that fails again and again is quarantined, others go on; with non
 
   const alone = new DevicePool(board, [new Fake('dead', board.id, () => false)], '', quick);
   const answers = await Promise.all([0, 1, 2].map(() => alone.use(async () => failedWith('FAULT'))));
-  for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'DEVICE_UNREACHABLE' } });
   expect(JSON.stringify(answers)).toContain('dead is silent');
   expect(alone.states()).toMatchObject([{ state: 'quarantined', reason: 'dead is silent' }]);
 });
@@ -133,14 +133,17 @@ test('closing tells those who wait, and a resting device is not opened again', a
   while (dead.opened === 0) await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
   await pool.closeAll();
-  expect(await waiting).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  expect(await waiting).toMatchObject({ ok: false, error: { stage: 'load' } });
   expect(dead.opened).toBe(1);
 });
 
-test('a device of another board is refused at once', async () => {
+test('a device of another board is refused at once, and others go on', async () => {
   const pool = new DevicePool(board, [new Fake('stranger', 'another')], '');
   expect(await pool.use(async () => failedWith('FAULT'))).toMatchObject({ ok: false, error: { code: 'WRONG_BOARD' } });
   expect(pool.states()).toMatchObject([{ state: 'quarantined' }]);
+  const both = new DevicePool(board, [new Fake('stranger', 'another'), new Fake('a')], '');
+  for (let i = 0; i < 3; i++)
+    expect(await both.use(async () => failedWith('FAULT'))).toMatchObject({ ok: true, value: { code: 'FAULT' } });
 });
 
 test('a block that is resident is not sent again; when the room is used up the region begins anew', async () => {

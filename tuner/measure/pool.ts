@@ -6,7 +6,7 @@
 import type { Board } from '../../boards/board.ts';
 import type { Failure, Result } from '../../compiler/result.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
-import { hopeless, type MeasureResult } from '../types.ts';
+import type { MeasureResult } from '../types.ts';
 import { Station } from './runner.ts';
 
 export interface DeviceSource {
@@ -24,6 +24,8 @@ export interface DeviceState {
 }
 /** Failures in a row after which a device is not used any more. */
 const tolerance = 8;
+/** Failures that waiting does not mend. */
+const lasting: ReadonlySet<string> = new Set(['WRONG_BOARD', 'NOT_A_SERIAL_PORT', 'EMULATOR_MISSING']);
 /** Milliseconds of rest after so many failures in a row: a quarter of a second, doubling, in all about a minute. */
 const usualRest = (inARow: number): number => Math.min(16_000, 250 * 2 ** (inARow - 1));
 
@@ -36,7 +38,7 @@ interface Slot {
   inARow: number;
   /** Set while it rests. */
   rest: NodeJS.Timeout | undefined;
-  reason: string | null;
+  reason: Pick<Failure, 'code' | 'detail'> | undefined;
   info: { uid: string; firmware: string } | undefined;
 }
 
@@ -67,7 +69,7 @@ export class DevicePool {
       failures: 0,
       inARow: 0,
       rest: undefined,
-      reason: null,
+      reason: undefined,
       info: undefined,
     }));
   }
@@ -83,13 +85,13 @@ export class DevicePool {
       firmware: s.info?.firmware ?? null,
       trials: s.trials,
       failures: s.failures,
-      reason: s.reason,
+      reason: s.reason?.detail ?? null,
     }));
   }
 
   /**
    * Measures on a device; waits while none can be opened. A link that broke, inside a call or between two, closes the device
-   * and is a value here, as are NO_DEVICE (all are quarantined), WRONG_BOARD and EMULATOR_MISSING; other errors are thrown.
+   * and is a value here of code LINK. Any other failure means that no device is left. Other errors are thrown.
    */
   async use(work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
     for (;;) {
@@ -98,7 +100,6 @@ export class DevicePool {
       try {
         const station = await this.stationOf(slot);
         if (station.ok) return await this.measure(slot, station.value, work);
-        if (hopeless.has(station.error.code)) return station;
       } finally {
         this.release(slot);
       }
@@ -131,11 +132,13 @@ export class DevicePool {
     await Promise.all(this.slots.map((s) => this.close(s)));
   }
 
+  /** Why there is none: the reason that all have in common, or NO_DEVICE with the reason of each. */
   private allGone(): Failure {
-    const reasons = this.slots.map((s) => `${s.source.name}: ${s.reason ?? 'not available'}`);
+    const reasons = this.slots.map((s) => `${s.source.name}: ${s.reason?.detail ?? 'not available'}`);
+    const [code, ...others] = new Set(this.slots.map((s) => s.reason?.code));
     return {
       stage: 'load',
-      code: 'NO_DEVICE',
+      code: code === undefined || code === 'LINK' || others.length > 0 ? 'NO_DEVICE' : code,
       detail: reasons.length > 0 ? `no device left. ${reasons.join('; ')}` : `no device of ${this.board.id}`,
     };
   }
@@ -165,16 +168,16 @@ export class DevicePool {
     if (slot.station !== undefined) return { ok: true, value: slot.station };
     const opened = await slot.source.open();
     if (!opened.ok) {
-      this.failed(slot, opened.error.detail);
+      this.failed(slot, opened.error);
       return opened;
     }
     const { info } = opened.value;
     if (info.board !== this.board.id) {
       await opened.value.close();
       const detail = `${slot.source.name} is a ${info.board}, not a ${this.board.id}`;
-      slot.inARow = tolerance;
-      this.failed(slot, detail);
-      return { ok: false, error: { stage: 'load', code: 'WRONG_BOARD', detail } };
+      const error = { stage: 'load', code: 'WRONG_BOARD', detail };
+      this.failed(slot, error);
+      return { ok: false, error };
     }
     slot.info = { uid: info.uid, firmware: info.buildId };
     slot.station = new Station(opened.value, this.board, this.cacheDir, () => performance.now());
@@ -183,19 +186,19 @@ export class DevicePool {
 
   private async lost(slot: Slot, reason: string): Promise<void> {
     await this.close(slot);
-    this.failed(slot, reason);
+    this.failed(slot, { code: 'LINK', detail: reason });
   }
-  private failed(slot: Slot, reason: string): void {
+  private failed(slot: Slot, reason: Pick<Failure, 'code' | 'detail'>): void {
     slot.failures++;
     slot.inARow++;
     slot.reason = reason;
-    if (slot.inARow >= tolerance) slot.state = 'quarantined';
+    if (slot.inARow >= tolerance || lasting.has(reason.code)) slot.state = 'quarantined';
     else if (!this.closing)
       slot.rest = setTimeout(() => {
         slot.rest = undefined;
         if (slot.state === 'closed') this.release(slot);
       }, this.restMs(slot.inARow));
-    this.log(`device ${slot.source.name}: ${reason}${slot.state === 'quarantined' ? '; quarantined' : ''}`);
+    this.log(`device ${slot.source.name}: ${reason.detail}${slot.state === 'quarantined' ? '; quarantined' : ''}`);
   }
 
   private async close(slot: Slot): Promise<void> {
