@@ -5,8 +5,8 @@
 export const protocolVersion = 1;
 
 /**
- * Largest body of a request or response; a frame adds 2 or 3 header bytes, 4 of CRC, COBS and two delimiters. Small enough that a frame can be
- * sent several times within the 4 KiB that may be unacknowledged.
+ * Largest body of a request or response; a frame adds header, CRC, COBS and two delimiters. Small enough that a frame can
+ * be sent several times within the 4 KiB that may be unacknowledged.
  */
 export const maxBody = 512;
 

@@ -94,6 +94,8 @@ function withEnd(serial: Transport, e: Emulator, name: string): Transport {
   return {
     ...serial,
     name,
+    // Where a write fails the emulator is ending; its last words come with onClose.
+    write: (bytes) => serial.write(bytes).catch(() => undefined),
     onClose(listener) {
       let told = false;
       const once = (reason: string): void => {

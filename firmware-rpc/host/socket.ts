@@ -60,7 +60,8 @@ export async function listenOnce(): Promise<{
   close(): void;
 }> {
   const server = createServer();
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new LinkError(`cannot listen: ${error.message}`)));
     server.listen(0, '127.0.0.1', resolve);
   });
   const address = server.address();

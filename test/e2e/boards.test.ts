@@ -4,13 +4,14 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BuiltFirmware } from '../../boards/index.ts';
+import { host } from '../../boards/host/index.ts';
+import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { candidate, expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import { commit, everywhere, onCortexM4, serverVariable, Witness } from '../wire/misbehaviour.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -20,6 +21,8 @@ beforeAll(async () => {
   firmware = await firmwareIn(folder.dir, mps2An386);
 });
 afterAll(() => folder.remove());
+
+const endless = 'void mt_entry(void) { for (;;) __asm__ volatile(""); }';
 
 /** A device for the length of `work`, closed however that ends. */
 async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
@@ -32,15 +35,15 @@ async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared
   }
 }
 
-/** Command lines of live processes that run this test's own firmware, by process id. */
-function emulators(): ReadonlyMap<number, readonly string[]> {
+/** Command lines of live processes that run this very firmware, by process id: emulators of it, or itself. */
+function emulators(elf = firmware.elf): ReadonlyMap<number, readonly string[]> {
   const found = new Map<number, readonly string[]>();
   for (const pid of readdirSync('/proc').filter((p) => /^\d+$/.test(p))) {
     try {
       const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       const zombie = / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-      if (args[0]?.endsWith('qemu-system-arm') === true && args.includes(firmware.elf) && !zombie)
-        found.set(Number(pid), args);
+      const runs = args[0] === elf || (args[0]?.endsWith('qemu-system-arm') === true && args.includes(elf));
+      if (runs && !zombie) found.set(Number(pid), args);
     } catch {
       // It ended while we looked.
     }
@@ -124,7 +127,6 @@ test('equal calls are counted equally, over shared memory and over the UART alon
 
 test('an emulator that dies in the middle of a call: a LINK failure, no folder left, the next one works', async () => {
   await withDevice(async (device) => {
-    const endless = 'void mt_entry(void) { for (;;) __asm__ volatile(""); }';
     const entry = await loadCandidate(device, mps2An386, endless, 0, folder.dir);
     const [pid, args] = onlyEmulator();
     expect(existsSync(ramOf(args))).toBe(true);
@@ -174,28 +176,46 @@ test('a serial port: attached by its path, and busy for everybody else', async (
   }
 });
 
-const openAndTell = (elf: string): string => `
-  import { mps2An386 } from '${root}/boards/mps2-an386/index.ts';
-  const opened = await mps2An386.open({ firmware: { elf: '${elf}', bin: '', buildId: '', sizes: { text: 0, data: 0, bss: 0 } }, bulk: 'shared' });
+/** A program that opens a device, sets it to work for ever, and says so. */
+const openAndTell = (board: string, built: BuiltFirmware, image: string): string => `
+  import { readFileSync } from 'node:fs';
+  import { boardOf } from '${root}/boards/index.ts';
+  const opened = await boardOf('${board}').open({ firmware: ${JSON.stringify(built)}, bulk: 'shared' });
   if (!opened.ok) throw new Error(opened.error.detail);
-  console.log('open');
-  process.stdin.resume();
+  const { base } = opened.value.info.load;
+  await opened.value.load(base, readFileSync('${image}'));
+  void opened.value.call({ entry: base, args: [], warmups: 0, repeats: 1, deadlineMs: 150_000 });
+  setImmediate(() => console.log('open'));
 `;
 
-for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
-  test(`no emulator outlives a host that ends by ${signal}, and its folder goes too`, async () => {
-    const script = join(folder.dir, `host-${signal}.ts`);
-    writeFileSync(script, openAndTell(firmware.elf));
-    const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+const ends: readonly (readonly [BoardModule, NodeJS.Signals])[] = [
+  [mps2An386, 'SIGKILL'],
+  [mps2An386, 'SIGTERM'],
+  [mps2An386, 'SIGINT'],
+  [host, 'SIGKILL'],
+];
+for (const [board, signal] of ends) {
+  test(`${board.id} at work does not outlive a program that ends by ${signal}, nor does its folder`, async () => {
+    const built = await firmwareIn(join(folder.dir, signal), board);
+    const [script, image] = ['program.ts', 'image'].map((f) => join(folder.dir, signal, board.id, f)) as [
+      string,
+      string,
+    ];
+    const base = board === host ? 0x20000000 : 0x20080000 + 64;
+    writeFileSync(image, (await candidate(board, endless, base, folder.dir)).image);
+    writeFileSync(script, openAndTell(board.id, built, image));
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
       child.stdout.once('data', () => resolve());
-      child.once('close', () => reject(new Error('the child ended')));
+      child.once('close', () => reject(new Error('the program ended')));
     });
-    const running = [...emulators().values()];
-    expect(running.length).toBe(1);
+    const running = [...emulators(built.elf).values()];
+    expect(running.length).toBeGreaterThan(0);
     child.kill(signal);
-    expect(await soon(() => emulators().size === 0)).toBe(true);
-    expect(await soon(() => running.every((args) => !existsSync(resolve(ramOf(args), '..'))))).toBe(true);
+    expect(await soon(() => emulators(built.elf).size === 0)).toBe(true);
+    const folders = running.map((args) => dirname(ramOf(args))).filter((d) => d !== '.');
+    expect(folders.length).toBe(board === host ? 0 : 1);
+    expect(await soon(() => folders.every((d) => !existsSync(d)))).toBe(true);
   });
 }
 

@@ -3,7 +3,7 @@
  * is executed once, what comes late is dropped, nothing is done before HELLO. And the client against peers that do not keep them.
  */
 import { createServer, type Server } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import { fields, joined } from '../../firmware-rpc/host/bytes.ts';
 import { connect } from '../../firmware-rpc/host/client.ts';
@@ -31,6 +31,13 @@ afterAll(async () => {
   folder.remove();
 });
 
+/** Longest wait for an answer that must come, ms. */
+const patience = 20_000;
+const opened: Raw[] = [];
+afterEach(async () => {
+  for (const raw of opened.splice(0)) await raw.close();
+});
+
 /** A host that sends what it is told and collects what it gets. */
 class Raw {
   private readonly transport: Transport;
@@ -46,7 +53,9 @@ class Raw {
     );
   }
   static async open(): Promise<Raw> {
-    return new Raw(await openSocket('127.0.0.1', board.port));
+    const raw = new Raw(await openSocket('127.0.0.1', board.port));
+    opened.push(raw);
+    return raw;
   }
   send(seq: number, command: Command, body: Uint8Array): Promise<void> {
     return this.transport.write(encodeFrame(Uint8Array.from([seq, commands[command], ...body])));
@@ -55,8 +64,12 @@ class Raw {
     for (;;) {
       const next = this.got.shift();
       if (next !== undefined) return { seq: next[0] as number, status: next[2] as number, body: next.slice(3) };
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error('no answer')), patience);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
   }
@@ -79,7 +92,6 @@ test('a command that comes again is answered from memory, not executed again', a
   const again = await raw.ask(3, 'CALL', call());
   expect([again.seq, returned(again.body)]).toEqual([3, 1]);
   expect(returned((await raw.ask(4, 'CALL', call())).body)).toBe(2);
-  await raw.close();
 });
 
 test('what comes late is dropped: earlier numbers, numbers from the future, the HELLO of this session', async () => {
@@ -93,7 +105,6 @@ test('what comes late is dropped: earlier numbers, numbers from the future, the 
   await raw.send(12, 'LOAD', zero());
   const next = await raw.ask(13, 'CALL', call());
   expect([next.seq, returned(next.body)]).toEqual([13, 3]);
-  await raw.close();
 });
 
 test('the HELLO that opened the session, sent again, is answered again', async () => {
@@ -101,7 +112,6 @@ test('the HELLO that opened the session, sent again, is answered again', async (
   const first = await raw.ask(1, 'HELLO', hello(3));
   expect(await raw.ask(1, 'HELLO', hello(3))).toEqual(first);
   expect((await raw.ask(2, 'LOAD', zero())).status).toBe(statuses.OK);
-  await raw.close();
 });
 
 test('numbers go from 255 to 1', async () => {
@@ -109,7 +119,6 @@ test('numbers go from 255 to 1', async () => {
   await raw.ask(254, 'HELLO', hello(4));
   await raw.ask(255, 'LOAD', zero());
   expect(returned((await raw.ask(1, 'CALL', call())).body)).toBe(1);
-  await raw.close();
 });
 
 test('a new session takes over whatever the last one left', async () => {
@@ -118,7 +127,6 @@ test('a new session takes over whatever the last one left', async () => {
   await first.close();
   const raw = await Raw.open();
   expect((await raw.ask(1, 'HELLO', hello(6))).status).toBe(statuses.OK);
-  await raw.close();
 });
 
 test('after a reset nothing is done before HELLO', async () => {
@@ -130,7 +138,6 @@ test('after a reset nothing is done before HELLO', async () => {
   // A RESET that comes again after the reset it asked for does no harm.
   expect((await raw.ask(2, 'RESET', new Uint8Array())).status).toBe(statuses.NO_SESSION);
   expect((await raw.ask(4, 'HELLO', hello(8))).status).toBe(statuses.OK);
-  await raw.close();
 });
 
 test('malformed requests and foreign addresses are refused, one by one', async () => {
@@ -156,7 +163,6 @@ test('malformed requests and foreign addresses are refused, one by one', async (
   for (const [command, body, status] of bad) expect((await raw.ask(++seq, command, body)).status, command).toBe(status);
   await raw.ask(++seq, 'LOAD', zero());
   expect(returned((await raw.ask(++seq, 'CALL', call())).body)).toBe(1);
-  await raw.close();
 });
 
 test('the client notices that a device has restarted under it; its own reset opens a new session', async () => {
