@@ -203,10 +203,28 @@ beforeAll(async () => {
   tflite = await loadTflite();
 });
 
-/** TFLite's profile now and then leaves FULLY_CONNECTED out: no matter where all kernels of an operator compute the same. */
-function whicheverRan(op: string): Expected | undefined {
-  const [first, ...more] = Object.values(table[op] ?? {});
-  return more.every((row) => row === first) ? first : undefined;
+/** What a row of the table says to one sample: the outputs it asks for, and how many of them are not the reference's. */
+interface Verdict {
+  readonly kernel: string;
+  readonly want: readonly number[];
+  readonly off: number;
+}
+function judge(
+  kernel: string,
+  expected: Expected,
+  graph: Graph,
+  inputs: readonly Value[],
+  got: readonly number[],
+): Verdict {
+  const asked = kernel === xnnpack ? withoutPixels(graph) : graph;
+  const rounding = 'exact' in expected ? expected.exact : 'single';
+  const ours = Array.from(runReference(asked, inputs, { rounding }).outputs[0] as Int8Array);
+  const near = (v: number, i: number): number => (Math.abs(v - (got[i] ?? Number.NaN)) <= 1 ? (got[i] ?? v) : v);
+  const want =
+    'exactly' in expected
+      ? Array.from(expected.exactly(asked, inputs))
+      : ours.map((v, i) => ('offByOne' in expected ? near(v, i) : v));
+  return { kernel, want, off: got.filter((v, i) => v !== ours[i]).length };
 }
 
 /** Runs one sample; what it saw is added up by kernel. */
@@ -217,19 +235,16 @@ function compare(op: string, seed: number, seen: Map<string, Seen>): void {
   const label = (): string => `${op} seed ${seed}\n${printGraph(graph)}`;
   const answer = tflite.run(writeTflite(graph), inputs);
   if ('refused' in answer) return expect(answer.refused, label()).toMatch(refusals[op]?.message ?? /^never$/);
-  const kernel = answer.kernels.join(', ');
-  const expected = table[op]?.[kernel] ?? (kernel === '' ? whicheverRan(op) : undefined);
-  if (expected === undefined) throw new Error(`${label()}: kernel ${kernel} is not in the table`);
   const got = Array.from(answer.outputs[0] as Int8Array);
-  const asked = kernel === xnnpack ? withoutPixels(graph) : graph;
-  const rounding = 'exact' in expected ? expected.exact : 'single';
-  const ours = Array.from(runReference(asked, inputs, { rounding }).outputs[0] as Int8Array);
-  const steps = got.map((v, i) => Math.abs(v - (ours[i] as number)));
-  const counts = seen.get(kernel) ?? { total: 0, off: 0 };
-  seen.set(kernel, { total: counts.total + got.length, off: counts.off + steps.filter((s) => s > 0).length });
-  if ('exact' in expected) expect(got, label()).toEqual(ours);
-  else if ('exactly' in expected) expect(got, label()).toEqual(Array.from(expected.exactly(asked, inputs)));
-  else expect(Math.max(0, ...steps), label()).toBeLessThanOrEqual(1);
+  const ran = answer.kernels.join(', ');
+  // The profile of a model stays empty now and then: then it was one of them.
+  const rows = Object.entries(table[op] ?? {}).filter(([kernel]) => ran === '' || kernel === ran);
+  const verdicts = rows.map(([kernel, expected]) => judge(kernel, expected, graph, inputs, got));
+  const verdict = verdicts.find((v) => v.want.every((w, i) => w === got[i])) ?? verdicts[0];
+  if (verdict === undefined) throw new Error(`${label()}: kernel ${ran} is not in the table`);
+  expect(got, label()).toEqual(verdict.want);
+  const { total, off } = seen.get(verdict.kernel) ?? { total: 0, off: 0 };
+  seen.set(verdict.kernel, { total: total + got.length, off: off + verdict.off });
 }
 
 test('the table has every operator', () => {
