@@ -5,6 +5,8 @@
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { ErrorBody, JobBody, JobList, JobRequest, ModelBody, RecordPage } from '../schemas.ts';
 
+const artifactPath = (job: string): string => `/v1/jobs/${encodeURIComponent(job)}/artifact`;
+
 export class Client {
   readonly url: string;
 
@@ -35,9 +37,12 @@ export class Client {
   records(query: URLSearchParams): Promise<Result<RecordPage>> {
     return this.json(`/v1/records?${query}`);
   }
+  artifactUrl(id: string): string {
+    return `${this.url}${artifactPath(id)}`;
+  }
   /** The artifact, a tar.gz. */
   async artifact(id: string): Promise<Result<Uint8Array>> {
-    const answer = await this.fetch(`/v1/jobs/${encodeURIComponent(id)}/artifact`);
+    const answer = await this.fetch(artifactPath(id));
     return answer.ok ? this.reading(async () => new Uint8Array(await answer.value.arrayBuffer())) : answer;
   }
   /** The event stream of a job behind event `after`; undefined where the job has ended and nothing is left to tell. */

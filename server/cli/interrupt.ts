@@ -5,10 +5,18 @@
 import { createInterface } from 'node:readline';
 import type { Io } from './io.ts';
 
+const endings = ['SIGTERM', 'SIGHUP'] as const;
 export type Choice = 'detach' | 'cancel' | 'leave';
 
+/** Where signals arrive: the process. */
+type Signals = Pick<NodeJS.EventEmitter, 'on' | 'off'>;
+
 /** Calls `decided` once. Returns the function that ends listening. */
-export function onInterrupt(io: Io, decided: (choice: Choice) => void): () => void {
+export function onInterrupt(
+  io: Pick<Io, 'keyboard' | 'news'>,
+  decided: (choice: Choice) => void,
+  signals: Signals = process,
+): () => void {
   let asked: ReturnType<typeof createInterface> | undefined;
   const settle = (choice: Choice): void => {
     stop();
@@ -30,8 +38,10 @@ export function onInterrupt(io: Io, decided: (choice: Choice) => void): () => vo
   const leave = (): void => settle('leave');
   const stop = (): void => {
     asked?.close();
-    process.off('SIGINT', interrupted).off('SIGTERM', leave).off('SIGHUP', leave);
+    signals.off('SIGINT', interrupted);
+    for (const signal of endings) signals.off(signal, leave);
   };
-  process.on('SIGINT', interrupted).on('SIGTERM', leave).on('SIGHUP', leave);
+  signals.on('SIGINT', interrupted);
+  for (const signal of endings) signals.on(signal, leave);
   return stop;
 }

@@ -82,7 +82,7 @@ export const sizesText = (a: Artifact): string =>
     `RAM             ${count(a.ramBytes)} bytes: the arena and ${count(a.stackBytes)} of stack`,
     `flash           ${count(a.flashBytes)} bytes: code and constants`,
     `C library       ${a.out}`,
-    `firmware        ${a.elf ?? 'none'}`,
+    ...(a.elf === null ? [] : [`firmware        ${a.elf}`]),
   ].join('\n');
 
 /** What was proved, and of which network. */

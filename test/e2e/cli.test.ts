@@ -9,14 +9,17 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
 import { runReference } from '../../compiler/ops/run-reference.ts';
 import { encode } from '../../compiler/ops/values.ts';
+import { readDaemon } from '../../db/lock.ts';
 import { strictFlags } from '../../server/build.ts';
 import { main } from '../../server/cli/index.ts';
 import { readNpy, writeNpy } from '../../server/cli/npy.ts';
 import { prepare } from '../../server/models.ts';
 import { valuesOf } from '../../server/run-network.ts';
+import type { JobSummary } from '../../server/schemas.ts';
 import { run as runTool } from '../../toolchain/index.ts';
 import { smallModel } from '../server/model.ts';
 import { Random } from '../unit/random.ts';
+import { until } from './daemon-process.ts';
 
 const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
 const dir = mkdtempSync(join(tmpdir(), 'microtune-cli-'));
@@ -299,4 +302,34 @@ test('tune: from a model to a library; its records and jobs are told the same wi
   expect((await cli('records --format csv --records ./records.jsonl')).out).toBe(direct[2]);
   const fromFile = await json<Layers>('compile ./small.tflite --board host --out ./file --records ./records.jsonl');
   expect(fromFile.layers).toEqual(best.layers);
+});
+
+test('tune: Ctrl-C without a terminal cancels the job; kill -9 takes the daemon along, and the job can go on', async () => {
+  const tuning = 'tune ./small.tflite --board host --trials 5000 --emulate host=1 --data ./ended';
+  const underWay = async (node?: string): Promise<ReturnType<typeof start>> => {
+    const running = start(tuning, node === undefined ? {} : { node });
+    await new Promise<void>((seen) =>
+      running.child.stdout?.on('data', (d: Buffer) => void (d.toString().includes('whole network') && seen())),
+    );
+    return running;
+  };
+  const noDaemon = (): Promise<true> =>
+    until('the daemon is gone', async () => (readDaemon(at('ended')) === undefined ? true : undefined));
+  const states = async (): Promise<readonly string[]> =>
+    (await json<JobSummary[]>('jobs --data ./ended')).map((j) => j.state);
+
+  const interrupted = await underWay();
+  interrupted.child.kill('SIGINT');
+  const { code, err } = await interrupted.ended;
+  expect([code, err.split('\n').length]).toEqual([130, 2]);
+  expect(err).toMatch(/^error CANCELLED: job j-/);
+  await noDaemon();
+  expect(await states()).toEqual(['cancelled']);
+
+  // Also where another Node, which cannot run the sources, stands between.
+  const killed = await underWay(existsSync('/usr/bin/node') ? '/usr/bin/node' : undefined);
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  await noDaemon();
+  expect(await states()).toEqual(['running', 'cancelled']);
 });

@@ -1,7 +1,9 @@
 /** What the command line says and understands: options, tables, error lines, progress, and the daemon's event stream. */
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
@@ -10,6 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { unpack } from '../../server/cli/archive.ts';
 import { parseEvents, type ServerEvent } from '../../server/cli/events.ts';
 import { unexpected, usage } from '../../server/cli/failures.ts';
+import { onInterrupt } from '../../server/cli/interrupt.ts';
 import { errorLine } from '../../server/cli/io.ts';
 import { attached, emulated, instant, oneOf, wallTime, whole } from '../../server/cli/options.ts';
 import { progressOn } from '../../server/cli/progress.ts';
@@ -170,6 +173,39 @@ describe('progress', () => {
     expect(screen.text.split('\x1b[2A\x1b[J').length).toBe(3);
     for (const line of screen.text.replaceAll('\x1b[2A\x1b[J', '').split('\n')) expect(line.length).toBeLessThan(60);
     expect(screen.text).toContain('a remark\n');
+  });
+});
+
+describe('Ctrl-C', () => {
+  /** Signals and lines typed, in order -> what was decided, and how often it was asked. */
+  async function answers(isTTY: boolean, ...events: readonly string[]) {
+    const keyboard = Object.assign(new PassThrough(), { isTTY });
+    const signals = new EventEmitter();
+    const decided: string[] = [];
+    let asked = 0;
+    const stop = onInterrupt({ keyboard, news: () => void asked++ }, (choice) => void decided.push(choice), signals);
+    for (const event of events) {
+      if (event.startsWith('SIG')) signals.emit(event);
+      else keyboard.write(`${event}\n`);
+      await new Promise((done) => setImmediate(done));
+    }
+    const listening = signals.listenerCount('SIGINT');
+    stop();
+    expect(signals.eventNames()).toEqual([]);
+    return { decided, asked, listening };
+  }
+
+  test('at a terminal asks once; a second one cancels', async () => {
+    expect(await answers(true, 'SIGINT', 'd')).toEqual({ decided: ['detach'], asked: 1, listening: 0 });
+    expect(await answers(true, 'SIGINT', 'C')).toEqual({ decided: ['cancel'], asked: 1, listening: 0 });
+    expect(await answers(true, 'SIGINT', 'SIGINT')).toEqual({ decided: ['cancel'], asked: 1, listening: 0 });
+    expect(await answers(true, 'SIGINT', '')).toEqual({ decided: [], asked: 1, listening: 1 });
+    expect(await answers(true, 'SIGINT', '', 'SIGINT', 'd')).toEqual({ decided: ['detach'], asked: 2, listening: 0 });
+  });
+  test('without a terminal cancels; other signals leave the job as it is', async () => {
+    expect(await answers(false, 'SIGINT')).toEqual({ decided: ['cancel'], asked: 0, listening: 0 });
+    for (const signal of ['SIGTERM', 'SIGHUP'])
+      expect(await answers(true, signal)).toEqual({ decided: ['leave'], asked: 0, listening: 0 });
   });
 });
 

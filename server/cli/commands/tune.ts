@@ -9,6 +9,7 @@ import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { JobBody, JobRequest, ProgressBody } from '../../schemas.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
+import type { Client } from '../client.ts';
 import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
 import { follow, type ServerEvent } from '../events.ts';
 import type { Act } from '../index.ts';
@@ -25,7 +26,7 @@ import {
   whole,
 } from '../options.ts';
 import { type Progress, progressOn } from '../progress.ts';
-import { artifactOf, artifactText, type Report } from '../report.ts';
+import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
 interface TuneOptions extends CommonOptions, DeviceOptions {
   readonly board: string;
@@ -173,13 +174,22 @@ async function bringHome(daemon: Daemon, id: string, o: TuneOptions): Shows {
   if (job.error !== null) return { ok: false, error: job.error };
   if (job.state === 'cancelled')
     return failed('job', 'CANCELLED', `job ${id} was cancelled after ${job.trials.done} trials`);
-  const out = o.out === undefined ? artifactIn(o.data, id) : resolve(o.out);
-  if (o.out !== undefined) {
-    const archive = await daemon.client().artifact(id);
-    if (!archive.ok) return archive;
-    removeOldKernels(out);
-    const unpacked = await unpack(archive.value, out);
-    if (!unpacked.ok) return unpacked;
-  }
-  return ok({ json: { ...job, out }, text: artifactText(artifactOf(job.report as unknown as Report, out)) });
+  const artifact = await fetchArtifact(daemon.client(), job, o);
+  if (!artifact.ok) return artifact;
+  const { out, elf, bin } = artifact.value;
+  return ok({ json: { ...job, out, elf, bin }, text: artifactText(artifact.value) });
+}
+
+/** Into --out; else it stays where it is: in the data directory, or with a daemon that is elsewhere. */
+async function fetchArtifact(client: Client, job: JobBody, o: TuneOptions): Promise<Result<Artifact>> {
+  const report = job.report as unknown as Report;
+  if (o.out === undefined && o.url !== undefined)
+    return ok({ ...report, out: client.artifactUrl(job.id), elf: null, bin: null });
+  if (o.out === undefined) return ok(artifactOf(report, artifactIn(o.data, job.id)));
+  const out = resolve(o.out);
+  const archive = await client.artifact(job.id);
+  if (!archive.ok) return archive;
+  removeOldKernels(out);
+  const unpacked = await unpack(archive.value, out);
+  return unpacked.ok ? ok(artifactOf(report, out)) : unpacked;
 }
