@@ -27,16 +27,18 @@ export const host: BoardModule = {
   async open({ firmware }) {
     const listener = await listenOnce();
     const child = spawn(firmware.elf, [String(listener.port)], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     let log = '';
     child.stderr.on('data', (d: Buffer) => {
-      log += d.toString();
+      log = (log + d.toString()).slice(-4096);
     });
-    child.on('error', (error) => {
-      log += error.message;
-      listener.close();
+    const ended = new Promise<void>((resolve) => {
+      child.once('error', (error) => {
+        log += error.message;
+        resolve();
+      });
+      child.once('close', () => resolve());
     });
-    child.on('close', () => listener.close());
+    void ended.then(() => listener.close());
     try {
       const onClose = (): Promise<void> => stop(child, ended);
       return { ok: true, value: await connect(await listener.peer, { onClose }) };

@@ -2,10 +2,11 @@
  * Emulated boards: candidates that misbehave cost their own call; an emulator that dies is told in words and leaves nothing
  * behind; none outlives its host, however that ends.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startQemu } from '../../boards/common/qemu.ts';
 import { host } from '../../boards/host/index.ts';
 import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
@@ -141,11 +142,15 @@ test('an emulator that dies in the middle of a call: a LINK failure, no folder l
 });
 
 test('an emulator that cannot start says why', async () => {
-  const broken = join(folder.dir, 'broken.elf');
-  writeFileSync(broken, 'no ELF at all');
   const r = await mps2An386.open?.({ firmware: { ...firmware, elf: join(folder.dir, 'missing.elf') }, bulk: 'shared' });
   expect(r).toMatchObject({ ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE' } });
   expect(r?.ok === false ? r.error.detail : '').toMatch(/the emulator ended .*missing\.elf/s);
+  const process = await host.open?.({ firmware: { ...firmware, elf: join(folder.dir, 'missing.elf') }, bulk: 'uart' });
+  expect(process).toMatchObject({ ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE' } });
+  expect(process?.ok === false ? process.error.detail : '').toMatch(/ENOENT/);
+  const none = await startQemu({ program: 'qemu-system-none', machine: 'none', args: [], elf: '', bulk: 'uart' });
+  expect(none).toMatchObject({ ok: false, error: { code: 'EMULATOR_MISSING' } });
+  expect(none.ok ? '' : none.error.detail).toContain('qemu-system-none');
 });
 
 test('a serial port: attached by its path, and busy for everybody else', async () => {
@@ -219,13 +224,8 @@ for (const [board, signal] of ends) {
   });
 }
 
-test('the server is small', () => {
-  // Text of the whole firmware without a network: server, port and start-up. Kept here so that growth is a decision.
+test('the firmware without a network is small', () => {
+  // Server, port and start-up. Kept here so that growth is a decision. test/host/server-size.test.ts has the server alone.
   expect(firmware.sizes.text).toBeLessThanOrEqual(5400);
   expect(firmware.sizes.data).toBeLessThanOrEqual(64);
-  const lines = spawnSync('wc', ['-l', 'firmware-rpc/src/frame.c', 'firmware-rpc/src/server.c'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  expect(Number(/(\d+) total/.exec(lines.stdout)?.[1])).toBeLessThanOrEqual(700);
 });
