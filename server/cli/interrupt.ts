@@ -24,7 +24,7 @@ export function onInterrupt(
   };
   const interrupted = (): void => {
     if (asked !== undefined || io.keyboard.isTTY !== true) return settle('cancel');
-    io.news('\nThe job is still running: [d]etach and let it go on, [c]ancel it, or Enter to keep watching?');
+    io.news('The job is still running: [d]etach and let it go on, [c]ancel it, or Enter to keep watching?');
     // Without `terminal` the keyboard stays as it is, and Ctrl-C stays a signal.
     asked = createInterface({ input: io.keyboard, terminal: false });
     asked.once('line', (line) => {

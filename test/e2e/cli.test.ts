@@ -225,6 +225,7 @@ const refusals: readonly (readonly [string, RegExp, number])[] = [
   ['tune ./small.tflite --board host --emulate host', /^error USAGE: .*--emulate.*BOARD=N/, 2],
   ['tune ./small.tflite --board host --device /dev/ttyACM0', /^error USAGE: .*--device.*BOARD=PATH/, 2],
   ['tune ./small.tflite --board abacus', /^error BOARD_UNKNOWN: .*abacus/, 2],
+  ['tune ./small.tflite --board host --out ./a-file', /^error FILE_UNUSABLE: .*a-file/, 2],
   ['tune ./small.tflite --board host --data ./a-file', /^error DATA_DIR_BAD: .*a-file/, 4],
   ['tune ./small.tflite --board host --url http://127.0.0.1:9', /^error DAEMON_UNREACHABLE: http:\/\/127.0.0.1:9/, 4],
   ['tune ./small.tflite --board host --policy luck --data ./p', /^error POLICY_UNKNOWN: .*luck/, 2],

@@ -2,7 +2,7 @@
  * `microtune tune`: uploads a model, starts a job, shows how it goes on, and brings home what came of it. The work is the
  * daemon's; this end may go away (detach) and the job goes on.
  */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
@@ -11,7 +11,7 @@ import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
 import type { Client } from '../client.ts';
 import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
-import { follow, type ServerEvent } from '../events.ts';
+import { type Follow, follow, type ServerEvent } from '../events.ts';
 import type { Act } from '../index.ts';
 import { type Choice, onInterrupt } from '../interrupt.ts';
 import type { Io, Shown, Shows } from '../io.ts';
@@ -65,6 +65,7 @@ async function tune(io: Io, file: string, o: TuneOptions): Shows {
   const [board, model] = [boardNamed(o.board), readModel(file, 'all')];
   if (!board.ok) return board;
   if (!model.ok) return model;
+  if (o.out !== undefined) mustBeWritable(resolve(o.out));
   const daemon = await daemonFor(io, o);
   if (!daemon.ok) return daemon;
   try {
@@ -76,6 +77,12 @@ async function tune(io: Io, file: string, o: TuneOptions): Shows {
   } finally {
     await daemon.value.close();
   }
+}
+
+/** Better now than after hours of tuning. */
+function mustBeWritable(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  accessSync(dir, constants.W_OK);
 }
 
 /** --url, else the daemon that runs, else one of our own. */
@@ -112,17 +119,24 @@ async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Res
 /** Shows progress until the job has ended, or the user leaves it. */
 async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ended' | 'detached'>> {
   const progress = progressOn(io.screen, job.kind, () => performance.now());
+  progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
+  if (job.state === 'queued') progress.say('another job is under way; this one waits for it');
   const leaving = new AbortController();
-  let state: string = job.state;
   let choice: Choice | undefined;
-  const stopAsking = onInterrupt(io, (chosen) => {
+  const stopAsking = onInterrupt({ keyboard: io.keyboard, news: progress.say }, (chosen) => {
     choice = chosen;
     if (chosen === 'cancel') void daemon.client().cancel(job.id);
     else leaving.abort();
   });
-  progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
-  if (job.state === 'queued') progress.say('another job is under way; this one waits for it');
-  const followed = await follow({
+  const followed = await follow(followOf(daemon, job, progress, leaving.signal));
+  stopAsking();
+  progress.end();
+  return followed.ok ? afterwards(daemon, job, choice) : followed;
+}
+
+function followOf(daemon: Daemon, job: JobBody, progress: Progress, signal: AbortSignal): Follow {
+  let state: string = job.state;
+  return {
     job: job.id,
     client: () => daemon.client(),
     onEvent: (event) => {
@@ -131,23 +145,28 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
     },
     over: () => state === 'done' || state === 'failed' || state === 'cancelled',
     onLost: (why) => progress.say(`lost the daemon (${why}); waiting for it`),
-    signal: leaving.signal,
+    signal,
     patienceMs,
-  });
-  stopAsking();
-  progress.end();
-  if (!followed.ok) return followed;
-  if (choice === 'detach') {
-    await daemon.stay();
-    return ok('detached');
+  };
+}
+
+async function afterwards(
+  daemon: Daemon,
+  job: JobBody,
+  choice: Choice | undefined,
+): Promise<Result<'ended' | 'detached'>> {
+  switch (choice) {
+    case undefined:
+    case 'cancel':
+      return ok('ended');
+    case 'detach':
+      await daemon.stay();
+      return ok('detached');
+    case 'leave': {
+      const detail = `job ${job.id} is not ended: it goes on when a daemon runs on its data directory`;
+      return failed('job', 'INTERRUPTED', detail);
+    }
   }
-  if (choice === 'leave')
-    return failed(
-      'job',
-      'INTERRUPTED',
-      `job ${job.id} is not ended: it goes on when a daemon runs on its data directory`,
-    );
-  return ok('ended');
 }
 
 function showEvent(progress: Progress, event: ServerEvent): void {
