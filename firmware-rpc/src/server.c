@@ -208,6 +208,7 @@ static novelty novelty_of(size_t n, int greeted, uint32_t nonce) {
     const uint8_t seq = request[0];
     const uint8_t last = response[0];
     reader r = {request + 2, n - 2u, 0};
+    if (seq == 0u) return IS_STALE; /* never sent */
     if (request[1] == MT_CMD_HELLO && (greeted == 0 || take(&r, 4u) != nonce)) return IS_NEW;
     if (greeted == 0) return IS_STRANGE;
     if (seq == last) return response[1] == (request[1] | 0x80u) ? IS_REPEATED : IS_STALE;

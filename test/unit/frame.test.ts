@@ -6,11 +6,16 @@ import { maxBody } from '../../firmware-rpc/protocol.ts';
 import { samples } from '../samples.ts';
 import { Random } from './random.ts';
 
-/** Payloads with runs of zeros and of others, lengths around COBS's 254. */
+/**
+ * Payloads with runs of zeros and of others, lengths around COBS's 254. They begin with a sequence number, which is never 0:
+ * a payload that began with four zero bytes, followed by itself in part, could pass for another one.
+ */
 function payload(r: Random, longest = maxBody + 3): Uint8Array {
   const length = r.pick([r.int(2, 12), r.int(245, 260), r.int(500, 515), r.int(2, longest)]);
   const zeros = r.pick([0, 0.01, 0.3, 1]);
-  return Uint8Array.from({ length: Math.min(length, longest) }, () => (r.next() < zeros ? 0 : r.int(0, 255)));
+  return Uint8Array.from({ length: Math.min(length, longest) }, (_, i) =>
+    i === 0 ? r.int(1, 255) : r.next() < zeros ? 0 : r.int(0, 255),
+  );
 }
 const bytes = (r: Random, n: number): Uint8Array => Uint8Array.from({ length: n }, () => r.int(0, 255));
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
@@ -34,7 +39,7 @@ test('the bytes of SPEC.md', () => {
 
 test('round trip, one delimiter at each end and none between, COBS overhead at most one byte in 254', () => {
   const r = new Random(1);
-  for (let n = 0; n < samples(3000, 100_000); n++) {
+  for (let n = 0; n < samples(3000, 50_000); n++) {
     const p = payload(r);
     const frame = encodeFrame(p);
     expect([frame[0], frame.at(-1)]).toEqual([0, 0]);
@@ -56,7 +61,7 @@ test('many frames in any chunking, with garbage between that ends in a delimiter
 
 test('a changed, cut, lengthened or doubled frame is never another payload', () => {
   const r = new Random(7);
-  for (let n = 0; n < samples(20_000, 1_000_000); n++) {
+  for (let n = 0; n < samples(20_000, 400_000); n++) {
     const p = payload(r, 60);
     const frame = [...encodeFrame(p)];
     const at = r.int(1, frame.length - 1);

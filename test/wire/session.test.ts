@@ -102,6 +102,7 @@ test('what comes late is dropped: earlier numbers, numbers from the future, the 
   await raw.ask(12, 'CALL', call());
   for (const seq of [11, 10, 14, 200]) await raw.send(seq, 'CALL', call());
   await raw.send(9, 'HELLO', hello(2));
+  await raw.send(0, 'HELLO', hello(99));
   await raw.send(12, 'LOAD', zero());
   const next = await raw.ask(13, 'CALL', call());
   expect([next.seq, returned(next.body)]).toEqual([13, 3]);
