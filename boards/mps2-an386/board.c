@@ -61,7 +61,7 @@ extern uint32_t mt_hot_bytes[];             /* and of the load region */
  * The server has the first 512 KiB of the 4 MiB SRAM, the load region the rest. Host-visible staging is the end of the 16 MiB
  * PSRAM, whose memory QEMU can share as a file. board.json and index.ts say the same.
  */
-static mt_board_info info = {
+static const mt_board_info all = {
     .name = "mps2-an386",
     .load = {0x20080000u, 0x380000u},
     .data = {0x21000000u, 0xfe0000u},
@@ -69,6 +69,7 @@ static mt_board_info info = {
     .stack_bytes = STACK_BYTES,
     .flags = MT_FLAG_GUARDED,
 };
+static mt_board_info info; /* without what a linked network occupies */
 
 /* Set by whatever ended the call. */
 static volatile struct {
@@ -107,6 +108,7 @@ const mt_board_info *board_init(void) {
     UART_BAUD = 16u;
     UART_CTRL = 1u | 2u | 8u; /* transmit, receive, interrupt on receive: it only wakes the CPU */
     NVIC_ENABLE = 1u << UART_RX_IRQ | 1u << TIMER1_IRQ;
+    info = all;
     info.load.base += (uint32_t)(uintptr_t)mt_hot_bytes;
     info.load.bytes -= (uint32_t)(uintptr_t)mt_hot_bytes;
     info.data.base += (uint32_t)(uintptr_t)mt_network_data_bytes;
