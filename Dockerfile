@@ -1,4 +1,4 @@
-# The daemon with its compiler and emulator. The Debian packages are those of scripts/packages.json (a test compares them).
+# The daemon with its compiler and emulator. The Debian packages are the product's of scripts/packages.json (a test compares them).
 FROM node:24-bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \

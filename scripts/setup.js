@@ -10,8 +10,9 @@ import { delimiter, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 
-/** Debian package -> what shows that it is there: a program in PATH, or a file that exists. */
-const debian = JSON.parse(readFileSync(join(root, 'scripts/packages.json'), 'utf8'));
+/** Debian package -> what shows that it is there: a program in PATH, or a file that exists. `setup.js tests`: those of the tests too. */
+const { product, tests } = JSON.parse(readFileSync(join(root, 'scripts/packages.json'), 'utf8'));
+const debian = { ...product, ...(process.argv[2] === 'tests' && tests) };
 
 const inPath = (program) => (process.env.PATH ?? '').split(delimiter).some((dir) => existsSync(join(dir, program)));
 const present = (sign) => (sign.startsWith('/') ? existsSync(sign) : inPath(sign));
