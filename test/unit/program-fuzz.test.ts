@@ -152,6 +152,31 @@ test.each(Object.entries(chains))('a chain of steps that reaches %s is replayed 
   for (const s of steps) accepted.add(s.primitive);
 });
 
+/** Sums of several outputs side by side, as a block of registers holds them. */
+const sideBySide: readonly Step[] = [
+  { primitive: 'expand', buf: 'acc', loops: ['p', 'o'] },
+  { primitive: 'fission', loops: ['p', 'o'] },
+];
+test('an offset is folded by the weights of its own output alone, or not at all', () => {
+  for (const { program, inputs } of [pointwise(3, 8, 4), pointwise(1, 8, 4)]) {
+    const apart = replay(program, sideBySide);
+    if (!apart.ok) throw new Error(apart.reason);
+    const folded = replay(apart.program, [{ primitive: 'foldOffset', acc: 'acc', as: 'bias_z' }]);
+    if (folded.ok) expect(interpret(folded.program, inputs).y).toEqual(interpret(program, inputs).y);
+  }
+});
+
+test('a constant that an instruction reads keeps its form', () => {
+  const { program } = pointwise(6, 8, 4);
+  const done = replay(program, chains['an instruction'] ?? []);
+  if (!done.ok) throw new Error(done.reason);
+  const later: readonly Step[] = [
+    { primitive: 'pack', buf: 'w', layout: { kind: 'quad', order: [0, 2, 1, 3] } },
+    { primitive: 'widenConst', buf: 'w', dtype: 'i32' },
+  ];
+  for (const step of later) expect(replay(done.program, [step])).toMatchObject({ ok: false });
+});
+
 test('a linear sum that is accepted equals its three roundings on every pair of bytes', () => {
   let found = 0;
   for (let seed = 1; seed <= samples(4, 200); seed++) {

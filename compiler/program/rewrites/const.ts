@@ -1,17 +1,19 @@
-/** Rewrites of constants: widenConst, pack. */
+/** Rewrites of constants: widenConst, pack. Must stay true: what an instruction reads keeps the width and layout it was put in for. */
 import { refuse } from '../build.ts';
 import { isLayout } from '../layouts.ts';
 import type { Program } from '../program.ts';
-import { bufferOf, spanOf, withBuffer } from '../walk.ts';
+import { bufferOf, callsIn, spanOf, withBuffer } from '../walk.ts';
 import type { StepOf } from './steps.ts';
 
-const constant = (p: Program, name: string): void => {
+function requireFreeConstant(p: Program, name: string): void {
   if (bufferOf(p, name).space !== 'const') refuse(`${name} is not a constant`);
-};
+  if (callsIn(p.body).some((c) => Object.values(c.operands).some((w) => w.buf === name)))
+    refuse(`${name} is an instruction's operand: its form stands before replace`);
+}
 
 /** `const w: i8[...]`  ->  `const w: i16[...]`: more bytes, no sign extension when it is read. */
 export function widenConst(p: Program, s: StepOf<'widenConst'>): Program {
-  constant(p, s.buf);
+  requireFreeConstant(p, s.buf);
   const [lo, hi] = spanOf(bufferOf(p, s.buf).dtype);
   const [wideLo, wideHi] = spanOf(s.dtype);
   if (s.dtype === 'f32' || bufferOf(p, s.buf).dtype === 'f32' || wideLo > lo || wideHi < hi)
@@ -21,7 +23,7 @@ export function widenConst(p: Program, s: StepOf<'widenConst'>): Program {
 
 /** `const w`  ->  `const w layout L`: laid out at compile time; indices stay logical. */
 export function pack(p: Program, s: StepOf<'pack'>): Program {
-  constant(p, s.buf);
+  requireFreeConstant(p, s.buf);
   if (!isLayout(s.layout)) refuse('not a layout');
   return withBuffer(p, s.buf, (b) => ({ ...b, layout: s.layout }));
 }

@@ -41,7 +41,7 @@ export function reductionInto(p: Program, acc: string): Reduction {
   const bias = bufferOf(p, init.value.buf);
   const weights = bufferOf(p, w.buf);
   if (bias.values === undefined || weights.values === undefined) refuse('bias and weights must be constants');
-  const fixed = new Set([...init.value.index, ...init.index].flatMap((e) => [...itersOf(e)]));
+  const fixed = new Set([...init.value.index, ...init.index, ...sum.index].flatMap((e) => [...itersOf(e)]));
   const around = accesses(p.body).find((a) => a.buf === acc && a.how === 'reduce')?.loops ?? [];
   const used = new Set([...w.index, ...x.index].flatMap((e) => [...itersOf(e)]));
   const initLoops = new Set(

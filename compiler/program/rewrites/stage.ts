@@ -1,6 +1,6 @@
 /** Copies of windows: stage, pad, computeAt. */
 import { extent, simplify } from '../affine.ts';
-import { add, iter, load, loop, num, refuse, store } from '../build.ts';
+import { add, iter, load, loadOr, loop, num, refuse, store } from '../build.ts';
 import { isLayout } from '../layouts.ts';
 import type { Alloc, Buffer, Expr, Loop, Program, Stmt } from '../program.ts';
 import { show } from '../show.ts';
@@ -63,7 +63,7 @@ function insertAfterAllocs(copies: readonly Stmt[], body: readonly Stmt[]): read
 
 function plainCopy(s: StepOf<'stage'>, w: Window): Stmt {
   const from = w.base.map((b, d) => simplify(add(b, iter(s.loops[d] ?? ''))));
-  const value: Expr = { ...load(s.buf, ...from), ...(w.outside !== undefined && { outside: w.outside }) } as Expr;
+  const value = w.outside === undefined ? load(s.buf, ...from) : loadOr(w.outside, s.buf, ...from);
   return nest(s.loops, w.shape, store(s.as, s.loops.map(iter), value));
 }
 
