@@ -3,7 +3,7 @@
  * another if the device was lost), recorded. Builds and runs have queues of their own, so that cores and devices are both busy.
  */
 import PQueue from 'p-queue';
-import type { Failure } from '../compiler/result.ts';
+import type { Failure, Result } from '../compiler/result.ts';
 import type { Candidate } from './candidates.ts';
 import { type Built, buildCandidate } from './measure/builder.ts';
 import type { Measured, TaskState } from './task-state.ts';
@@ -17,6 +17,7 @@ export type Outcome =
 
 /** How often a trial is tried again when its device vanished: once, since a candidate may be what kills devices. */
 const retries = 1;
+
 export class Trials {
   private readonly r: TuneRequest;
   private readonly builds: PQueue;
@@ -29,33 +30,44 @@ export class Trials {
   }
 
   async run(state: TaskState, candidate: Candidate): Promise<Outcome> {
-    const since = this.r.now();
-    const built = await this.builds.add(() => buildCandidate(candidate.kernel, this.r.board.target, this.r.cacheDir));
-    const compile = this.r.now() - since;
+    const { built, compile } = await this.builds.add(() => this.build(candidate));
     if (!built.ok) {
       const { stage: _, ...why } = built.error;
       return this.put(state, candidate, { status: 'failed', stage: 'compile', ...why, times: { compile } });
     }
     const { binary } = built.value;
-    const known = await state.binaries.get(binary);
-    if (known !== undefined) {
+    for (let same = state.binaries.get(binary); same !== undefined; same = state.binaries.get(binary)) {
+      const known = await same;
+      if (known === undefined) continue;
       this.record(state, candidate, known.result, known.id);
       return { kind: 'reused', result: known.result };
     }
+    return this.measure(state, candidate, built.value, compile);
+  }
+
+  /** Equal binaries wait for this one from the first moment on. If its device is lost, the next of them is measured for itself. */
+  private async measure(state: TaskState, candidate: Candidate, built: Built, compile: number): Promise<Outcome> {
     const waiting = Promise.withResolvers<Measured | undefined>();
-    state.binaries.set(binary, waiting.promise);
+    state.binaries.set(built.binary, waiting.promise);
+    let done: Measured | undefined;
     try {
-      const measured = await this.runs.add(() => this.onDevice(state, candidate, built.value));
+      const measured = await this.runs.add(() => this.onDevice(state, candidate, built));
       const result = { ...measured, times: { compile, ...measured.times } };
       if (this.r.signal.aborted && lostDevice(result)) return { kind: 'dropped' };
       const id = this.record(state, candidate, result, null);
-      if (!lostDevice(result)) waiting.resolve({ id, result });
+      if (!lostDevice(result)) done = { id, result };
       return outcome(result);
     } finally {
-      // A device that was lost says nothing about the binary: the next equal candidate is measured for itself.
-      waiting.resolve(undefined);
-      if ((await waiting.promise) === undefined) state.binaries.delete(binary);
+      if (done === undefined) state.binaries.delete(built.binary);
+      waiting.resolve(done);
     }
+  }
+
+  /** The object, and how long it took without the time in the queue. */
+  private async build(candidate: Candidate): Promise<{ readonly built: Result<Built>; readonly compile: number }> {
+    const since = this.r.now();
+    const built = await buildCandidate(candidate.kernel, this.r.board.target, this.r.cacheDir);
+    return { built, compile: this.r.now() - since };
   }
 
   private put(state: TaskState, candidate: Candidate, result: MeasureResult): Outcome {

@@ -113,7 +113,7 @@ class Loop {
     const lanes = 2 * Math.max(this.r.cores, this.r.pool.size);
     for (;;) {
       const end = this.ended();
-      const next = end === undefined && this.left() > 0 ? await this.next() : undefined;
+      const next = end === undefined && this.left() > 0 ? await this.next().catch(this.crashed) : undefined;
       if (next !== undefined) {
         this.start(next.state, next.candidate);
         if (this.underWay.size < lanes) continue;
@@ -124,6 +124,10 @@ class Loop {
       else if (next === undefined) return end ?? { reason: this.left() > 0 ? 'exhausted' : 'budget' };
     }
   }
+
+  private readonly crashed = (error: unknown): undefined => {
+    this.crash ??= { error };
+  };
 
   private left(): number {
     return this.r.budget.trials - this.spent - this.underWay.size;
@@ -151,9 +155,7 @@ class Loop {
     const trial: Promise<void> = this.trials
       .run(state, candidate)
       .then((outcome) => this.finished(state, candidate, outcome))
-      .catch((error: unknown) => {
-        this.crash ??= { error };
-      })
+      .catch(this.crashed)
       .finally(() => {
         state.pending--;
         this.underWay.delete(trial);
