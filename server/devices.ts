@@ -111,7 +111,7 @@ export class Farm {
     if (!firmware.ok) return firmware;
     return ok([
       ...attached,
-      ...emulated.map((name): DeviceSource => ({ name, open: () => emulate(board, firmware.value) })),
+      ...emulated.map((name): DeviceSource => ({ name, id: name, open: () => emulate(board, firmware.value) })),
     ]);
   }
 

@@ -11,6 +11,8 @@ import { Station } from './runner.ts';
 
 export interface DeviceSource {
   readonly name: string;
+  /** What stands for it in records, where all devices of a kind answer the same uid: emulated ones. */
+  readonly id?: string;
   open(): Promise<Result<Device>>;
 }
 export interface DeviceState {
@@ -179,8 +181,8 @@ export class DevicePool {
       this.failed(slot, error);
       return { ok: false, error };
     }
-    slot.info = { uid: info.uid, firmware: info.buildId };
-    slot.station = new Station(opened.value, this.board, this.cacheDir, () => performance.now());
+    slot.info = { uid: slot.source.id ?? info.uid, firmware: info.buildId };
+    slot.station = new Station(opened.value, slot.info.uid, this.board, this.cacheDir, () => performance.now());
     return { ok: true, value: slot.station };
   }
 

@@ -48,13 +48,16 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 /** One device with what it is known to hold. */
 export class Station {
   readonly device: Device;
+  /** What stands for it in records. */
+  private readonly id: string;
   private readonly residents: Residents;
   private readonly board: Board;
   private readonly cacheDir: string;
   private readonly clock: Clock;
 
-  constructor(device: Device, board: Board, cacheDir: string, clock: Clock) {
+  constructor(device: Device, id: string, board: Board, cacheDir: string, clock: Clock) {
     this.device = device;
+    this.id = id;
     this.board = board;
     this.cacheDir = cacheDir;
     this.clock = clock;
@@ -73,7 +76,7 @@ export class Station {
   private async attempt(a: Attempt): Promise<MeasureResult> {
     const times: Partial<Record<Stage, number>> = {};
     const timed = stopwatch(this.clock, times);
-    const base = { device: this.device.info.uid, binary: a.built.binary, times };
+    const base = { device: this.id, binary: a.built.binary, times };
     const failed = (stage: Stage, code: string, detail: string): MeasureResult => ({
       status: 'failed',
       stage,
