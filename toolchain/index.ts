@@ -173,15 +173,21 @@ export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise
     elfPath,
   ];
   const ran = await run(command);
-  if (ran.code !== 0) return fail('link', 'LINK_FAILED', firstLines(ran.stderr));
-  const elf = readElf(readFileSync(elfPath));
+  const file = ran.code === 0 ? readFileSync(elfPath) : undefined;
   rmSync(elfPath, { force: true });
+  if (file === undefined) return fail('link', 'LINK_FAILED', linkReason(ran));
+  const elf = readElf(file);
   const { base, bytes } = elf.image();
   if (base !== c.base) return fail('link', 'LINK_FAILED', `the image begins at ${base}, not at ${c.base}`);
   if (bytes.length > c.maxBytes)
     return fail('link', 'CODE_TOO_LARGE', `${bytes.length} bytes of code, the load region has room for ${c.maxBytes}`);
   return { ok: true, value: { image: bytes, entry: elf.entry, hash: sha(bytes, String(c.base)) } };
 }
+
+/** What the linker says, or how it ended. */
+const linkReason = (ran: Ran): string =>
+  firstLines(ran.stderr) ||
+  (ran.timedOut ? 'the linker was stopped at its time limit' : `the linker ended with ${ran.code ?? 'a signal'}`);
 
 /** A compiler may call these for any C; a candidate has no C library. What is not called is not linked. */
 const memoryFunctions = {
@@ -262,10 +268,6 @@ export async function linkFirmware(f: Firmware): Promise<Result<{ readonly elf: 
   ];
   const ran = await run(command);
   if (ran.code !== 0)
-    return fail(
-      'link',
-      /overflow|will not fit/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED',
-      firstLines(ran.stderr),
-    );
+    return fail('link', /overflow|will not fit/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED', linkReason(ran));
   return { ok: true, value: { elf: f.out } };
 }
