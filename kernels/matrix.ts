@@ -64,14 +64,12 @@ export function blockOf(text: string): { readonly PB: number; readonly OB: numbe
   const [PB = 1, OB = 1] = text.replace('d', '').split('x').map(Number);
   return { PB, OB, wide: text.endsWith('d') ? 2 : 1 };
 }
-/** Blocks no larger than the layer, largest first, for layers of few pixels those of one pixel. */
-export function blocksFor(pixels: number, channels: number): readonly string[] {
-  const legal = blocks.filter((t) => {
+/** Blocks no larger than the layer that fit the registers, the most promising first. */
+export const blocksFor = (pixels: number, channels: number): readonly string[] =>
+  blocks.filter((t) => {
     const { PB, OB, wide } = blockOf(t);
     return PB <= pixels && OB <= channels && PB * OB + wide * (OB + 1) <= blockRegisters;
   });
-  return legal;
-}
 
 export const matrix: Template = {
   name: 'matrix',

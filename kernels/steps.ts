@@ -36,8 +36,7 @@ export const replace = (
 /** The order in which SXTB16 leaves four bytes: cheapest to widen into. */
 export const quads: Layout = { kind: 'quad', order: [0, 2, 1, 3] };
 
-/** Requantise forms, cheapest first: two instructions; with a correction of the sign; TFLite's own steps. */
-export const requantForms = ['affine', 'signed', 'general'] as const;
+/** Requantise forms: 'affine', two instructions; 'signed', with a correction of the sign; 'general', TFLite's own steps. */
 export function requantize(form: KnobValue | undefined): readonly Step[] {
   switch (form) {
     case 'affine':

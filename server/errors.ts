@@ -297,7 +297,6 @@ export const errors = {
   ),
   DEADLINE: row(422, 5, 'A candidate did not end within its deadline.', 'Nothing: the search takes others.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
-export type ErrorCode = keyof typeof errors;
 
 /** The row of a code; what is not in the table is an error of ours. */
 export function errorOf(code: string): ErrorRow {

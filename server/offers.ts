@@ -61,22 +61,26 @@ export function selectKnown(
 ): readonly Selected[] {
   return select(tasks, (task) => {
     const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
-    const usable = records.filter((r) => sameToolchain(r, toolchain) && modest(r, task, store, appetite));
+    const suits = store === undefined ? () => false : modest(task, board, store, appetite);
+    const usable = records.filter((r) => sameToolchain(r, toolchain) && suits(r));
     return [...usable.map(offerOf), defaultOffer(task, board)];
   });
 }
 
-/** Whether a record's memory suits the appetite. */
-function modest(r: TuningRecord, task: Task, store: Records | undefined, appetite: Appetite): boolean {
+/** Whether the memory of a task's record suits the appetite. */
+function modest(task: Task, board: Board, store: Records, appetite: Appetite): (r: TuningRecord) => boolean {
   switch (appetite) {
     case 'fast':
-      return true;
+      return () => true;
     case 'default':
-      return false;
+      return () => false;
     case 'small': {
-      const limit = store?.known(task.id, r.board, r.kind).find((k) => k.template === 'default')?.sizes;
-      if (r.sizes === null || limit == null) return false;
-      return r.sizes.constBytes <= limit.constBytes && r.sizes.scratchBytes <= limit.scratchBytes;
+      const limit = store.known(task.id, board.id, board.kind).find((k) => k.template === 'default')?.sizes;
+      return ({ sizes }) =>
+        sizes !== null &&
+        limit != null &&
+        sizes.constBytes <= limit.constBytes &&
+        sizes.scratchBytes <= limit.scratchBytes;
     }
   }
 }

@@ -8,6 +8,7 @@ import { runReference } from '../compiler/ops/run-reference.ts';
 import { emptyValue, encode } from '../compiler/ops/values.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Device, DeviceInfo } from '../firmware-rpc/host/device.ts';
+import { fillBytes } from '../tuner/measure/bench.ts';
 
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
 export const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
@@ -90,9 +91,9 @@ export function expectedOutputs(graph: Graph, input: Uint8Array): Uint8Array {
   return Buffer.concat(run.outputs.map(encode));
 }
 
-/** Random bytes (xorshift32) for all inputs; float inputs get sensible reals instead of arbitrary bit patterns. */
+/** Random bytes for all inputs, as a device's FILL makes them from a seed above 0; float inputs get sensible reals instead of arbitrary bit patterns. */
 export function randomInput(graph: Graph, seed: number): Uint8Array {
-  const bytes = xorshift(bytesOfIds(graph, graph.inputs), seed);
+  const bytes = fillBytes(bytesOfIds(graph, graph.inputs), seed);
   let at = 0;
   for (const t of tensorsOf(graph, graph.inputs)) {
     if (t.dtype === 'float32') {
@@ -102,16 +103,6 @@ export function randomInput(graph: Graph, seed: number): Uint8Array {
     at += tensorBytes(t);
   }
   return bytes;
-}
-
-function xorshift(count: number, seed: number): Uint8Array {
-  let x = seed >>> 0 || 1;
-  return Uint8Array.from({ length: count }, () => {
-    x = (x ^ (x << 13)) >>> 0;
-    x = (x ^ (x >>> 17)) >>> 0;
-    x = (x ^ (x << 5)) >>> 0;
-    return x >>> 24;
-  });
 }
 
 export interface Verified {

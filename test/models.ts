@@ -1,6 +1,7 @@
 /** The MLPerf Tiny networks with golden outputs, where they are at hand (--models DIR); tests skip with a line otherwise. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fillBytes } from '../tuner/measure/bench.ts';
 
 export interface GoldenVector {
   readonly seed: number;
@@ -36,15 +37,7 @@ export function goldenModel(name: 'kws' | 'ic' | 'vww' | 'ad'): GoldenModel | un
   return { name, bytes: readFileSync(file), golden: JSON.parse(readFileSync(golden, 'utf8')) };
 }
 
-/** The input generator of the golden files: xorshift32, int8(x >> 24) >> shr. */
+/** The input generator of the golden files: FILL's bytes as int8, shifted right. */
 export function generateInput(bytes: number, seed: number, shr: number): Int8Array {
-  const out = new Int8Array(bytes);
-  let x = seed >>> 0;
-  for (let i = 0; i < bytes; i++) {
-    x = (x ^ (x << 13)) >>> 0;
-    x = (x ^ (x >>> 17)) >>> 0;
-    x = (x ^ (x << 5)) >>> 0;
-    out[i] = (x >> 24) >> shr;
-  }
-  return out;
+  return Int8Array.from(new Int8Array(fillBytes(bytes, seed).buffer), (v) => v >> shr);
 }

@@ -8,9 +8,6 @@ import type { Buffer, Expr, Program, Stmt } from '../../compiler/program/index.t
 import { buffersOf, bytesOf, elements } from '../../compiler/program/index.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
 
-/** Raised when a feature changes its meaning: models trained on other versions are thrown away. */
-export const featuresVersion = 1;
-
 const instructions = recipes.map((r) => r.name);
 const spaces = ['in', 'out', 'const', 'scratch', 'register'] as const;
 const flagNames = [
