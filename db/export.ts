@@ -25,7 +25,7 @@ export function* allRecords(store: Store, filter: RecordFilter): Generator<Tunin
 }
 
 /** One record as a line of JSON, line end included. */
-export const recordToJsonLine = (record: TuningRecord): string =>
+const recordToJsonLine = (record: TuningRecord): string =>
   `${JSON.stringify(Object.fromEntries(recordKeys.map((k) => [k, record[k]])))}\n`;
 
 export const recordsToJsonLines = (records: Iterable<TuningRecord>): string =>
@@ -44,8 +44,7 @@ export function* exportRecords(store: Store, filter: RecordFilter): Generator<st
  */
 export const csvHeader = `${recordKeys.join(',')}\r\n`;
 
-export const recordToCsvLine = (record: TuningRecord): string =>
-  `${recordKeys.map((k) => csvCell(record[k])).join(',')}\r\n`;
+const recordToCsvLine = (record: TuningRecord): string => `${recordKeys.map((k) => csvCell(record[k])).join(',')}\r\n`;
 
 export const recordsToCsv = (records: Iterable<TuningRecord>): string =>
   csvHeader + Array.from(records, recordToCsvLine).join('');

@@ -8,8 +8,6 @@ export {
   linesOf,
   recordsToCsv,
   recordsToJsonLines,
-  recordToCsvLine,
-  recordToJsonLine,
 } from './export.ts';
 export { type Daemon, type Lock, lockDataDir, readDaemon } from './lock.ts';
 export { databaseName, type OpenOptions, openStore, type Place } from './open.ts';

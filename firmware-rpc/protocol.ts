@@ -53,7 +53,6 @@ export const flags = {
 export const maxRepeats = 60;
 
 export type Command = keyof typeof commands;
-export type Status = keyof typeof statuses;
 
 /** The C header, byte for byte. */
 export function protocolHeader(): string {

@@ -34,7 +34,7 @@ export interface JobsOptions {
 }
 
 /** Trials of a job that names neither trials nor time. */
-export const defaultTrials = 400;
+const defaultTrials = 400;
 const endless = 10_000_000;
 const now = (): string => new Date().toISOString();
 export const ended = (state: JobState): boolean => state === 'done' || state === 'failed' || state === 'cancelled';

@@ -30,7 +30,7 @@ export const wordsOf = (config: Config): string =>
     ? describeSchedule({ template: config.template, knobs: config.knobs })
     : `${config.template}: ${describeSchedule({ schedule: config.schedule })}`;
 
-export const defaultOffer = (task: Task, board: Board): Offer => {
+const defaultOffer = (task: Task, board: Board): Offer => {
   const schedule = defaultSchedule(task.workload, board.target.features);
   return { schedule, words: `default: ${describeSchedule({ schedule })}` };
 };

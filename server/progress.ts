@@ -17,7 +17,7 @@ export interface Report {
 
 /** Milliseconds between progress events: a quarter of a second at first, five seconds in jobs of half an hour and more. */
 const intervalAt = (spentMs: number): number => Math.min(5000, Math.max(250, spentMs / 400));
-export const shapeText = (t: Task): string => {
+const shapeText = (t: Task): string => {
   const list = (types: readonly { readonly shape: readonly number[] }[]): string =>
     types.map((x) => x.shape.join('x') || 'scalar').join(', ');
   return `${list(t.workload.inputs)} -> ${list(t.workload.outputs)}`;
@@ -37,7 +37,7 @@ export const untried = (t: Task): TaskBody => ({
 });
 
 /** Counts of the whole network, null until each task has one. */
-export function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | null {
+function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | null {
   let sum = 0;
   for (const t of tasks) {
     const count = t[which];

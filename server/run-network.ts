@@ -11,7 +11,7 @@ import type { Device, DeviceInfo } from '../firmware-rpc/host/device.ts';
 import { fillBytes } from '../tuner/measure/bench.ts';
 
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
-export const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
+const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
 
 export interface NetworkRun {
   readonly outputs: Uint8Array;
@@ -82,7 +82,7 @@ export function valuesOf(graph: Graph, ids: readonly number[], bytes: Uint8Array
     return v;
   });
 }
-export const bytesOfIds = (graph: Graph, ids: readonly number[]): number =>
+const bytesOfIds = (graph: Graph, ids: readonly number[]): number =>
   tensorsOf(graph, ids).reduce((n, t) => n + tensorBytes(t), 0);
 
 /** What the model says to these inputs: the outputs' bytes one after another. */

@@ -11,7 +11,7 @@ import { readElf } from './elf.ts';
 import { findTool, type Limits, type Ran, run, toolHint } from './process.ts';
 
 export { type Elf, readElf, sizesOf } from './elf.ts';
-export { findTool, type Limits, run, toolHint, usualLimits } from './process.ts';
+export { findTool, run, toolHint } from './process.ts';
 
 const fail = <T>(stage: string, code: string, detail: string): Result<T> => ({
   ok: false,
@@ -31,7 +31,7 @@ const firstLines = (text: string): string =>
     .slice(0, 1200);
 
 /** Flags that everything is compiled with. Values of the IR wrap, so signed overflow must. */
-export const commonFlags: readonly string[] = [
+const commonFlags: readonly string[] = [
   '-std=c99',
   '-O2',
   '-fwrapv',

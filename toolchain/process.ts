@@ -16,7 +16,7 @@ export interface Limits {
   /** Address space, MiB; enforced by the shell's ulimit. */
   readonly memoryMiB: number;
 }
-export const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048 };
+const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048 };
 
 /** Where a program lies in PATH. */
 export function findTool(name: string): string | undefined {

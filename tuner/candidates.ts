@@ -28,7 +28,7 @@ export interface Limits {
 }
 
 /** Symbol of every candidate: equal programs must give equal text. */
-export const candidateSymbol = 'mt_candidate';
+const candidateSymbol = 'mt_candidate';
 
 /** What proposes candidates of one task; codes SCHEDULE_ILLEGAL, SCRATCH_TOO_LARGE, CONSTANTS_TOO_LARGE. */
 export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): (config: Config) => Proposed {

@@ -1,5 +1,6 @@
 /** The headers: what a user of the library sees, and the kernels' prototypes. */
 import { type TensorId, tensorBytes } from '../graph/graph.ts';
+import { floatLiteral } from '../program/print-c-expr.ts';
 import type { Measured } from './index.ts';
 import { memoryOf } from './memory.ts';
 import type { Network } from './network.ts';
@@ -29,12 +30,6 @@ function describe(n: Network, port: Port, kind: 'INPUT' | 'OUTPUT'): string {
         ]),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** Nine digits bring a float32 back exactly. */
-export function floatLiteral(x: number): string {
-  const text = Math.fround(x).toPrecision(9);
-  return `${/[.e]/.test(text) ? text : `${text}.0`}f`;
 }
 
 /** Arena, stack, RAM and flash; before anything was compiled only the arena is known. */

@@ -11,8 +11,7 @@ import { runtimeHeader, runtimeHeaderName } from './runtime/index.ts';
 import { networkHeader, tableText } from './table.ts';
 
 export { type CompiledSizes, constantBytes, type Memory, memoryOf } from './memory.ts';
-export { type Choice, drawNetworkArena, identifier, type Layer, type Network, networkOf } from './network.ts';
-export { ctypeOf } from './types.ts';
+export { identifier, type Network, networkOf } from './network.ts';
 
 /** What the texts say of board and sizes; sizes are known only after compiling. */
 export interface Measured {

@@ -28,7 +28,7 @@ const addShift = 20;
 type Which = 'add' | 'mul';
 
 /** Shapes aligned at their last dimension; throws where they do not broadcast. */
-export function broadcast(a: readonly number[], b: readonly number[]): readonly number[] {
+function broadcast(a: readonly number[], b: readonly number[]): readonly number[] {
   const rank = Math.max(a.length, b.length);
   const [x, y] = [a, b].map((s) => [...Array<number>(rank - s.length).fill(1), ...s]) as [number[], number[]];
   return x.map((d, i) => {

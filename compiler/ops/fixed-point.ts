@@ -117,7 +117,7 @@ function expQuarter(a: number): number {
   return Math.min(2147483647, constant + rdmulh(constant, (x + tail) | 0));
 }
 
-export function saturatingShift(x: number, left: number): number {
+function saturatingShift(x: number, left: number): number {
   const wide = x * 2 ** left;
   return Math.max(-2147483648, Math.min(2147483647, wide));
 }

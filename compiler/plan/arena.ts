@@ -20,7 +20,7 @@ export interface ArenaPlan {
 }
 
 /** Every block begins at a multiple of this: what the widest instruction operands ask for. */
-export const arenaAlign = 16;
+const arenaAlign = 16;
 const aligned = (n: number): number => Math.ceil(n / arenaAlign) * arenaAlign;
 const together = (a: Block, b: Block): boolean => a.first <= b.last && b.first <= a.last;
 
@@ -85,7 +85,7 @@ function place(order: readonly Block[]): { readonly offsets: ReadonlyMap<string,
 }
 
 /** Most bytes alive at one step. */
-export function liveBytes(blocks: readonly Block[]): number {
+function liveBytes(blocks: readonly Block[]): number {
   const steps = new Set(blocks.map((b) => b.first));
   return Math.max(
     0,

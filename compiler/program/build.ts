@@ -46,11 +46,6 @@ export const register = (name: string, dtype: DType = 'i32', shape: readonly num
   kind: 'alloc',
   buffer: buffer(name, dtype, shape, 'register'),
 });
-/** A temporary in the scratch area, alive in the rest of its block. */
-export const scratch = (name: string, dtype: DType, shape: readonly number[]): Alloc => ({
-  kind: 'alloc',
-  buffer: buffer(name, dtype, shape, 'scratch'),
-});
 export const program = (name: string, buffers: readonly Buffer[], ...body: readonly Stmt[]): Program => ({
   name,
   buffers,

@@ -5,7 +5,7 @@
 import { affine, extent, flat } from './affine.ts';
 import { position } from './layouts.ts';
 import type { Buffer, DType, Expr, Loop } from './program.ts';
-import { elements, spanOf } from './walk.ts';
+import { spanOf } from './walk.ts';
 
 export const ctypes: Readonly<Record<DType, string>> = {
   i8: 'int8_t',
@@ -43,7 +43,7 @@ function rangeOfValues(values: Int32Array): Range {
 }
 
 /** A range that holds every value of `e`, from dtypes, constants and loop extents alone; never outside int32. */
-export function rangeOf(e: Expr, s: Scope): Range {
+function rangeOf(e: Expr, s: Scope): Range {
   const exact = unboundedRange(e, s);
   return fits(exact) ? exact : whole;
 }
@@ -110,7 +110,7 @@ export function floatLiteral(value: number): string {
 }
 
 /** An index: affine terms, larger strides first. */
-export function indexText(e: Expr, s: Scope): string {
+function indexText(e: Expr, s: Scope): string {
   const terms = [...affine(e)].sort(([a, x], [b, y]) =>
     a === '' ? 1 : b === '' ? -1 : Math.abs(y.coef) - Math.abs(x.coef) || (a < b ? -1 : 1),
   );
@@ -132,7 +132,7 @@ function atomText(e: Expr, s: Scope): string {
 }
 
 /** Where an element of a buffer lies, as a C expression, through its layout. */
-export function placeText(b: Buffer, index: readonly Expr[], s: Scope): string {
+function placeText(b: Buffer, index: readonly Expr[], s: Scope): string {
   const at = flat(b.shape, index);
   const layout = b.layout;
   if (layout === undefined) return indexText(at, s);
@@ -272,6 +272,3 @@ export function addressText(buf: string, origin: readonly Expr[], s: Scope): str
   const place = placeText(s.buffer(buf), origin, s);
   return place === '0' ? s.name(buf) : `(${s.name(buf)} + ${place})`;
 }
-
-/** Number of elements of a buffer. */
-export const sizeOf = (b: Buffer): number => elements(b.shape);

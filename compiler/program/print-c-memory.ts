@@ -9,7 +9,7 @@ import type { Buffer, Call, Expr, Program, Stmt } from './program.ts';
 import { bytesOf, elements, mapExpr } from './walk.ts';
 
 /** Bytes that every buffer of the scratch area is aligned to. */
-export const scratchAlign = 8;
+const scratchAlign = 8;
 const aligned = (bytes: number): number => Math.ceil(bytes / scratchAlign) * scratchAlign;
 
 /** Offset of every scratch buffer, and the size of the area. */

@@ -3,7 +3,7 @@ import { createServer, connect as dial, type Socket } from 'node:net';
 import { LinkError } from './device.ts';
 import type { Transport } from './transport.ts';
 
-export function socketTransport(socket: Socket, name: string): Transport {
+function socketTransport(socket: Socket, name: string): Transport {
   socket.setNoDelay(true);
   let closed: ((reason: string) => void) | undefined;
   let reason = 'the peer closed the connection';

@@ -5,7 +5,7 @@ import type { AppContext } from '../api.ts';
 import { type BoardBody, BoardList, DeviceList } from '../schemas.ts';
 
 /** A board as the interface shows it. */
-export const boardBody = (b: BoardModule): BoardBody => ({
+const boardBody = (b: BoardModule): BoardBody => ({
   id: b.id,
   title: b.title,
   kind: b.kind,

@@ -37,7 +37,7 @@ const mediaTypes: Readonly<Record<Format, string>> = {
 /** Text is sent as it is. */
 const PageOrText = Type.Unsafe<RecordPage | string>(RecordPage);
 /** Header that carries `next` where the body has no place for it. */
-export const nextHeader = 'x-next-cursor';
+const nextHeader = 'x-next-cursor';
 
 export const recordRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>

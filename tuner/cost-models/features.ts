@@ -30,7 +30,7 @@ interface Counts {
   readonly fixed: Map<string, number>;
 }
 
-export const featureNames: readonly string[] = [
+const featureNames: readonly string[] = [
   ...spaces.flatMap((s) => [`reads:${s}`, `writes:${s}`]),
   'ops:mul',
   'ops:other',

@@ -10,7 +10,7 @@ export interface TreeOptions {
   /** Added to a leaf's hessian. */
   readonly ridge: number;
 }
-export const usualTrees: TreeOptions = { rounds: 60, depth: 5, rate: 0.15, bins: 24, ridge: 1 };
+const usualTrees: TreeOptions = { rounds: 60, depth: 5, rate: 0.15, bins: 24, ridge: 1 };
 
 /** Trees as plain data, so that they can be posted between threads. */
 export type Tree =

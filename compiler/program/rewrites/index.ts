@@ -24,9 +24,9 @@ import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
 
 export type { Memo } from './requantize-affine.ts';
-export type { Step, StepOf } from './steps.ts';
+export type { Step } from './steps.ts';
 
-export function applyStep(p: Program, s: Step, memo: Memo): Program {
+function applyStep(p: Program, s: Step, memo: Memo): Program {
   switch (s.primitive) {
     case 'split':
       return split(p, s);

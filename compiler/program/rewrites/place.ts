@@ -12,7 +12,7 @@ export function place(p: Program, s: StepOf<'place'>): Program {
 }
 
 /** Compiler flags that a schedule may ask for: they change speed and size, never a result. */
-export const allowedFlags: readonly string[] = [
+const allowedFlags: readonly string[] = [
   '-O1',
   '-O2',
   '-O3',

@@ -4,7 +4,7 @@ import { atLoop } from '../walk.ts';
 import type { StepOf } from './steps.ts';
 
 /** Longest loop that may be written out; beyond it the code outgrows every cache and the compiler's patience. */
-export const unrollLimit = 64;
+const unrollLimit = 64;
 
 /** `for i in n: S(i)`  ->  the same, written out when it is printed as C. */
 export function unroll(p: Program, s: StepOf<'unroll'>): Program {
