@@ -11,7 +11,7 @@ RUN apt-get update \
 WORKDIR /opt/microtune
 # Packages first: they change less often than sources. This Node runs the sources as they are, so none of the tools are needed.
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --no-audit --no-fund && mkdir -p /data && chown node /data
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && mkdir -p /data && chown node /data
 COPY . .
 USER node
 VOLUME /data

@@ -22,6 +22,12 @@ function stop(message) {
   process.exit(1);
 }
 
+function npm(...args) {
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const done = spawnSync('npm', [...args, ...quiet], { cwd: root, stdio: 'inherit' });
+  if (done.status !== 0) stop(`setup: npm ${args[0]} failed; see the lines above`);
+}
+
 function nodePackages() {
   const stamp = join(root, 'node_modules/.microtune-setup');
   const want = createHash('sha256')
@@ -29,8 +35,10 @@ function nodePackages() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
   console.log('setup: installing Node packages (npm ci)');
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
-  if (done.status !== 0) stop('setup: npm ci failed; see the lines above');
+  // Packages bring their binaries along; npm would compile those again, with tools that a fresh system lacks. Only `node`,
+  // our own Node 24, has a script that must run.
+  npm('ci', '--ignore-scripts');
+  npm('rebuild', 'node');
   // npm links the programs of dependencies, not a project's own: `npx microtune` in a clone needs this one.
   const link = join(root, 'node_modules/.bin/microtune');
   rmSync(link, { force: true });
