@@ -8,6 +8,7 @@ import { type KernelC, printC } from '../compiler/program/print-c.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
 import { featuresOf } from './cost-models/features.ts';
+import { roomFor } from './measure/residents.ts';
 import type { SearchSpace } from './space.ts';
 import type { Config } from './types.ts';
 
@@ -38,7 +39,7 @@ export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): 
     const done = rewriting(schedule);
     if (!done.ok) return refused('SCHEDULE_ILLEGAL', `step ${done.step}: ${done.reason.slice(0, 400)}`);
     const kernel = printC(done.program, candidateSymbol);
-    const constants = kernel.constants.reduce((n, c) => n + c.bytes.length, 0);
+    const constants = roomFor(kernel.constants);
     if (kernel.scratchBytes > limits.scratchBytes)
       return refused(
         'SCRATCH_TOO_LARGE',

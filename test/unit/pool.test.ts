@@ -4,7 +4,7 @@ import { boards } from '../../boards/index.ts';
 import type { KernelConstant } from '../../compiler/program/print-c.ts';
 import { type Device, type DeviceInfo, LinkError } from '../../firmware-rpc/host/device.ts';
 import { DevicePool, type DeviceSource } from '../../tuner/measure/pool.ts';
-import { Residents } from '../../tuner/measure/residents.ts';
+import { Residents, roomFor } from '../../tuner/measure/residents.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
 
 const board = boards[0]!;
@@ -137,6 +137,24 @@ test('closing tells those who wait, and a resting device is not opened again', a
   expect(dead.opened).toBe(1);
 });
 
+test('a device that opens only when the pool is closed is closed again', async () => {
+  const a = new Fake('a');
+  const opening = Promise.withResolvers<void>();
+  const slow: DeviceSource = {
+    name: 'slow',
+    open: async () => {
+      await opening.promise;
+      return a.open();
+    },
+  };
+  const pool = new DevicePool(board, [slow], '');
+  const used = pool.use(async () => failedWith('FAULT'));
+  await pool.closeAll();
+  opening.resolve();
+  expect(await used).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  expect([a.opened, a.closed]).toEqual([1, 1]);
+});
+
 test('a device of another board is refused at once, and others go on', async () => {
   const pool = new DevicePool(board, [new Fake('stranger', 'another')], '');
   expect(await pool.use(async () => failedWith('FAULT'))).toMatchObject({ ok: false, error: { code: 'WRONG_BOARD' } });
@@ -146,18 +164,29 @@ test('a device of another board is refused at once, and others go on', async () 
     expect(await both.use(async () => failedWith('FAULT'))).toMatchObject({ ok: true, value: { code: 'FAULT' } });
 });
 
+const constant = (symbol: string, fill: number, bytes: number): KernelConstant => ({
+  name: symbol,
+  symbol,
+  bytes: new Uint8Array(bytes).fill(fill),
+  ctype: 'int8_t',
+  align: 4,
+  place: 'flash',
+});
+
+test('constants that fit by what they are said to take lie in the room, however they were cut', async () => {
+  const list = [1, 33, 64, 95].map((bytes, i) => constant(`c${i}`, i, bytes));
+  const room = roomFor(list);
+  const a = new Fake('a');
+  const residents = new Residents(0, room);
+  await residents.place(a.device(), [constant('other', 9, 32)]);
+  await residents.place(a.device(), list);
+  for (const { address, bytes } of a.loads) expect(address + bytes.length).toBeLessThanOrEqual(room);
+});
+
 test('a block that is resident is not sent again; when the room is used up the region begins anew', async () => {
   const a = new Fake('a');
   const device = a.device();
   const residents = new Residents(1000, 256);
-  const constant = (symbol: string, fill: number, bytes: number): KernelConstant => ({
-    name: symbol,
-    symbol,
-    bytes: new Uint8Array(bytes).fill(fill),
-    ctype: 'int8_t',
-    align: 4,
-    place: 'flash',
-  });
   const first = await residents.place(device, [constant('w', 1, 100), constant('b', 2, 20)]);
   expect(first.sent).toBe(120);
   const again = await residents.place(device, [constant('other_name', 1, 100)]);

@@ -173,6 +173,10 @@ export class DevicePool {
       this.failed(slot, opened.error);
       return opened;
     }
+    if (this.closing) {
+      await opened.value.close();
+      return { ok: false, error: this.allGone() };
+    }
     const { info } = opened.value;
     if (info.board !== this.board.id) {
       await opened.value.close();

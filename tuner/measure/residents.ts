@@ -7,6 +7,9 @@ import type { KernelConstant } from '../../compiler/program/print-c.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 
 const align = (n: number): number => Math.ceil(n / 32) * 32;
+/** Bytes of a load region that constants take up, none of them resident before. */
+export const roomFor = (constants: readonly Pick<KernelConstant, 'bytes'>[]): number =>
+  constants.reduce((n, c) => n + align(c.bytes.length), 0);
 
 export class Residents {
   private readonly base: number;
@@ -25,15 +28,13 @@ export class Residents {
     this.used = 0;
   }
 
-  /** Makes all of them resident. Returns their addresses by symbol, and the bytes that had to be sent. */
+  /** Makes all of them resident; they must fit the room together (`roomFor`). Returns their addresses by symbol, and the bytes that had to be sent. */
   async place(
     device: Device,
     constants: readonly KernelConstant[],
   ): Promise<{ readonly symbols: Readonly<Record<string, number>>; readonly sent: number }> {
     const keys = constants.map((c) => createHash('sha256').update(c.bytes).digest('hex'));
-    const missing = constants
-      .filter((_, i) => !this.known.has(keys[i] as string))
-      .reduce((n, c) => n + align(c.bytes.length), 0);
+    const missing = roomFor(constants.filter((_, i) => !this.known.has(keys[i] as string)));
     if (this.used + missing > this.room) this.forget();
     let sent = 0;
     const symbols: Record<string, number> = {};
