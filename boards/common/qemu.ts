@@ -113,6 +113,16 @@ function withEnd(serial: Transport, e: Emulator, name: string): Transport {
 export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
   if (findTool(o.program) === undefined)
     return { ok: false, error: { stage: 'load', code: 'EMULATOR_MISSING', detail: toolHint(o.program) } };
+  try {
+    return { ok: true, value: await start(o) };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail } };
+  }
+}
+
+/** Throws for whatever is in the way, a full disk included; nothing is left running then. */
+async function start(o: QemuOptions): Promise<Device> {
   const dir = mkdtempSync(join(tmpdir(), 'microtune-qemu-'));
   const memory = o.shared !== undefined && o.bulk === 'shared' ? sharedMemory(dir, o.shared) : undefined;
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
@@ -128,11 +138,10 @@ export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
     const pty = await uartOf(emulator);
     const transport = withEnd(await openSerial(pty), emulator, `${o.machine} on ${pty}`);
     const bulk = memory === undefined ? {} : { bulk: memory.bulk };
-    return { ok: true, value: await connect(transport, { ...bulk, slowdown, onClose: stop }) };
+    return await connect(transport, { ...bulk, slowdown, onClose: stop });
   } catch (error) {
     await stop();
-    const detail = error instanceof Error ? error.message : String(error);
-    return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail } };
+    throw error;
   }
 }
 

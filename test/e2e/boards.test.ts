@@ -153,6 +153,18 @@ test('an emulator that cannot start says why', async () => {
   expect(none.ok ? '' : none.error.detail).toContain('qemu-system-none');
 });
 
+test('an emulator that has no place for its files says so', async () => {
+  const { TMPDIR: before } = process.env;
+  process.env.TMPDIR = join(folder.dir, 'nowhere');
+  try {
+    const r = await mps2An386.open?.({ firmware, bulk: 'shared' });
+    expect(r).toMatchObject({ ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE' } });
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
+});
+
 test('a serial port: attached by its path, and busy for everybody else', async () => {
   const args = ['-M', 'mps2-an386', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none', '-serial', 'pty'];
   const qemu = spawn('qemu-system-arm', [...args, '-kernel', firmware.elf], { stdio: ['ignore', 'pipe', 'inherit'] });
