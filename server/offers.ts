@@ -3,6 +3,7 @@
  * Only records of the same environment count: another compiler or other flags make other code.
  */
 import type { Board } from '../boards/index.ts';
+import type { Result } from '../compiler/result.ts';
 import { type Offer, type Selected, select } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Store, TuningRecord } from '../db/types.ts';
@@ -47,6 +48,23 @@ export type Records = Pick<Store, 'best' | 'known'>;
 
 /** How much memory offers may take: `fast` any, `small` no more than the default schedule, `default` only that one. */
 export type Appetite = 'fast' | 'small' | 'default';
+
+/**
+ * What is made with the fastest schedules; where that does not fit, with ones that take no more memory than the default; then
+ * with the default. `told` hears of each that was too big, and what is tried next.
+ */
+export async function fitting<T>(
+  make: (appetite: Appetite) => Promise<Result<T>>,
+  told: (next: Appetite, why: string) => void = () => undefined,
+): Promise<Result<T>> {
+  let made = await make('fast');
+  for (const next of ['small', 'default'] as const) {
+    if (made.ok || made.error.code !== 'MODEL_TOO_BIG') break;
+    told(next, made.error.detail);
+    made = await make(next);
+  }
+  return made;
+}
 
 /**
  * The best schedules that the store knows for each layer of a network, best first, else the default ones. Without a store:

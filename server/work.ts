@@ -22,7 +22,7 @@ import type { Farm } from './devices.ts';
 import type { JobWork, Outcome } from './jobs.ts';
 import { Journal } from './journal.ts';
 import type { Models, Prepared } from './models.ts';
-import { type Appetite, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
+import { type Appetite, fitting, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { recordsOfJob } from './records.ts';
 
@@ -136,15 +136,11 @@ class Work {
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
   }
 
-  /** The fastest schedules; where those do not fit, ones that take no more memory than the default; then the default. */
-  private async proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
-    let proven = await this.proveWith('fast', toolchain);
-    for (const appetite of ['small', 'default'] as const) {
-      if (proven.ok || proven.error.code !== 'MODEL_TOO_BIG') break;
-      this.run.log('build', `too big, trying ${appetite} schedules: ${proven.error.detail}`);
-      proven = await this.proveWith(appetite, toolchain);
-    }
-    return proven;
+  private proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
+    return fitting(
+      (appetite) => this.proveWith(appetite, toolchain),
+      (next, why) => this.run.log('build', `too big, trying ${next} schedules: ${why}`),
+    );
   }
   private proveWith(appetite: Appetite, toolchain: Toolchain): Promise<Result<Proven>> {
     const selected = selectKnown(this.prepared.tasks, this.board, this.records, toolchain, appetite);

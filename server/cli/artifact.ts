@@ -9,7 +9,7 @@ import { ok, type Result } from '../../compiler/result.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
 import { type BuildOptions, type Built, build } from '../build.ts';
 import type { Prepared } from '../models.ts';
-import { type Records, selectKnown, toolchainOf } from '../offers.ts';
+import { type Appetite, fitting, type Records, selectKnown, toolchainOf } from '../offers.ts';
 import { openKnown } from './known.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -33,7 +33,7 @@ export async function buildModel(model: Prepared, board: BoardModule, where: Whe
   }
 }
 
-/** The fastest schedules that fit, else those that need no more memory than the default ones, else these. */
+/** With the fastest schedules known that fit; without records there are only the default ones. */
 async function buildFitting(
   model: Prepared,
   board: BoardModule,
@@ -42,17 +42,13 @@ async function buildFitting(
 ): Promise<Result<BuiltModel>> {
   const version = await toolchainVersion(board.target);
   if (!version.ok) return version;
-  const attempt = async (appetite: 'fast' | 'small' | 'default'): Promise<Result<BuiltModel>> => {
+  const attempt = async (appetite: Appetite): Promise<Result<BuiltModel>> => {
     const selected = selectKnown(model.tasks, board, records, toolchainOf(board, version.value), appetite);
     const options = { graph: model.graph, name: identifier(model.name), board, selected, ...dirs };
     const built = await build(options);
     return built.ok ? ok({ options, built: built.value }) : built;
   };
-  const tooBig = (r: Result<BuiltModel>): boolean => !r.ok && r.error.code === 'MODEL_TOO_BIG';
-  const fast = await attempt('fast');
-  if (!tooBig(fast) || records === undefined) return fast;
-  const small = await attempt('small');
-  return tooBig(small) ? attempt('default') : small;
+  return records === undefined ? attempt('default') : fitting(attempt);
 }
 
 /**

@@ -1,9 +1,11 @@
 /** Equal layers are one task, but a schedule that rests on a proof over constants is proved again for each of them. */
 import { expect, test } from 'vitest';
 import { interpret } from '../../compiler/program/index.ts';
+import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type Offer, select } from '../../compiler/select.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule } from '../../kernels/index.ts';
+import { type Appetite, fitting } from '../../server/offers.ts';
 import { Draft } from './graphs.ts';
 import { Random } from './random.ts';
 
@@ -58,4 +60,19 @@ test('what is selected computes with the constants of its own occurrence', () =>
 test('a task that nothing legal is offered for is a broken invariant', () => {
   const tasks = tasksOf(twins(), { rounding: 'double' });
   expect(() => select(tasks, (task) => [proving(task)])).toThrow(/no legal schedule, not even its default/);
+});
+
+test('what is too big is tried with less memory, down to the default schedules; another failure is final', async () => {
+  const tooBig = failed('select', 'MODEL_TOO_BIG', 'too big');
+  const tried: Appetite[] = [];
+  const untilFits = (fits: Appetite | undefined, refusal: Result<never>) => (appetite: Appetite) => {
+    tried.push(appetite);
+    return Promise.resolve(appetite === fits ? ok(appetite) : refusal);
+  };
+  for (const fits of ['fast', 'small', 'default'] as const)
+    expect(await fitting(untilFits(fits, tooBig))).toEqual(ok(fits));
+  expect(await fitting(untilFits(undefined, tooBig))).toEqual(tooBig);
+  expect(tried).toEqual('fast fast small fast small default fast small default'.split(' '));
+  const other = failed('link', 'LINK_FAILED', 'nowhere');
+  expect(await fitting(untilFits('small', other))).toEqual(other);
 });
