@@ -82,7 +82,7 @@ function main(): void {
   const rounds = process.argv.includes('--quick') ? 1 : 2;
   const graph = importModel(readFileSync(file), file);
   if (!graph.ok) throw new Error(graph.error.detail);
-  let [plain, tuned, tflops] = [0, 0, 0];
+  let [plain, tuned, macs] = [0, 0, 0];
   for (const [i, task] of tasksOf(graph.value, { rounding: 'double' }).entries()) {
     if (only !== undefined && Number(only) !== i) continue;
     const programs = operatorOf(task.workload.op).programs(task.workload);
@@ -97,13 +97,13 @@ function main(): void {
     const n = task.occurrences.length;
     plain += base * n;
     tuned += Math.min(base, best?.instructions ?? Infinity) * n;
-    tflops += task.macs * n;
+    macs += task.macs * n;
     const shapes = `${task.workload.inputs.map((t) => t.shape.join('x')).join(' ')} -> ${task.workload.outputs[0]?.shape.join('x')}`;
     console.log(
       `${i} ${task.workload.op} ${shapes} x${n}  default ${base} (${(base / task.macs).toFixed(2)}/MAC)  best ${best?.instructions} (${((best?.instructions ?? 0) / task.macs).toFixed(2)}/MAC)  ${best?.name} ${JSON.stringify(best?.knobs)}`,
     );
   }
-  console.log(`total ${tflops} MACs  default ${plain}  best ${tuned}`);
+  console.log(`total ${macs} MACs  default ${plain}  best ${tuned}`);
 }
 
 main();

@@ -1,6 +1,6 @@
 /** What the tuning benches share: a model, its tasks, emulated boards, one run of the tune loop without a daemon. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { boardOf } from '../boards/index.ts';
@@ -89,6 +89,9 @@ export async function openSession(file: string, boardId: string, devices: number
       });
       if (end.reason === 'failed') must({ ok: false, error: end.error });
     },
-    close: () => pool.closeAll(),
+    async close() {
+      await pool.closeAll();
+      rmSync(dir, { recursive: true, force: true });
+    },
   };
 }
