@@ -41,14 +41,26 @@ export interface Network {
   scratchOf(layer: number): number;
 }
 
-/** Names that files of every library have. */
-const reserved: ReadonlySet<string> = new Set(['weights', 'example_main', 'microtune_network']);
+/** Names that clash: with files of every library, with what a board's server defines, with headers of C, with CMake's targets. */
+const reserved: ReadonlySet<string> = new Set(
+  [
+    'weights example_main microtune_network mt_kernel network board',
+    'assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic',
+    'stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype',
+    'alloca endian features newlib',
+    'all clean edit_cache help install package rebuild_cache test',
+  ].flatMap((line) => line.split(' ')),
+);
+/** Bytes; file names are made from it, and systems take 255 of them. */
+const longestName = 60;
 
 /** A C identifier from any name. */
 export const identifier = (name: string): string => {
   const clean = name
     .replace(/[^A-Za-z0-9_]+/g, '_')
-    .replace(/^_+|_+$/g, '')
+    .replace(/^_+/, '')
+    .slice(0, longestName)
+    .replace(/_+$/, '')
     .toLowerCase();
   return /^[a-z]/.test(clean) && !reserved.has(clean) ? clean : `m_${clean}`;
 };

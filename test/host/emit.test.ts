@@ -1,6 +1,6 @@
 /** The emitted library: right answers from plain gcc, no warnings anywhere, equal bytes each time, honest at the edges. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -239,9 +239,28 @@ test('a network that does not fit is refused before anything is compiled, with t
   ]);
 });
 
-test('names become C identifiers that no file of the library has', () => {
+test('names become C identifiers that clash with nothing a library meets', () => {
   const names = ['MobileNet v1.0', '3d', 'weights', '', '__x__', 'größe'];
   expect(names.map(identifier)).toEqual(['mobilenet_v1_0', 'm_3d', 'm_weights', 'm_', 'x', 'gr_e']);
+  // Headers that ours or a user's files include, and targets of CMake.
+  for (const taken of ['stdint', 'stdio', 'string', 'mt_kernel', 'all', 'test'])
+    expect(identifier(taken)).toBe(`m_${taken}`);
+  expect(identifier('x'.repeat(300))).toHaveLength(60);
+});
+
+test('a library can be linked with the server of any board', () => {
+  const root = join(import.meta.dirname, '../..');
+  const files = [
+    'firmware-rpc/src',
+    'firmware-rpc/include',
+    'boards/host',
+    'boards/mps2-an386',
+    'compiler/emit',
+  ].flatMap((dir) => readdirSync(join(root, dir)).map((file) => join(root, dir, file)));
+  const text = files.filter((file) => /\.[ch]$|table\.ts$/.test(file)).map((file) => readFileSync(file, 'utf8'));
+  const functions = [...text.join('\n').matchAll(/\b([a-z]\w*)_(?:init|run|input|output)\(/g)].map((m) => m[1] ?? '');
+  expect(functions).toEqual(expect.arrayContaining(['board', 'network']));
+  for (const name of functions) expect(identifier(name)).not.toBe(name);
 });
 
 test("the firmware's header and the library's declare the same table", () => {
