@@ -13,7 +13,7 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
 import type { Store } from '../db/types.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
-import { toolchainVersion } from '../toolchain/index.ts';
+import { pruneCache, toolchainVersion } from '../toolchain/index.ts';
 import type { DevicePool } from '../tuner/measure/pool.ts';
 import { policies } from '../tuner/policies/index.ts';
 import { tune } from '../tuner/tune.ts';
@@ -52,6 +52,9 @@ export function workOf(options: WorkOptions): JobWork {
       return await new Work(options, run, board, signal).perform();
     } finally {
       await options.farm.close(board);
+      await pruneCache(options.cacheDir).catch((error: unknown) =>
+        options.log.warn({ job: run.job.id, err: error }, 'the build cache was not tidied'),
+      );
     }
   };
 }

@@ -7,9 +7,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
+import { touch } from './cache.ts';
 import { readElf } from './elf.ts';
 import { findTool, type Limits, type Ran, run, toolHint } from './process.ts';
 
+export { pruneCache } from './cache.ts';
 export { type Elf, readElf, sizesOf } from './elf.ts';
 export { findTool, run, toolHint } from './process.ts';
 
@@ -72,7 +74,10 @@ export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<
   if (compiler === undefined) return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
   const hash = sha(identityOf(compiler), flags.join(' '), unit.source, JSON.stringify(unit.headers));
   const path = join(cacheDir, `${hash}.o`);
-  if (isWhole(path)) return { ok: true, value: { path, hash } };
+  if (isWhole(path)) {
+    for (const file of [path, stackUsageOf(path)]) touch(file);
+    return { ok: true, value: { path, hash } };
+  }
   const include = writeHeaders(unit.headers, cacheDir);
   // Two builds of one source may run at once: each writes its own file, the last one to finish wins with equal bytes.
   const temporary = join(cacheDir, `${hash}.${randomUUID()}.tmp.o`);

@@ -1,9 +1,9 @@
 /** Compiling and linking as values: what works, what is cached, and what each failure says. */
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
-import { compileUnit, linkCandidate, readElf, run, type Unit } from '../../toolchain/index.ts';
+import { compileUnit, linkCandidate, pruneCache, readElf, run, type Unit } from '../../toolchain/index.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
@@ -40,6 +40,34 @@ test('equal builds at once, and again, are one object', async () => {
   truncateSync(path);
   expectOk(await compileUnit(unit(source), cache));
   expect(readFileSync(path).equals(whole)).toBe(true);
+});
+
+test('a cache that has grown is cut to what was used last; what was used just now stays in any case', async () => {
+  const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * 3_600_000);
+  const put = (name: string, hours: number): void => {
+    writeFileSync(join(cache, name), name);
+    utimesSync(join(cache, name), hoursAgo(hours), hoursAgo(hours));
+  };
+  const { path } = expectOk(await compileUnit(unit('int mt_entry(void) { return 8; }'), cache));
+  utimesSync(path, hoursAgo(9), hoursAgo(9));
+  for (const [name, hours] of [
+    ['a.o', 5],
+    ['b.su', 4],
+    ['c.tmp.o', 3],
+    ['d.o', 2],
+    ['notes', 9],
+  ] as const)
+    put(name, hours);
+  await pruneCache(cache, 5);
+  expect(readdirSync(cache).filter((f) => !f.startsWith('include-')).length).toBe(6);
+  expectOk(await compileUnit(unit('int mt_entry(void) { return 8; }'), cache));
+  await pruneCache(cache, 2);
+  expect(new Set(readdirSync(cache).filter((f) => !f.startsWith('include-')))).toEqual(
+    new Set([basename(path), 'd.o', 'notes']),
+  );
+  utimesSync(join(cache, 'd.o'), new Date(), new Date());
+  await pruneCache(cache, 0);
+  expect(readdirSync(cache)).toEqual(expect.arrayContaining([basename(path), 'd.o']));
 });
 
 test('a candidate is linked where it will lie, with resident constants and the functions that compilers call', async () => {
