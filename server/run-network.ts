@@ -7,7 +7,7 @@ import type { Value } from '../compiler/ops/operator.ts';
 import { runReference } from '../compiler/ops/run-reference.ts';
 import { emptyValue, encode } from '../compiler/ops/values.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import type { Device, DeviceInfo } from '../firmware-rpc/host/device.ts';
+import { type Device, type DeviceInfo, LinkError } from '../firmware-rpc/host/device.ts';
 import { fillBytes } from '../tuner/measure/bench.ts';
 
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
@@ -123,9 +123,13 @@ export interface Runnable {
   readonly firmware: BuiltFirmware;
 }
 
+/** Times that a device may vanish, or not come up, before its network is given up: an emulator can be killed like any process. */
+const attempts = 3;
+
 /**
  * Runs the built firmware on `count` random inputs and compares every output byte with the reference of `graph`, which is
- * the model as it was imported. Failures: NO_DEVICE, VERIFY_FAILED, those of the run.
+ * the model as it was imported. A device that vanishes costs one of a few attempts. Failures: NO_DEVICE, VERIFY_FAILED, LINK,
+ * those of the run.
  */
 export async function verify(
   built: Runnable,
@@ -133,12 +137,23 @@ export async function verify(
   graph: Graph,
   count: number,
 ): Promise<Result<Verified>> {
+  for (let attempt = 1; ; attempt++) {
+    const done = await verifyOnce(built, board, graph, count);
+    const vanished = !done.ok && (done.error.code === 'LINK' || done.error.code === 'DEVICE_UNREACHABLE');
+    if (!vanished || attempt === attempts) return done;
+  }
+}
+
+async function verifyOnce(built: Runnable, board: BoardModule, graph: Graph, count: number): Promise<Result<Verified>> {
   if (board.open === undefined)
     return failed('verify', 'NO_DEVICE', `${board.id} is not emulated; attach one with --device ${board.id}=PATH`);
   const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
   if (!opened.ok) return opened;
   try {
     return await compare(opened.value, built.network, graph, count);
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    return failed('verify', 'LINK', error.message);
   } finally {
     await opened.value.close();
   }

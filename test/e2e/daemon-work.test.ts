@@ -79,12 +79,12 @@ const reportOf = (o: Outcome): Readonly<Record<string, number>> => {
   return o.report as Readonly<Record<string, number>>;
 };
 
-test('a board that computes something else: the job fails, and there is no artifact', async () => {
+type Fetch = Device['fetch'];
+/** The PC as a board that answers trials as ever; what is fetched from a network that is linked in goes through `change`. */
+function tampered(change: (device: Device, ...request: Parameters<Fetch>) => ReturnType<Fetch>): BoardModule {
   const open = host.open;
   if (open === undefined) throw new Error('host is emulated');
-  /** Right for trials, wrong in the last byte when a network is linked in. */
-  const lying = (device: Device): Device => ({
-    ...device,
+  const wrap = (device: Device): Device => ({
     info: device.info,
     traffic: device.traffic,
     load: (...a) => device.load(...a),
@@ -93,21 +93,40 @@ test('a board that computes something else: the job fails, and there is no artif
     call: (...a) => device.call(...a),
     reset: () => device.reset(),
     close: () => device.close(),
-    async fetch(address, bytes) {
-      const right = await device.fetch(address, bytes);
-      return device.info.network === undefined ? right : right.with(-1, (right.at(-1) ?? 0) ^ 1);
-    },
+    fetch: (...a) => (device.info.network === undefined ? device.fetch(...a) : change(device, ...a)),
   });
-  const board: BoardModule = {
+  return {
     ...host,
     async open(request) {
       const opened = await open(request);
-      return opened.ok ? { ok: true, value: lying(opened.value) } : opened;
+      return opened.ok ? { ok: true, value: wrap(opened.value) } : opened;
     },
   };
+}
+
+test('a board that computes something else: the job fails, and there is no artifact', async () => {
+  const board = tampered(async (device, ...request) => {
+    const right = await device.fetch(...request);
+    return right.with(-1, (right.at(-1) ?? 0) ^ 1);
+  });
   const { outcome, run } = await perform({ board });
   expect(outcome).toMatchObject({ state: 'failed', error: { stage: 'verify', code: 'VERIFY_FAILED' } });
   expect(existsSync(join(artifactDir(folder.dir, run.job.id), 'report.json'))).toBe(false);
+});
+
+test('a board that vanishes under the whole network is started again; one that always does ends the job', async () => {
+  let vanished = 0;
+  const vanishing = (times: number): BoardModule =>
+    tampered(async (device, ...request) => {
+      if (vanished++ < times) await device.close();
+      return device.fetch(...request);
+    });
+  const { outcome } = await perform({ board: vanishing(2), trials: 3 });
+  expect(reportOf(outcome).verifiedInputs).toBe(2);
+  vanished = 0;
+  const never = await perform({ board: vanishing(Number.POSITIVE_INFINITY), trials: 3 });
+  expect(never.outcome).toMatchObject({ state: 'failed', error: { stage: 'verify', code: 'LINK' } });
+  expect(vanished).toBe(3);
 });
 
 test('a board without room for the fastest schedules gets others; without room for the default ones, a refusal', async () => {
