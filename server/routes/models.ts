@@ -61,14 +61,22 @@ interface Upload {
 }
 
 async function uploadOf(request: FastifyRequest): Promise<Result<Upload>> {
-  if (request.isMultipart()) {
-    const file = await request.file();
-    if (file === undefined) return failed('request', 'BAD_REQUEST', 'the form holds no file');
-    return ok({ bytes: new Uint8Array(await file.toBuffer()), name: file.filename });
-  }
+  if (request.isMultipart()) return fileOf(request);
   if (!Buffer.isBuffer(request.body))
     return failed('request', 'MEDIA_TYPE', 'a model comes as application/octet-stream or multipart/form-data');
   return ok({ bytes: new Uint8Array(request.body), name: undefined });
+}
+
+/** The file of a form. What the parser cannot read it throws without a status; a file beyond the limit has one. */
+async function fileOf(request: FastifyRequest): Promise<Result<Upload>> {
+  try {
+    const file = await request.file();
+    if (file === undefined) return failed('request', 'BAD_REQUEST', 'the form holds no file');
+    return ok({ bytes: new Uint8Array(await file.toBuffer()), name: file.filename });
+  } catch (error) {
+    if (!(error instanceof Error) || 'statusCode' in error) throw error;
+    return failed('request', 'BAD_REQUEST', `the form cannot be read: ${error.message}`);
+  }
 }
 
 /** The last part of a path, without what terminals and file systems stumble over. */

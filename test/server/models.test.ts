@@ -66,6 +66,14 @@ test('wrong content types, empty forms and bodies beyond the limit are refused',
   }
   const noFile = await send('multipart/form-data; boundary=x', '--x--\r\n');
   expect([noFile.statusCode, errorIn(noFile).code]).toEqual([400, 'BAD_REQUEST']);
+  for (const [type, payload] of [
+    ['multipart/form-data', 'x'],
+    ['multipart/form-data; boundary=x', 'no form'],
+    ['multipart/form-data; boundary=x', '--x\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\ncut off'],
+  ] as const) {
+    const broken = await send(type, payload);
+    expect([broken.statusCode, errorIn(broken).code]).toEqual([400, 'BAD_REQUEST']);
+  }
   const large = await send('application/octet-stream', 'x', { 'content-length': String(2 ** 30) });
   expect([large.statusCode, errorIn(large).code]).toEqual([413, 'BODY_TOO_LARGE']);
 });
