@@ -85,7 +85,7 @@ export function readElf(file: Uint8Array): Elf {
     sections,
     symbol: (name) => symbols().get(name),
     image() {
-      const loads = programHeaders(v, wide).filter((p) => p.type === 1 && p.fileBytes > 0);
+      const loads = programHeaders(v, wide ? 64 : 32).filter((p) => p.type === 1 && p.fileBytes > 0);
       const base = Math.min(...loads.map((p) => p.physical));
       const end = Math.max(...loads.map((p) => p.physical + p.fileBytes));
       const bytes = new Uint8Array(loads.length > 0 ? end - base : 0);
@@ -97,13 +97,14 @@ export function readElf(file: Uint8Array): Elf {
 
 function programHeaders(
   v: DataView,
-  wide: boolean,
+  bits: 32 | 64,
 ): readonly {
   readonly type: number;
   readonly offset: number;
   readonly physical: number;
   readonly fileBytes: number;
 }[] {
+  const wide = bits === 64;
   const word = (at: number): number => (wide ? Number(v.getBigUint64(at, true)) : v.getUint32(at, true));
   const phoff = word(wide ? 32 : 28);
   const [size, count] = [v.getUint16(wide ? 54 : 42, true), v.getUint16(wide ? 56 : 44, true)];

@@ -146,7 +146,7 @@ function naive(which: Which, workload: Workload): Program {
   const border = which === 'max' ? -128 : 0;
   const pixel = padded ? loadOr(border, 'x', ...index) : load('x', ...index);
   const taps = loop('ky', g.filter[0], loop('kx', g.filter[1], store('acc', [], pixel, which === 'max' ? 'max' : '+')));
-  const value = which === 'max' ? load('acc') : average(g, padded, oy, ox);
+  const value = which === 'max' ? load('acc') : average(g, padded ? 'border' : 'inside', oy, ox);
   const done: Stmt = store('y', [...batch, oy, ox, c], clamp(value, int(workload, 'min'), int(workload, 'max')));
   const body = loop(
     'oy',
@@ -161,14 +161,15 @@ function naive(which: Which, workload: Workload): Program {
 }
 
 /** acc / count, halves away from zero: (acc + sign * count/2) div count, the sign as acc >> 31 in two's complement. */
-function average(g: Geometry, padded: boolean, oy: Expr, ox: Expr): Expr {
-  const count = padded
-    ? bin(
-        '*',
-        span(oy, g.stride[0], g.before[0], g.filter[0], g.h),
-        span(ox, g.stride[1], g.before[1], g.filter[1], g.w),
-      )
-    : num(g.filter[0] * g.filter[1]);
+function average(g: Geometry, windows: 'border' | 'inside', oy: Expr, ox: Expr): Expr {
+  const count =
+    windows === 'border'
+      ? bin(
+          '*',
+          span(oy, g.stride[0], g.before[0], g.filter[0], g.h),
+          span(ox, g.stride[1], g.before[1], g.filter[1], g.w),
+        )
+      : num(g.filter[0] * g.filter[1]);
   const half = count.kind === 'const' ? num(Math.floor(count.value / 2)) : bin('>>', count, num(1));
   // TFLite subtracts the half at 0 too; 0 +- half truncates to 0 either way.
   const sign = bin('>>', load('acc'), num(31));

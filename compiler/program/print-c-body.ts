@@ -1,11 +1,11 @@
 /** Statements as C: declarations where a temporary is first written, loops, stores with the storage's width, calls. */
 import { instruction } from '../instructions/index.ts';
 import type { Instruction } from '../instructions/instruction.ts';
-import type { Scope } from './print-c-expr.ts';
-import { addressText, cellText, ctypes, exprText } from './print-c-expr.ts';
+import type { Range, Scope } from './print-c-expr.ts';
+import { addressText, cellText, ctypes, exprText, rangeOfValues } from './print-c-expr.ts';
 import { indexOf, operandCells, type Printable } from './print-c-memory.ts';
 import type { Buffer, Call, Expr, Loop, Program, Store } from './program.ts';
-import { allocsIn, elements, loopsIn, mapExpr } from './walk.ts';
+import { allocsIn, elements, loopsIn, mapExpr, spanOf } from './walk.ts';
 
 /** C names of buffers and of scalarised cells; no two are equal. */
 export interface Names {
@@ -67,6 +67,8 @@ class BodyPrinter {
   private readonly context: BodyContext;
   /** Cells of register temporaries that are allocated but not yet declared in C. */
   private readonly pending = new Map<string, string>();
+  /** Of constants, by name: asked for again and again, and long to look through. */
+  private readonly spans = new Map<string, Range>();
 
   constructor(buffers: Map<string, Buffer>, context: BodyContext) {
     this.buffers = buffers;
@@ -82,9 +84,17 @@ class BodyPrinter {
     return {
       loops,
       buffer: (name) => this.buffers.get(name) ?? missing(name),
+      span: (b) => this.span(b),
       scalar: (buf, index) => (scalars.has(buf) ? names.cell(buf, this.position(buf, index)) : undefined),
       name: (buf) => names.buffer(buf),
     };
+  }
+
+  private span(b: Buffer): Range {
+    if (b.values === undefined) return spanOf(b.dtype);
+    const span = this.spans.get(b.name) ?? rangeOfValues(b.values);
+    this.spans.set(b.name, span);
+    return span;
   }
 
   private position(buf: string, index: readonly Expr[]): number {

@@ -5,7 +5,6 @@
 import { affine, extent, flat } from './affine.ts';
 import { position } from './layouts.ts';
 import type { Buffer, DType, Expr, Loop } from './program.ts';
-import { spanOf } from './walk.ts';
 
 export const ctypes: Readonly<Record<DType, string>> = {
   i8: 'int8_t',
@@ -15,30 +14,30 @@ export const ctypes: Readonly<Record<DType, string>> = {
   f32: 'float',
 };
 
+export type Range = readonly [number, number];
+
 /** What an expression needs to know of the place where it stands. */
 export interface Scope {
   readonly loops: readonly Loop[];
   buffer(name: string): Buffer;
+  /** Values that an element of it can have. */
+  span(b: Buffer): Range;
   /** The C name of a buffer's cell: `acc_0_1` for a scalarised one, else undefined. */
   scalar(name: string, index: readonly Expr[]): string | undefined;
   /** The C name of a whole buffer. */
   name(buf: string): string;
 }
 
-type Range = readonly [number, number];
 const whole: Range = [-2147483648, 2147483647];
 const fits = ([lo, hi]: Range): boolean => lo >= whole[0] && hi <= whole[1];
 
-const constRanges = new WeakMap<Int32Array, Range>();
-function rangeOfValues(values: Int32Array): Range {
-  const known = constRanges.get(values);
-  if (known !== undefined) return known;
+/** Smallest and largest of a constant's values. */
+export function rangeOfValues(values: Int32Array): Range {
   let [lo, hi] = [values[0] ?? 0, values[0] ?? 0];
   for (const v of values) {
     if (v < lo) lo = v;
     if (v > hi) hi = v;
   }
-  constRanges.set(values, [lo, hi]);
   return [lo, hi];
 }
 
@@ -55,8 +54,7 @@ function unboundedRange(e: Expr, s: Scope): Range {
     case 'iter':
       return extent(e, s.loops) ?? whole;
     case 'load': {
-      const b = s.buffer(e.buf);
-      const [lo, hi] = b.values !== undefined ? rangeOfValues(b.values) : spanOf(b.dtype);
+      const [lo, hi] = s.span(s.buffer(e.buf));
       return e.outside === undefined ? [lo, hi] : [Math.min(lo, e.outside), Math.max(hi, e.outside)];
     }
     case 'clz':

@@ -1,3 +1,4 @@
+/** The arena planner on random blocks: nothing that lives together overlaps, and plans come near their lower bound. */
 import { expect, test } from 'vitest';
 import { type Block, drawArena, planArena } from '../../compiler/plan/arena.ts';
 import { samples } from '../samples.ts';

@@ -51,7 +51,7 @@ const axis = (a: number, rank: number): number => {
 /** Window geometry of a convolution or pooling: [top, bottom, left, right]. */
 function padding(
   s: Source,
-  same: boolean,
+  kind: 'same' | 'valid',
   kernel: readonly number[],
   stride: readonly number[],
   dilation: readonly number[],
@@ -65,17 +65,17 @@ function padding(
     const n = dim(s.inputs[0], d + 1);
     const [k, st, dl] = [kernel[d] ?? 1, stride[d] ?? 1, dilation[d] ?? 1];
     const reach = dl * (k - 1) + 1;
-    need(same || reach <= n, `a window of ${reach} is larger than the input (${n})`);
-    if (!same) return [0, 0];
+    need(kind === 'same' || reach <= n, `a window of ${reach} is larger than the input (${n})`);
+    if (kind === 'valid') return [0, 0];
     const total = Math.max(0, (Math.ceil(n / st) - 1) * st + reach - n);
     const before = Math.floor(total / 2);
     return [before, total - before];
   });
 }
-const isSame = (s: Source): boolean => {
+const paddingKind = (s: Source): 'same' | 'valid' => {
   const code = s.options?.i8(0) ?? 0;
   need(code === 0 || code === 1, `padding ${code} is unknown`);
-  return code === 0;
+  return code === 0 ? 'same' : 'valid';
 };
 
 function pool(op: string): (s: Source) => Made {
@@ -85,7 +85,7 @@ function pool(op: string): (s: Source) => Made {
     need(s.inputs[0]?.shape.length === 4, 'the input must have four dimensions');
     return {
       op,
-      attrs: { filter, stride, pad: padding(s, isSame(s), filter, stride, [1, 1]), activation: activation(s, 5) },
+      attrs: { filter, stride, pad: padding(s, paddingKind(s), filter, stride, [1, 1]), activation: activation(s, 5) },
       take: [0],
     };
   };
@@ -118,7 +118,12 @@ export const importers: { readonly [N in BuiltinName]: (s: Source) => Made } = {
     ];
     return {
       op: 'conv2d',
-      attrs: { stride, dilation, pad: padding(s, isSame(s), kernel, stride, dilation), activation: activation(s, 3) },
+      attrs: {
+        stride,
+        dilation,
+        pad: padding(s, paddingKind(s), kernel, stride, dilation),
+        activation: activation(s, 3),
+      },
       take: [0, 1, optional(s, 2)],
     };
   },
@@ -143,7 +148,7 @@ export const importers: { readonly [N in BuiltinName]: (s: Source) => Made } = {
         multiplier,
         stride,
         dilation,
-        pad: padding(s, isSame(s), kernel, stride, dilation),
+        pad: padding(s, paddingKind(s), kernel, stride, dilation),
         activation: activation(s, 4),
       },
       take: [0, 1, optional(s, 2)],

@@ -1,3 +1,4 @@
+/** expand: private cells side by side, so that a nest around them can be taken apart. */
 import { iter, refuse } from '../build.ts';
 import type { Alloc, Program, Stmt } from '../program.ts';
 import { loopOf, loopsIn, mapStmts } from '../walk.ts';

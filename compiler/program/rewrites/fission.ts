@@ -1,3 +1,4 @@
+/** fission: one nest becomes several, a statement each. */
 import { iter, refuse } from '../build.ts';
 import { inlineStmts } from '../inline.ts';
 import type { Alloc, Program, Stmt } from '../program.ts';

@@ -1,3 +1,4 @@
+/** foldOffset: an input's zero point goes into the bias, out of the innermost sum. */
 import { load, mul, refuse } from '../build.ts';
 import type { Program } from '../program.ts';
 import { mapStoresTo, reductionInto, weightsPerBias } from './reduction.ts';

@@ -1,3 +1,4 @@
+/** fuse: two loops that move as one become one. */
 import { affine } from '../affine.ts';
 import { iter, loop, refuse } from '../build.ts';
 import type { Expr, Program } from '../program.ts';

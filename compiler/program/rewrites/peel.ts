@@ -1,3 +1,4 @@
+/** peel: the first and last iterations of a loop become loops of their own, so that what lies between needs no border. */
 import { refuse } from '../build.ts';
 import type { Loop, Program } from '../program.ts';
 import { atLoop } from '../walk.ts';

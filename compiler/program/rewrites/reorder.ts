@@ -1,3 +1,4 @@
+/** reorder: the loops of a perfect nest in another order. */
 import { refuse } from '../build.ts';
 import type { Program, Stmt } from '../program.ts';
 import { atLoop, loopsIn } from '../walk.ts';

@@ -1,3 +1,4 @@
+/** replace: a nest becomes an instruction whose meaning it is. Must stay true: only equality with the meaning makes it legal. */
 import { instruction, recipe } from '../../instructions/index.ts';
 import type { Instruction, Operand } from '../../instructions/instruction.ts';
 import { affine, flat, itersOf, simplify } from '../affine.ts';

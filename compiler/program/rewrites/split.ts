@@ -1,3 +1,4 @@
+/** split: a loop in two, and what becomes of a tail. copyOf() serves peel, too. */
 import { simplify } from '../affine.ts';
 import { add, bin, iter, loop, mul, num, refuse } from '../build.ts';
 import type { Expr, Loop, Program, Stmt } from '../program.ts';

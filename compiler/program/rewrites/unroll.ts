@@ -1,3 +1,4 @@
+/** unroll: a loop is written out when it is printed. */
 import { refuse } from '../build.ts';
 import type { Program } from '../program.ts';
 import { atLoop } from '../walk.ts';
