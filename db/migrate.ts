@@ -10,6 +10,8 @@ import { corrupt, failing } from './errors.ts';
 
 /** Every file of schema/, in order. */
 export const schemaFiles: readonly string[] = ['0001-start.sql'];
+/** Read at the start: a failure to read our own files must not be taken for one of somebody's database. */
+const schemas = schemaFiles.map((name) => readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));
 /** Set by 0001, so that a database of another program is not taken for ours. */
 const applicationId = 0x6d747564;
 
@@ -36,8 +38,7 @@ export function migrate(db: Database.Database): void {
   // Rebuilding a table would otherwise delete what refers to it; the check below stands in.
   db.pragma('foreign_keys = OFF');
   db.transaction(() => {
-    for (const name of schemaFiles.slice(numberOf(db, 'user_version')))
-      db.exec(readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));
+    for (const schema of schemas.slice(numberOf(db, 'user_version'))) db.exec(schema);
     if (db.prepare('SELECT 1 FROM pragma_foreign_key_check').get() !== undefined)
       throw new Error('a migration broke a foreign key');
     db.pragma(`user_version = ${schemaFiles.length}`);
