@@ -42,7 +42,8 @@ export class Journal {
       .filter((r) => sameToolchain(r, toolchain))
       .map((r) => {
         this.consider(r);
-        return { id: r.id, config: r.config, binary: r.binary, result: resultOf(r), mine: r.job === run.job.id };
+        const { id, config, schedule, binary } = r;
+        return { id, config, schedule, binary, result: resultOf(r), mine: r.job === run.job.id };
       });
   }
 

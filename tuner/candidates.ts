@@ -36,6 +36,8 @@ export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): 
   const rewriting = rewriter(task);
   return (config) => {
     const schedule = space.scheduleOf(config);
+    if (schedule === undefined)
+      return refused('SCHEDULE_ILLEGAL', `template ${config.template} version ${config.version} does not apply`);
     const done = rewriting(schedule);
     if (!done.ok) return refused('SCHEDULE_ILLEGAL', `step ${done.step}: ${done.reason.slice(0, 400)}`);
     const kernel = printC(done.program, candidateSymbol);

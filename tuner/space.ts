@@ -30,7 +30,8 @@ export interface SearchSpace {
   mutate(config: Config, random: Random): Config;
   /** Knobs from either parent; parents of different templates give a mutation of the first. */
   cross(a: Config, b: Config, random: Random): Config;
-  scheduleOf(config: Config): Schedule;
+  /** undefined where the config's template, in that version, is not there or does not apply: it is of another microtune. */
+  scheduleOf(config: Config): Schedule | undefined;
 }
 
 export const configKey = (c: Config): string => canonicalJson(c);
@@ -89,11 +90,7 @@ export function spaceOf(workload: Workload, features: Features, source: Template
       Object.fromEntries(p.knobs.map((k) => [k.name, (random.next() < 0.5 ? a : b).knobs[k.name] as Knobs[string]])),
     );
   };
-  const scheduleOf = (c: Config): Schedule => {
-    if ('schedule' in c) return c.schedule;
-    const p = partOf(c);
-    if (p === undefined) throw new Error(`template ${c.template} version ${c.version} does not apply`);
-    return p.template.schedule(workload, c.knobs);
-  };
+  const scheduleOf = (c: Config): Schedule | undefined =>
+    'schedule' in c ? c.schedule : partOf(c)?.template.schedule(workload, c.knobs);
   return { parts, size, fallback, at, sample, mutate, cross, scheduleOf };
 }

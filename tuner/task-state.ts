@@ -6,10 +6,10 @@ import { type Bench, benchOf } from './measure/bench.ts';
 import { codeRoom, scratchRoom } from './measure/runner.ts';
 import type { Policy } from './policies/index.ts';
 import type { Random } from './random.ts';
-import { configKey, spaceOf } from './space.ts';
+import { configKey, type SearchSpace, spaceOf } from './space.ts';
 import type { Progress } from './task-scheduler.ts';
 import type { Known, TaskProgress, TuneRequest } from './tune.ts';
-import { lostDevice, type MeasureResult } from './types.ts';
+import { type Config, lostDevice, type MeasureResult } from './types.ts';
 
 /** A measurement that stands for its binary. */
 export interface Measured {
@@ -31,6 +31,7 @@ export class TaskState implements Progress {
   pending = 0;
   exhausted = false;
 
+  private readonly space: SearchSpace;
   private readonly policy: Policy;
   private readonly propose: ReturnType<typeof candidateMaker>;
   private trials = 0;
@@ -41,13 +42,13 @@ export class TaskState implements Progress {
     this.task = task;
     this.weight = task.occurrences.length;
     this.bench = benchOf(task, r.graph);
-    const space = spaceOf(task.workload, r.board.target.features, r.templates);
-    this.propose = candidateMaker(task, space, {
+    this.space = spaceOf(task.workload, r.board.target.features, r.templates);
+    this.propose = candidateMaker(task, this.space, {
       constBytes: Math.max(0, r.board.loadBytes - codeRoom),
       scratchBytes: scratchRoom(r.board.ramBytes, this.bench),
     });
-    this.policy = r.policy.make({ space, random, propose: this.propose, costModel: trainer?.model() });
-    const first = this.propose(space.fallback);
+    this.policy = r.policy.make({ space: this.space, random, propose: this.propose, costModel: trainer?.model() });
+    const first = this.propose(this.space.fallback);
     this.ready = first.ok ? [first.candidate] : [];
   }
 
@@ -60,14 +61,24 @@ export class TaskState implements Progress {
       if (k.mine) this.count(k.result);
       if (lostDevice(k.result)) continue;
       if (k.binary !== null) this.binaries.set(k.binary, { id: k.id, result: k.result });
-      const key = configKey(k.config);
+      const config = this.asOfNow(k);
+      const key = configKey(config);
       if (done.has(key)) continue;
       done.add(key);
-      const made = this.propose(k.config);
+      const made = this.propose(config);
       if (made.ok) this.learn(made.candidate, k.result);
-      if (k.config.template === 'default' && k.result.status === 'ok') this.ready = [];
+      if (config.template === 'default' && k.result.status === 'ok') this.ready = [];
     }
     return this.trials;
+  }
+
+  /** The config of a measurement; only its schedule where another microtune had other templates or another default. */
+  private asOfNow({ config, schedule }: Known): Config {
+    const known =
+      config.template === 'default'
+        ? configKey(config) === configKey(this.space.fallback)
+        : this.space.scheduleOf(config) !== undefined;
+    return known ? config : { template: 'literal', version: 1, schedule };
   }
 
   async ask(count: number): Promise<void> {

@@ -33,6 +33,8 @@ export interface TrialRecord {
 export interface Known {
   readonly id: string;
   readonly config: Config;
+  /** What the config meant when it was measured. */
+  readonly schedule: Schedule;
   readonly binary: string | null;
   readonly result: MeasureResult;
   /** Made by this very job: counts against its budget. */

@@ -1,5 +1,7 @@
 /** The parts of the tuner that need no compiler: generator, space, policies, task scheduler, cost model. */
 import { expect, test } from 'vitest';
+import { boardOf } from '../../boards/index.ts';
+import { tasksOf } from '../../compiler/tasks.ts';
 import type { Workload } from '../../compiler/workload.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
 import type { Candidate, Proposed } from '../../tuner/candidates.ts';
@@ -9,8 +11,12 @@ import { policies } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
 import { configKey, spaceOf } from '../../tuner/space.ts';
 import { expectedGain, nextTask, type Progress } from '../../tuner/task-scheduler.ts';
+import { TaskState } from '../../tuner/task-state.ts';
+import type { Known, TuneRequest } from '../../tuner/tune.ts';
 import type { Config, MeasureResult } from '../../tuner/types.ts';
 import { samples } from '../samples.ts';
+import { randomNode } from './graphs.ts';
+import { Random } from './random.ts';
 
 const pointwise: Workload = {
   op: 'conv2d',
@@ -215,4 +221,28 @@ test('training is the same in a worker thread, and a trainer serves several mode
   } finally {
     await trainer.close();
   }
+});
+
+test('measurements of an earlier microtune count by their schedules: of a template that changed, of another default', async () => {
+  const graph = randomNode('conv2d', new Random(5));
+  const [task] = tasksOf(graph, { rounding: 'double' });
+  if (task === undefined) throw new Error('no task');
+  const told: Config[] = [];
+  const request = {
+    graph,
+    board: boardOf('mps2-an386'),
+    templates: source,
+    policy: { make: () => ({ ask: async () => [], tell: (c: Candidate) => void told.push(c.config) }) },
+  } as unknown as TuneRequest;
+  const state = new TaskState(task, request, seeded(1), undefined);
+  const schedule = { algorithm: 'direct', steps: [] };
+  const known: readonly Known[] = [
+    { template: 'conv', version: 99, knobs: { tile: 3 } },
+    { template: 'default', version: 1, schedule: { algorithm: 'direct', steps: [{ primitive: 'flags', flags: [] }] } },
+  ].map((config, i) => ({ id: `${i}`, config, schedule, binary: `${i}`, result: ok(70 - i), mine: false }) as Known);
+  await state.takeKnown(known, new AbortController().signal);
+  // Equal schedules are one measurement; the default of today is still to be measured.
+  expect(told).toEqual([{ template: 'literal', version: 1, schedule }]);
+  expect(state.progress()).toMatchObject({ best: 70, default: null });
+  expect(state.ready.length).toBe(1);
 });
