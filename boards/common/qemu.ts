@@ -37,6 +37,8 @@ exit $code`;
 
 /** How long the emulator may take to say where its UART is, ms. */
 const startMs = 30_000;
+/** How long to wait for the end of an emulator whose UART is gone. */
+const lastWordsMs = 1000;
 /** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
 const slowdown = 60;
 
@@ -89,6 +91,21 @@ function uartOf(e: Emulator): Promise<string> {
   });
 }
 
+/** An emulator that ends at once takes its UART along: then its last words say why, not the port's absence. */
+async function openUart(path: string, e: Emulator): Promise<Transport> {
+  try {
+    return await openSerial(path);
+  } catch (error) {
+    let timer: NodeJS.Timeout | undefined;
+    const alive = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, lastWordsMs);
+    });
+    const reason = await Promise.race([e.ended, alive]);
+    clearTimeout(timer);
+    throw reason === undefined ? error : new Error(reason);
+  }
+}
+
 /** The UART, gone when the emulator is. */
 function withEnd(serial: Transport, e: Emulator, name: string): Transport {
   return {
@@ -136,7 +153,7 @@ async function start(o: QemuOptions): Promise<Device> {
   };
   try {
     const pty = await uartOf(emulator);
-    const transport = withEnd(await openSerial(pty), emulator, `${o.machine} on ${pty}`);
+    const transport = withEnd(await openUart(pty, emulator), emulator, `${o.machine} on ${pty}`);
     const bulk = memory === undefined ? {} : { bulk: memory.bulk };
     return await connect(transport, { ...bulk, slowdown, onClose: stop });
   } catch (error) {
