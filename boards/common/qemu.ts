@@ -98,7 +98,7 @@ async function openUart(path: string, e: Emulator): Promise<Transport> {
   } catch (error) {
     let timer: NodeJS.Timeout | undefined;
     const alive = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, lastWordsMs);
+      timer = setTimeout(() => resolve(undefined), lastWordsMs);
     });
     const reason = await Promise.race([e.ended, alive]);
     clearTimeout(timer);
