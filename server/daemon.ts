@@ -10,11 +10,10 @@ import type { Logger } from 'pino';
 import { type BoardModule, boards } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
-import { openStore } from '../db/index.ts';
+import { openStore, StoreError } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
 import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
-
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
 import { type AttachedDevice, Farm } from './devices.ts';
@@ -79,9 +78,16 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     await stop();
     return url;
   }
-  lock.value.announce(url.value);
-  parts.log.info({ url: url.value, data: dataDir }, 'listening');
-  parts.jobs.start();
+  try {
+    lock.value.announce(url.value);
+    parts.log.info({ url: url.value, data: dataDir }, 'listening');
+    parts.jobs.start();
+  } catch (error) {
+    // A daemon that cannot write would be there and do nothing.
+    await stop();
+    if (error instanceof StoreError) return { ok: false, error: error.failure };
+    throw error;
+  }
   return ok({ url: url.value, stop });
 }
 

@@ -120,9 +120,13 @@ export class Farm {
     const dir = join(this.o.cacheDir, 'firmware', board.id);
     const made = this.firmware.get(board.id) ?? board.build({ dir, name: 'server', objects: [] });
     this.firmware.set(board.id, made);
-    const result = await made;
-    if (!result.ok) this.firmware.delete(board.id);
-    return result;
+    let result: Result<BuiltFirmware> | undefined;
+    try {
+      result = await made;
+      return result;
+    } finally {
+      if (result?.ok !== true) this.firmware.delete(board.id);
+    }
   }
 }
 

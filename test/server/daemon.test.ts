@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { recordsToJsonLines } from '../../db/export.ts';
+import { databaseName, lockDataDir, openStore } from '../../db/index.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from '../../server/daemon.ts';
 import type { RecordPage } from '../../server/schemas.ts';
 import { openBenchStore, recordWith } from './bench.ts';
@@ -66,6 +68,22 @@ test('a port that is taken, an address that is not ours; the directory is free a
   });
   expect(await refusal({ dataDir, host: '203.0.113.1' })).toMatchObject({ code: 'LISTEN_FAILED' });
   await started({ dataDir });
+});
+
+test('a database that takes no job: the daemon does not stay, and the directory is free again', async () => {
+  const dataDir = folder();
+  const store = openStore({ dir: dataDir }, { mode: 'write' });
+  if (!store.ok) throw new Error(store.error.detail);
+  const { id } = store.value.putModel({ id: 'm', name: 'm', bytes: new Uint8Array(1) });
+  store.value.addJob({ model: id, board: 'host', kind: 'host', policy: 'random', seed: 0, trials: 1, timeMs: null });
+  store.value.close();
+  const db = new Database(join(dataDir, databaseName));
+  db.exec("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'no room left'); END");
+  db.close();
+  await expect(startDaemon({ ...plain, dataDir })).rejects.toThrow('no room left');
+  const lock = lockDataDir(dataDir);
+  expect(lock.ok).toBe(true);
+  if (lock.ok) lock.value.release();
 });
 
 test('records of a file are known afterwards, once; a file that holds none is refused', async () => {
