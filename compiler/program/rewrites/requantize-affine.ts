@@ -21,29 +21,8 @@ type Requantize = Expr & { readonly kind: 'requantize' };
  */
 export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo: Memo): Program {
   const node = theRequantize(p, s.acc);
-  const { mult, shift } = node;
-  if (mult.kind !== 'load' || shift.kind !== 'load' || mult.index.length !== 1)
-    return refuse('the multiplier is not one a channel');
-  const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
-  const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
-  const bounds = accBounds(p, reductionInto(p, s.acc));
-  if (bounds.length !== mults.length || node.rounding !== 'double')
-    refuse('one multiplier a bias, and double rounding, are needed');
-  // A channel that is always the same number fits any shift.
-  const moving = bounds.flatMap(([lo, hi], o) => (lo < hi ? [-(shifts[o] ?? 0)] : []));
-  const right = Math.min(...(moving.length > 0 ? moving : [0])) + 7;
-  if (right < 0 || right > 30) refuse(`a shift of ${right} is out of range`);
-  const fits = bounds.map((range, o) => {
-    const ask = {
-      mult: mults[o] ?? 0,
-      shift: shifts[o] ?? 0,
-      zero: node.zero,
-      min: node.min,
-      max: node.max,
-      range,
-      right,
-      fixed: s.fix !== undefined,
-    };
+  const { right, asks } = asksOf(p, s, node);
+  const fits = asks.map((ask, o) => {
     const key = JSON.stringify(ask);
     const known = memo.get(key);
     const fit = known === undefined ? search(ask) : known;
@@ -57,26 +36,54 @@ export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo
     space: 'const',
     values: Int32Array.from(fits, of),
   });
-  const { fix } = s;
-  const form = (acc: Expr, at: readonly Expr[]): Expr => {
-    const offset = load(s.add, ...at);
-    const base = fix === undefined ? offset : add(bin('&', bin('>>', acc, num(31)), load(fix, ...at)), offset);
-    return clamp(
-      bin('>>', add(bin('mulhi', bin('<<', acc, num(8)), load(s.mul, ...at)), base), num(right)),
-      node.min,
-      node.max,
-    );
-  };
   return {
     ...p,
-    body: mapStmts(p.body, (e) => (e.kind === 'requantize' && e.mult.kind === 'load' ? form(e.acc, e.mult.index) : e)),
+    body: mapStmts(p.body, (e) =>
+      e.kind === 'requantize' && e.mult.kind === 'load' ? affineForm(e, e.mult.index, right, s) : e,
+    ),
     buffers: [
       ...p.buffers,
       constant(s.mul, (f) => f.mul),
       constant(s.add, (f) => f.add),
-      ...(fix === undefined ? [] : [constant(fix, (f) => f.fix)]),
+      ...(s.fix === undefined ? [] : [constant(s.fix, (f) => f.fix)]),
     ],
   };
+}
+
+/** What is to be proved for each channel, and the shift that all of them share. */
+function asksOf(
+  p: Program,
+  s: StepOf<'requantizeAffine'>,
+  node: Requantize,
+): { readonly right: number; readonly asks: readonly Ask[] } {
+  const { mult, shift, zero, min, max } = node;
+  if (mult.kind !== 'load' || shift.kind !== 'load' || mult.index.length !== 1)
+    return refuse('the multiplier is not one a channel');
+  const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
+  const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
+  const bounds = accBounds(p, reductionInto(p, s.acc));
+  if (bounds.length !== mults.length || node.rounding !== 'double')
+    refuse('one multiplier a bias, and double rounding, are needed');
+  // A channel that is always the same number fits any shift.
+  const moving = bounds.flatMap(([lo, hi], o) => (lo < hi ? [-(shifts[o] ?? 0)] : []));
+  const right = Math.min(...(moving.length > 0 ? moving : [0])) + 7;
+  if (right < 0 || right > 30) refuse(`a shift of ${right} is out of range`);
+  const fixed = s.fix !== undefined;
+  const asks = bounds.map(
+    (range, o): Ask => ({ mult: mults[o] ?? 0, shift: shifts[o] ?? 0, zero, min, max, range, right, fixed }),
+  );
+  return { right, asks };
+}
+
+function affineForm(
+  { acc, min, max }: Requantize,
+  at: readonly Expr[],
+  right: number,
+  { mul, add: offsets, fix }: StepOf<'requantizeAffine'>,
+): Expr {
+  const offset = load(offsets, ...at);
+  const base = fix === undefined ? offset : add(bin('&', bin('>>', acc, num(31)), load(fix, ...at)), offset);
+  return clamp(bin('>>', add(bin('mulhi', bin('<<', acc, num(8)), load(mul, ...at)), base), num(right)), min, max);
 }
 
 /** All requantise nodes of the program must be of this accumulator and alike: they are all rewritten. */
