@@ -122,7 +122,12 @@ export class Jobs {
     this.stopping = true;
     const { current } = this;
     if (current === undefined) return;
-    current.run.end();
+    try {
+      current.run.end();
+    } catch (error) {
+      // A full disk must not hold up the end; what the job measured is in its records.
+      this.o.log.error({ job: current.run.job.id, err: error }, 'the last progress could not be written');
+    }
     current.controller.abort();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 /** Jobs over HTTP: what is refused, one after another in order, stopped, gone on with after a restart. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { StoreError } from '../../db/index.ts';
 import { prepare } from '../../server/models.ts';
 import { untried } from '../../server/progress.ts';
 import type { JobBody, JobList, ModelBody } from '../../server/schemas.ts';
@@ -180,6 +181,23 @@ test('a daemon that was stopped or killed leaves jobs that the next one goes on 
   after.begun[1]?.end({ state: 'done', report });
   await settle();
   expect(ids.map((id) => store.job(id)?.state)).toEqual(['done', 'done']);
+});
+
+test('a database that takes nothing any more does not hold up the end', async () => {
+  const store = openBenchStore();
+  const full = new StoreError({ stage: 'record', code: 'DISK_FULL', detail: 'no room left' });
+  let writes = 0;
+  const b = await start({
+    ...store,
+    updateJob: (id, change) => {
+      if (++writes > 1) throw full;
+      return store.updateJob(id, change);
+    },
+  });
+  await b.submit();
+  await b.jobs.stop(60_000);
+  expect(b.begun[0]?.signal.aborted).toBe(true);
+  expect(writes).toBeGreaterThan(1);
 });
 
 test('no request for a job, whatever is in it, is an error of ours', async () => {

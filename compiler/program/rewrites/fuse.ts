@@ -1,6 +1,6 @@
 /** fuse: two loops that move as one become one. */
 import { affine } from '../affine.ts';
-import { iter, loop, refuse } from '../build.ts';
+import { add, iter, loop, mul, num, refuse } from '../build.ts';
 import type { Expr, Program } from '../program.ts';
 import { show } from '../show.ts';
 import { atLoop, mapStmts } from '../walk.ts';
@@ -19,21 +19,8 @@ export function fuse(p: Program, s: StepOf<'fuse'>): Program {
       const cb = terms.get(b.iter)?.coef ?? 0;
       if (ca !== cb * b.extent) refuse(`${show(e)} does not move as one loop`);
       return [...terms].reduce<Expr>(
-        (sum, [key, t]) =>
-          key === a.iter
-            ? sum
-            : {
-                kind: 'binary',
-                op: '+',
-                a: sum,
-                b: {
-                  kind: 'binary',
-                  op: '*',
-                  a: { kind: 'const', value: t.coef },
-                  b: key === b.iter ? iter(s.into) : t.atom,
-                },
-              },
-        { kind: 'const', value: 0 },
+        (sum, [key, t]) => (key === a.iter ? sum : add(sum, mul(num(t.coef), key === b.iter ? iter(s.into) : t.atom))),
+        num(0),
       );
     };
     const body = mapStmts(
