@@ -1,9 +1,9 @@
 /** A model file and a board's name as commands get them -> what can be compiled. */
-import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { type BoardModule, boardOf, boards } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type Prepared, prepare } from '../models.ts';
+import { readFile } from './read-file.ts';
 
 /** Which of the optional passes run. */
 export type Passes = 'all' | 'none';
@@ -13,7 +13,7 @@ export const titleOf = (file: string): string => basename(file, extname(file));
 
 /** Reads, checks and simplifies a model. Failures: those of import, with the file's name; a missing file throws. */
 export function readModel(file: string, passes: Passes): Result<Prepared> {
-  const read = prepare(readFileSync(file), titleOf(file), passes);
+  const read = prepare(readFile(file), titleOf(file), passes);
   return read.ok ? read : failed(read.error.stage, read.error.code, `${file}: ${read.error.detail}`);
 }
 

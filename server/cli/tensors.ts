@@ -2,10 +2,11 @@
  * A network's inputs and outputs as files: raw little-endian bytes of all of them one after another, or a .npy file each.
  * A name that ends in .npy decides.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type Graph, type Tensor, type TensorId, tensorBytes } from '../../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readNpy, writeNpy } from './npy.ts';
+import { readFile } from './read-file.ts';
 
 const isNpy = (file: string): boolean => file.toLowerCase().endsWith('.npy');
 
@@ -26,7 +27,7 @@ export function readInputs(graph: Graph, files: readonly string[]): Result<Uint8
   if (only !== undefined && files.length === 1 && tensors.length !== 1) {
     if (isNpy(only))
       return mismatch(`${only} is one array, the model has ${tensors.length} inputs: give --input for each`);
-    return sized(only, readFileSync(only), bytesOfAll(tensors), describeAll(tensors));
+    return sized(only, readFile(only), bytesOfAll(tensors), describeAll(tensors));
   }
   if (files.length !== tensors.length)
     return mismatch(`${files.length} input files, the model takes ${tensors.length}: ${describeAll(tensors)}`);
@@ -40,7 +41,7 @@ export function readInputs(graph: Graph, files: readonly string[]): Result<Uint8
 }
 
 function readInput(t: Tensor, file: string): Result<Uint8Array> {
-  const bytes = readFileSync(file);
+  const bytes = readFile(file);
   if (!isNpy(file)) return sized(file, bytes, tensorBytes(t), describeTensor(t));
   const npy = readNpy(bytes);
   if (!npy.ok) return failed(npy.error.stage, npy.error.code, `${file}: ${npy.error.detail}`);

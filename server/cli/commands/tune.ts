@@ -2,7 +2,7 @@
  * `microtune tune`: uploads a model, starts a job, shows how it goes on, and brings home what came of it. The work is the
  * daemon's; this end may go away (detach) and the job goes on.
  */
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
@@ -26,6 +26,7 @@ import {
   whole,
 } from '../options.ts';
 import { type Progress, progressOn } from '../progress.ts';
+import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
 interface TuneOptions extends CommonOptions, DeviceOptions {
@@ -103,7 +104,7 @@ async function daemonFor(io: Io, o: TuneOptions): Promise<Result<Daemon>> {
 
 async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Result<JobBody>> {
   const client = daemon.client();
-  const model = await client.uploadModel(readFileSync(file), titleOf(file));
+  const model = await client.uploadModel(readFile(file), titleOf(file));
   if (!model.ok) return model;
   const request: JobRequest = {
     model: model.value.id,
