@@ -68,7 +68,9 @@ function compileEach(library: Library, compiler: readonly string[], flags: reado
 
 describe('no compiler has a word to say', () => {
   const cortexM4 = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'];
-  const clangM4 = ['--target=arm-none-eabi', ...cortexM4, '-isystem', '/usr/lib/arm-none-eabi/include'];
+  // The assembly of a register block is one string, longer than the 4095 characters that every C99 compiler must take.
+  const long = '-Wno-overlength-strings';
+  const clangM4 = ['--target=arm-none-eabi', ...cortexM4, '-isystem', '/usr/lib/arm-none-eabi/include', long];
   const compilers: readonly (readonly [string, readonly string[]])[] = [
     ['gcc', []],
     ['arm-none-eabi-gcc', cortexM4],
