@@ -7,22 +7,11 @@ import { instruction, recipes } from '../../compiler/instructions/index.ts';
 import type { Buffer, Expr, Program, Stmt } from '../../compiler/program/index.ts';
 import { buffersOf, bytesOf, elements } from '../../compiler/program/index.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
+import { flagSets } from '../../kernels/steps.ts';
 
 const instructions = recipes.map((r) => r.name);
 const spaces = ['in', 'out', 'const', 'scratch', 'register'] as const;
-const flagNames = [
-  '-O1',
-  '-O3',
-  '-Os',
-  '-fno-schedule-insns',
-  '-fno-schedule-insns2',
-  '-fno-tree-vectorize',
-  '-funroll-loops',
-  '-fno-ivopts',
-  '-fno-move-loop-invariants',
-  '-fno-tree-pre',
-  '-fno-gcse',
-];
+const flagNames = [...new Set(flagSets.flatMap((set) => set.split(' ')))].filter((f) => f !== '-O2');
 
 /** Executions (weighted by trip counts) and static occurrences. */
 interface Counts {
