@@ -6,11 +6,11 @@ import { openStore } from './open.ts';
 import type { Store } from './types.ts';
 
 /**
- * Opens FILE for reading: JSON Lines when its name ends in .jsonl (read into memory), a database otherwise. Codes: those of
- * openStore, and RECORD_BAD.
+ * Opens FILE for reading: a database when its name ends in .db, else JSON Lines (read into memory). Codes: those of
+ * openStore, FILE_UNUSABLE, RECORD_BAD.
  */
 export function openRecordsFile(file: string): Result<Store> {
-  return file.endsWith('.jsonl') ? fromLines(file) : openStore({ file }, { mode: 'read' });
+  return file.endsWith('.db') ? openStore({ file }, { mode: 'read' }) : fromLines(file);
 }
 
 function fromLines(file: string): Result<Store> {
@@ -25,12 +25,12 @@ function fromLines(file: string): Result<Store> {
 function imported(store: Store, file: string): Result<unknown> {
   try {
     const read = importRecords(store, linesOf(file));
-    return read.ok ? read : failing('record', read.error.code, `${file}: ${read.error.detail}`);
+    return read.ok ? read : failing('record', read.error.code, `${file}, ${read.error.detail}`);
   } catch (error) {
     if (error instanceof StoreError) return { ok: false, error: error.failure };
     const failure = failureOf(error, 'data', file);
     if (failure === undefined) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    return failing('data', 'DB_MISSING', `cannot read records from ${file}: ${why}`);
+    return failing('data', 'FILE_UNUSABLE', `cannot read records from ${file}: ${why}`);
   }
 }

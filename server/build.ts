@@ -2,7 +2,7 @@
  * From chosen schedules to things on disk: the C library, and firmware with the network linked in. run-network.ts proves, by
  * running it, that it computes what the model says. Serves `compile`, `run` and the end of every job.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import PQueue from 'p-queue';
@@ -21,6 +21,7 @@ import {
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
+import { makeDir } from '../db/open.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
 import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
 import type { Verified } from './run-network.ts';
@@ -73,7 +74,7 @@ export async function build(o: BuildOptions): Promise<Result<Built>> {
 }
 
 const put = (dir: string, path: string, content: string): void => {
-  mkdirSync(dirname(join(dir, path)), { recursive: true });
+  makeDir(dirname(join(dir, path)));
   writeFileSync(join(dir, path), content);
 };
 
@@ -89,7 +90,7 @@ const tableFile = 'microtune_network.c';
 
 /** Objects of the library's sources and of the firmware's table. */
 async function compileLibrary(library: Library, o: BuildOptions): Promise<Result<readonly CompiledSource[]>> {
-  mkdirSync(o.cacheDir, { recursive: true });
+  makeDir(o.cacheDir);
   const headers = Object.fromEntries(
     [...library.files].filter(([path]) => path.endsWith('.h')).map(([path, text]) => [path.split('/').at(-1), text]),
   );

@@ -2,7 +2,7 @@
  * The composition root: data directory, devices, jobs and HTTP, put together, and taken apart in the opposite order. Must
  * stay true: one daemon a data directory; whatever fails while it starts is undone; stop() ends everything within 10 s.
  */
-import { mkdirSync } from 'node:fs';
+
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -12,6 +12,7 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
 import { openStore, StoreError } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
+import { makeDir } from '../db/open.ts';
 import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
@@ -115,7 +116,7 @@ interface Parts {
 async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promise<Parts> {
   const log = openLog(dataDir, o.logLevel);
   const cacheDir = join(dataDir, 'cache');
-  mkdirSync(cacheDir, { recursive: true });
+  makeDir(cacheDir);
   const cores = availableParallelism();
   const models = new Models(store);
   const feed = new Feed(store);

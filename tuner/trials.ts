@@ -10,10 +10,13 @@ import type { Measured, TaskState } from './task-state.ts';
 import type { TuneRequest } from './tune.ts';
 import { lostDevice, type MeasureResult } from './types.ts';
 
-/** What became of a trial: measured ones count against the budget; dropped ones lost their device because of a stop. */
+/**
+ * What became of a trial: measured ones count against the budget; dropped ones could not be tried and leave no record, because
+ * of a stop, or because compiler or devices are missing (`broken`: no other candidate fares better).
+ */
 export type Outcome =
-  | { readonly kind: 'measured' | 'reused'; readonly result: MeasureResult; readonly broken?: Failure }
-  | { readonly kind: 'dropped' };
+  | { readonly kind: 'measured' | 'reused'; readonly result: MeasureResult }
+  | { readonly kind: 'dropped'; readonly broken?: Failure };
 
 /** How often a trial is tried again when its device vanished: once, since a candidate may be what kills devices. */
 const retries = 1;
@@ -32,8 +35,11 @@ export class Trials {
   async run(state: TaskState, candidate: Candidate): Promise<Outcome> {
     const { built, compile } = await this.builds.add(() => this.build(candidate));
     if (!built.ok) {
-      const { stage: _, ...why } = built.error;
-      return this.put(state, candidate, { status: 'failed', stage: 'compile', ...why, times: { compile } });
+      if (built.error.code === 'TOOL_MISSING') return { kind: 'dropped', broken: built.error };
+      const { code, detail } = built.error;
+      const result: MeasureResult = { status: 'failed', stage: 'compile', code, detail, times: { compile } };
+      this.record(state, candidate, result, null);
+      return { kind: 'measured', result };
     }
     const { binary } = built.value;
     for (let same = state.binaries.get(binary); same !== undefined; same = state.binaries.get(binary)) {
@@ -54,9 +60,10 @@ export class Trials {
       const measured = await this.runs.add(() => this.onDevice(state, candidate, built));
       const result = { ...measured, times: { compile, ...measured.times } };
       if (this.r.signal.aborted && lostDevice(result)) return { kind: 'dropped' };
+      if (noneLeft(result)) return { kind: 'dropped', broken: failureOf(result) };
       const id = this.record(state, candidate, result, null);
       if (!lostDevice(result)) done = { id, result };
-      return outcome(result);
+      return { kind: 'measured', result };
     } finally {
       if (done === undefined) state.binaries.delete(built.binary);
       waiting.resolve(done);
@@ -70,10 +77,6 @@ export class Trials {
     return { built, compile: this.r.now() - since };
   }
 
-  private put(state: TaskState, candidate: Candidate, result: MeasureResult): Outcome {
-    this.record(state, candidate, result, null);
-    return outcome(result);
-  }
   private record(state: TaskState, candidate: Candidate, result: MeasureResult, reusedFrom: string | null): string {
     const { config, schedule } = candidate;
     const policy = config.template === 'default' ? 'default' : this.r.policyName;
@@ -103,13 +106,7 @@ const lost = ({ stage, code, detail }: Failure, { binary }: Built): MeasureResul
   binary,
   times: {},
 });
+type Failed = MeasureResult & { readonly status: 'failed' };
 /** What a pool says when it has no device any more. */
-const noneLeft = (r: MeasureResult): boolean => r.status === 'failed' && r.stage === 'load';
-
-/** Without a compiler or a device no other candidate fares better: the job ends. */
-function outcome(result: MeasureResult): Outcome {
-  if (result.status === 'ok' || !(noneLeft(result) || result.code === 'TOOL_MISSING'))
-    return { kind: 'measured', result };
-  const { stage, code, detail } = result;
-  return { kind: 'measured', result, broken: { stage, code, detail } };
-}
+const noneLeft = (r: MeasureResult): r is Failed => r.status === 'failed' && r.stage === 'load';
+const failureOf = ({ stage, code, detail }: Failed): Failure => ({ stage, code, detail });

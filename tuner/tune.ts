@@ -166,9 +166,11 @@ class Loop {
   }
 
   private finished(state: TaskState, candidate: Candidate, outcome: Outcome): void {
-    if (outcome.kind === 'dropped') return;
+    if (outcome.kind === 'dropped') {
+      this.broken ??= outcome.broken;
+      return;
+    }
     if (outcome.kind === 'measured') this.spent++;
-    this.broken ??= outcome.broken;
     state.took(candidate, outcome.result, outcome.kind);
     this.report();
   }

@@ -1,9 +1,10 @@
 /** An artifact's tar.gz -> files in a folder. Names that would lead outside it are refused, whoever packed them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join, normalize, sep } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { failed, ok, type Result } from '../../compiler/result.ts';
+import { makeDir } from '../../db/open.ts';
 
 /** Writes the archive's files below `dir`. Failure: ARTIFACT_INVALID. */
 export async function unpack(archive: Uint8Array, dir: string): Promise<Result<void>> {
@@ -23,7 +24,7 @@ export async function unpack(archive: Uint8Array, dir: string): Promise<Result<v
   if (outside !== undefined)
     return failed('artifact', 'ARTIFACT_INVALID', `it names a file outside its folder: ${outside}`);
   for (const [name, content] of files) {
-    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    makeDir(dirname(join(dir, name)));
     writeFileSync(join(dir, name), content);
   }
   return ok(undefined);

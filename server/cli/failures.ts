@@ -7,6 +7,7 @@ import { LinkError } from '../../firmware-rpc/host/device.ts';
 /** What the operating system says when a file cannot be used, in words. */
 const fileProblems: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
+  EFBIG: 'it is larger than anything that is taken',
   EACCES: 'the rights do not allow it',
   EPERM: 'the rights do not allow it',
   EISDIR: 'it is a folder',

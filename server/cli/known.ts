@@ -2,9 +2,9 @@
  * The records that `compile` and `run` choose schedules from: those of the data directory and of a file, or none. The
  * directory may be absent, or in use by a daemon; nothing is written.
  */
-import { failed, ok, type Result } from '../../compiler/result.ts';
-import { importRecords, linesOf } from '../../db/export.ts';
-import { openStore, type Store, type TuningRecord } from '../../db/index.ts';
+import { ok, type Result } from '../../compiler/result.ts';
+import { openRecordsFile } from '../../db/records-file.ts';
+import type { TuningRecord } from '../../db/types.ts';
 import type { Records } from '../offers.ts';
 import type { CommonOptions } from './options.ts';
 import { readingStore } from './store.ts';
@@ -15,10 +15,10 @@ export interface Known {
   close(): void;
 }
 
-/** What is known. Failures: RECORD_BAD with the line, and those of the database; a missing file throws. */
+/** What is known. Failures: RECORD_BAD with the line, and those of the database. */
 export function openKnown(o: Pick<CommonOptions, 'data' | 'records'>): Result<Known> {
   if (o.records === 'none') return ok({ records: undefined, close: () => undefined });
-  const file = o.records === undefined ? ok(undefined) : storeOfFile(o.records);
+  const file = o.records === undefined ? ok(undefined) : openRecordsFile(o.records);
   if (!file.ok) return file;
   const store = readingStore(o.data);
   if (!store.ok) return store;
@@ -29,14 +29,6 @@ export function openKnown(o: Pick<CommonOptions, 'data' | 'records'>): Result<Kn
       for (const s of stores) s.close();
     },
   });
-}
-
-/** The records of a JSONL file, in a database that lives as long as this process. Failure: RECORD_BAD with the line. */
-export function storeOfFile(file: string): Result<Store> {
-  const store = openStore('memory', { mode: 'write' });
-  if (!store.ok) return store;
-  const read = importRecords(store.value, linesOf(file));
-  return read.ok ? store : failed(read.error.stage, read.error.code, `${file}, ${read.error.detail}`);
 }
 
 /** Those of several stores as one, in the orders that a Store promises. */

@@ -22,7 +22,7 @@ export function common(command: Command, example: string): Command {
     .option('--data <dir>', 'data directory: records, models, jobs', defaultData())
     .option(
       '--records <file>',
-      "a JSONL file of records to use beside the data directory's, or 'none' to use no records",
+      "records to use beside the data directory's, a JSONL file or a .db, or 'none' to use no records",
     )
     .option('--json', 'standard output holds only JSON')
     .addOption(new Option('--debug', 'show the stack of an unexpected error').hideHelp())

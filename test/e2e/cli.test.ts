@@ -215,6 +215,8 @@ const refusals: readonly (readonly [string, RegExp, number])[] = [
   ['compile . --board host --out ./x', /^error FILE_UNUSABLE: \.: it is a folder/, 2],
   ['compile ./truncated.tflite --board host --out ./x', /^error MODEL_CORRUPT: .*truncated.tflite: .*\d/, 3],
   ['compile ./small.tflite --board host --out ./a-file', /^error FILE_UNUSABLE: .*a-file/, 2],
+  ['compile ./small.tflite --board host --out /proc/x', /^error FILE_UNUSABLE: /, 2],
+  ['run ./small.tflite --board host --input /dev/zero', /^error FILE_UNUSABLE: .*\/dev\/zero/, 2],
   ['compile ./small.tflite --board host --out ./x --records ./bad.jsonl', /^error RECORD_BAD: .*bad.jsonl, line 1/, 2],
   ['compile ./small.tflite --board host --out ./x --data ./a-file', /^error DATA_DIR_BAD: .*a-file/, 4],
   ['run ./input.bin --board host --input ./input.bin', /^error MODEL_UNKNOWN_FORMAT: /, 3],

@@ -4,13 +4,13 @@ import type { Kind } from '../../../boards/index.ts';
 import { ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
+import { openRecordsFile } from '../../../db/records-file.ts';
 import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
 import type { Client } from '../client.ts';
 import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { storeOfFile } from '../known.ts';
 import { type CommonOptions, common, instant, oneOf, whole } from '../options.ts';
 import { readingStore } from '../store.ts';
 import { count, table } from '../table.ts';
@@ -52,7 +52,7 @@ async function records(io: Io, o: RecordsOptions): Shows {
 /** Of the file at --records, else of the daemon that runs, else of the database. */
 function recordsFor(o: RecordsOptions): Promise<Result<readonly TuningRecord[]>> {
   if (o.records === 'none') return readAll(async () => ok(nothing), o);
-  if (o.records !== undefined) return fromStore(storeOfFile(o.records), o);
+  if (o.records !== undefined) return fromStore(openRecordsFile(o.records), o);
   return askOrRead(
     o,
     (client) => readAll(pagesOf(client, o), o),

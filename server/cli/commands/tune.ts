@@ -2,10 +2,11 @@
  * `microtune tune`: uploads a model, starts a job, shows how it goes on, and brings home what came of it. The work is the
  * daemon's; this end may go away (detach) and the job goes on.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { makeDir } from '../../../db/open.ts';
 import type { JobBody, JobRequest, ProgressBody } from '../../schemas.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
@@ -82,7 +83,7 @@ async function tune(io: Io, file: string, o: TuneOptions): Shows {
 
 /** Better now than after hours of tuning. */
 function mustBeWritable(dir: string): void {
-  mkdirSync(dir, { recursive: true });
+  makeDir(dir);
   accessSync(dir, constants.W_OK);
 }
 
