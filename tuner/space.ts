@@ -23,6 +23,8 @@ export interface SearchSpace {
   /** Number of points beside the default. */
   readonly size: number;
   readonly fallback: Config;
+  /** Each template with the first value of each knob: its own default. */
+  readonly openings: readonly Config[];
   /** A point by number, in template order, the last knob fastest. */
   at(index: number): Config;
   sample(random: Random): Config;
@@ -92,5 +94,8 @@ export function spaceOf(workload: Workload, features: Features, source: Template
   };
   const scheduleOf = (c: Config): Schedule | undefined =>
     'schedule' in c ? c.schedule : partOf(c)?.template.schedule(workload, c.knobs);
-  return { parts, size, fallback, at, sample, mutate, cross, scheduleOf };
+  const openings = parts.map((p) =>
+    config(p, Object.fromEntries(p.knobs.map((k) => [k.name, k.values[0] as Knobs[string]]))),
+  );
+  return { parts, size, fallback, openings, at, sample, mutate, cross, scheduleOf };
 }

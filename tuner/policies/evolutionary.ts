@@ -36,9 +36,11 @@ class Evolution implements Policy {
   /** Bred but not chosen: candidates that the next batch may take without replaying them again. */
   private pool: Candidate[] = [];
   private fitted = 0;
+  private readonly openings: Config[];
 
   constructor(context: PolicyContext) {
     this.context = context;
+    this.openings = [...context.space.openings];
   }
 
   async ask(count: number): Promise<readonly Candidate[]> {
@@ -90,11 +92,17 @@ class Evolution implements Policy {
     const { space, random } = this.context;
     const dice = random.next();
     if (parents.length < 2 || dice < exploring) return this.newcomer();
-    if (dice < 0.75) return space.mutate(random.pick(parents), random);
-    return space.cross(random.pick(parents), random.pick(parents), random);
+    if (dice < 0.75) return space.mutate(this.parent(parents), random);
+    return space.cross(this.parent(parents), this.parent(parents), random);
   }
+  /** The better, the likelier. */
+  private parent(parents: readonly Config[]): Config {
+    const at = Math.floor(parents.length * this.context.random.next() ** 2);
+    return parents[at] ?? this.newcomer();
+  }
+  /** What a human would begin with, once for each template; then chance. */
   private newcomer(): Config {
-    return this.context.space.sample(this.context.random);
+    return this.openings.shift() ?? this.context.space.sample(this.context.random);
   }
 
   /** A candidate that was not seen before, legal, from what `make` draws. */
