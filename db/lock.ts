@@ -44,6 +44,14 @@ export function lockDataDir(dir: string): Result<Lock> {
 }
 
 function lockOn(dir: string, held: Database.Database): Lock {
+  const release = (): void => {
+    process.off('exit', release);
+    if (!held.open) return;
+    rmSync(whoFile(dir), { force: true });
+    held.close();
+  };
+  // A handle that nobody refers to is collected, and its lock with it: the process itself refers to this one.
+  process.on('exit', release);
   return {
     announce(url) {
       const who: Daemon = { pid: process.pid, url };
@@ -51,11 +59,7 @@ function lockOn(dir: string, held: Database.Database): Lock {
       writeFileSync(`${whoFile(dir)}.new`, `${JSON.stringify(who)}\n`);
       renameSync(`${whoFile(dir)}.new`, whoFile(dir));
     },
-    release() {
-      if (!held.open) return;
-      rmSync(whoFile(dir), { force: true });
-      held.close();
-    },
+    release,
   };
 }
 

@@ -21,7 +21,11 @@ function lock(): void {
   const held = lockDataDir(dir);
   if (!held.ok) throw new Error(held.error.detail);
   held.value.announce(url);
-  say('held');
+  // A lock lasts as long as its process, even if nobody keeps what was returned.
+  setImmediate(() => {
+    globalThis.gc?.();
+    say('held');
+  });
   process.stdin.resume();
 }
 

@@ -12,7 +12,7 @@ import { opened, room, withoutWriting } from './db-helpers.ts';
 import { Random } from './random.ts';
 
 function start(...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'db-child.ts'), ...args], {
+  const child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'db-child.ts'), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
