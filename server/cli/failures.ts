@@ -20,7 +20,7 @@ const fileProblems: Readonly<Record<string, string>> = {
 /** A wrong command line. commander's messages begin with "error: " and may suggest a name on a second line. */
 export function usage(error: CommanderError): Failure {
   const missing = error.code === 'commander.help';
-  const detail = missing ? 'a command is missing; see microtune --help' : error.message.replace(/^error: /, '');
+  const detail = missing ? 'a command is missing' : error.message.replace(/^error: /, '');
   return { stage: 'input', code: 'USAGE', detail };
 }
 

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import type { Result } from '../../compiler/result.ts';
 import { errorOf } from '../errors.ts';
+import { version } from '../version.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
 import { addJobs } from './commands/jobs.ts';
@@ -71,6 +72,7 @@ async function perform(argv: readonly string[], terminal: Terminal): Promise<Res
 function programOf(act: Act, { stdout }: Terminal): Command {
   const program = new Command('microtune')
     .description('Tunes neural networks for microcontrollers and compiles them to plain C.')
+    .version(version)
     .addHelpText('after', `\nExample:\n  $ microtune tune model.tflite --board mps2-an386 --out out\n\n${exitCodes}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined });
