@@ -70,6 +70,15 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
 
 const bodyOf = (f: Failure): ErrorBody => ({ error: { code: f.code, detail: f.detail, stage: f.stage } });
 
+/** What is wrong with a request; where it must be one of several values, which. */
+function invalidText({ validation = [], validationContext = 'querystring', message }: FastifyError): string {
+  const [first] = validation;
+  const allowed = validation.flatMap((v) => (v.keyword === 'const' ? [String(v.params.allowedValue)] : []));
+  return first !== undefined && allowed.length > 1
+    ? `${validationContext}${first.instancePath} must be one of: ${allowed.join(', ')}`
+    : message;
+}
+
 /** An error of whatever origin as a failure of the table. */
 function failureOf(error: FastifyError | Error): Failure {
   if (error instanceof ApiError || error instanceof StoreError) return error.failure;
@@ -79,7 +88,8 @@ function failureOf(error: FastifyError | Error): Failure {
   const status = 'statusCode' in error ? error.statusCode : undefined;
   // Nobody is there to read it.
   if ('code' in error && error.code === 'ECONNRESET') return refused('BAD_REQUEST');
-  if ('validation' in error && error.validation !== undefined) return refused('BAD_REQUEST');
+  if ('validation' in error && error.validation !== undefined)
+    return { ...refused('BAD_REQUEST'), detail: invalidText(error) };
   if (status === 413) return refused('BODY_TOO_LARGE');
   if (status === 415) return refused('MEDIA_TYPE');
   if (status !== undefined && status >= 400 && status < 500) return refused('BAD_REQUEST');

@@ -66,6 +66,8 @@ test('errors have one form, and no stack traces', async () => {
   }
   const broken = await b.app.inject({ method: 'GET', url: '/%ff' });
   expect([broken.statusCode, errorIn(broken).code]).toEqual([400, 'BAD_REQUEST']);
+  const choice = await b.app.inject('/v1/records?status=x');
+  expect(errorIn(choice).detail).toBe('querystring/status must be one of: ok, failed');
   const text = {
     method: 'POST',
     url: '/v1/jobs',
