@@ -9,6 +9,7 @@ import type { Graph } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import type { Result } from '../compiler/result.ts';
+import type { Selected } from '../compiler/select.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { type Built, build, runOnDevice } from '../server/build.ts';
 import { type GoldenModel, generateInput } from './models.ts';
@@ -39,12 +40,16 @@ export interface GoldenRun {
 export async function runGolden(
   model: GoldenModel,
   board: BoardModule,
-  how: { readonly passes: 'all' | 'none'; readonly schedules: Schedules },
+  how: { readonly passes: 'all' | 'none'; readonly schedules: Schedules | readonly Selected[] },
 ): Promise<GoldenRun> {
   const dir = mkdtempSync(join(tmpdir(), 'mt-golden-'));
   try {
     const graph = graphOf(model, how.passes);
-    const selected = schedulesFor(graph, board.target.features, how.schedules);
+    const { schedules } = how;
+    const selected =
+      typeof schedules === 'object' && 'length' in schedules
+        ? schedules
+        : schedulesFor(graph, board.target.features, schedules);
     const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
     const built = unwrap(await build({ graph, name: model.name, board, selected, ...where }));
     return { built, ...(await runVectors(model, board, built)) };
