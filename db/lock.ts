@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Result } from '../compiler/result.ts';
 import { failing, failureOf } from './errors.ts';
-import { makeDir } from './open.ts';
+import { makeDir } from './make-dir.ts';
 
 /** Who serves a data directory. */
 export interface Daemon {

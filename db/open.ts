@@ -2,11 +2,12 @@
  * Opening a database. Must stay true: opening never harms what is there: a file that is not ours, damaged or newer is told
  * of and left alone; a reader makes nothing and needs no right to write.
  */
-import { accessSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Result } from '../compiler/result.ts';
 import { corrupt, failing, failureOf } from './errors.ts';
+import { makeDir } from './make-dir.ts';
 import { checkSchema, migrate, schemaFiles, versionOf } from './migrate.ts';
 import { storeOn } from './store.ts';
 import type { Store } from './types.ts';
@@ -65,18 +66,6 @@ function forWriting(file: string): Result<Database.Database> {
     if (!sound.ok) return sound;
   }
   return { ok: true, value: new Database(file, { timeout: patience }) };
-}
-
-/** Node's recursive mkdir never ends where the system says "no such directory" for a parent that is there, as /proc does. */
-export function makeDir(dir: string): void {
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  if (dirname(dir) !== dir) makeDir(dirname(dir));
-  try {
-    mkdirSync(dir);
-  } catch (error) {
-    // Another process may have been faster.
-    if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
-  }
 }
 
 /** Every commit is on the disk when it returns: WAL's own default would lose the last ones at a power cut. */

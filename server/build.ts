@@ -21,7 +21,7 @@ import {
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
-import { makeDir } from '../db/open.ts';
+import { makeDir } from '../db/make-dir.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
 import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
 import type { Verified } from './run-network.ts';

@@ -12,7 +12,7 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
 import { openStore, StoreError } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
-import { makeDir } from '../db/open.ts';
+import { makeDir } from '../db/make-dir.ts';
 import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';

@@ -4,7 +4,7 @@ import { dirname, join, normalize, sep } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import { makeDir } from '../../db/open.ts';
+import { makeDir } from '../../db/make-dir.ts';
 
 /** Writes the archive's files below `dir`. Failure: ARTIFACT_INVALID. */
 export async function unpack(archive: Uint8Array, dir: string): Promise<Result<void>> {

@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
-import { makeDir } from '../../../db/open.ts';
+import { makeDir } from '../../../db/make-dir.ts';
 import type { JobBody, JobRequest, ProgressBody } from '../../schemas.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
