@@ -116,4 +116,13 @@ export class Jobs {
       .all(job, after, limit)
       .map(eventOf);
   }
+
+  lastEvent(job: string, type: string): JobEvent | undefined {
+    const row = this.db
+      .prepare<[string, string], EventColumns>(
+        'SELECT * FROM events WHERE job = ? AND type = ? ORDER BY id DESC LIMIT 1',
+      )
+      .get(job, type);
+    return row && eventOf(row);
+  }
 }

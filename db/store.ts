@@ -22,6 +22,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     updateJob: (id, change) => write(() => jobs.update(id, change, at())),
     addEvent: (job, type, data) => write(() => jobs.addEvent(job, type, data, at())),
     events: (job, after, limit) => read(() => jobs.events(job, after, limit)),
+    lastEvent: (job, type) => read(() => jobs.lastEvent(job, type)),
     addRecord: (record) => write(() => trials.add(record, at())),
     mergeRecords: (records) => write(() => trials.merge(records)),
     record: (id) => read(() => trials.get(id)),

@@ -133,6 +133,8 @@ export interface Store {
   addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
   /** Events of a job with id > after, oldest first. */
   events(job: string, after: number, limit: number): readonly JobEvent[];
+  /** The newest event of a type; undefined where there is none. */
+  lastEvent(job: string, type: string): JobEvent | undefined;
 
   /** Appends; ids grow in the order of appending. */
   addRecord(record: NewRecord): TuningRecord;

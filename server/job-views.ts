@@ -7,16 +7,12 @@ import type { Models } from './models.ts';
 import { type Run, untried } from './progress.ts';
 import type { JobBody, JobSummary, ProgressBody } from './schemas.ts';
 
-/** Ended jobs whose tasks are kept in memory. */
-const kept = 64;
-
 /** Job rows as bodies, with the progress of whichever run there is or was. */
 export class JobViews {
   private readonly store: Store;
   private readonly models: Models;
   private readonly running: () => Run | undefined;
-  /** Of ended jobs, which do not change: all of the last few, the sums of every one that was asked for. */
-  private readonly ended = new Map<string, ProgressBody>();
+  /** Of ended jobs, which do not change, for lists of many. */
   private readonly cycles = new Map<string, JobBody['cycles']>();
 
   constructor(store: Store, models: Models, running: () => Run | undefined) {
@@ -65,27 +61,6 @@ export class JobViews {
   }
 
   private progressOf(row: JobRow): ProgressBody | undefined {
-    const live = this.runOf(row)?.progress();
-    if (live !== undefined) return live;
-    const known = this.ended.get(row.id);
-    if (known !== undefined) return known;
-    const last = this.lastEvent(row.id);
-    const over = row.endedAt !== null;
-    if (last === undefined || !over) return last;
-    const [oldest] = this.ended.keys();
-    if (this.ended.size >= kept && oldest !== undefined) this.ended.delete(oldest);
-    this.ended.set(row.id, last);
-    return last;
-  }
-
-  private lastEvent(job: string): ProgressBody | undefined {
-    let last: ProgressBody | undefined;
-    for (let after = 0; ; ) {
-      const page = this.store.events(job, after, 1000);
-      for (const e of page) if (e.type === 'progress') last = e.data as ProgressBody;
-      const end = page.at(-1);
-      if (end === undefined || page.length < 1000) return last;
-      after = end.id;
-    }
+    return this.runOf(row)?.progress() ?? (this.store.lastEvent(row.id, 'progress')?.data as ProgressBody | undefined);
   }
 }

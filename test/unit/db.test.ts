@@ -233,6 +233,8 @@ test('jobs: state, event and companions go together, and all is there after reop
     const after = events[r.int(0, events.length - 1)]!.id;
     expect(store.events(id, after, 2)).toEqual(events.filter((e) => e.id > after).slice(0, 2));
     expect(events.map((e) => e.id)).toEqual(events.map((e) => e.id).toSorted((a, b) => a - b));
+    for (const type of ['state', 'progress', 'log', 'none'])
+      expect(store.lastEvent(id, type)).toEqual(events.findLast((e) => e.type === type));
   }
   expect(store.model('m')).toEqual({ id: 'm', name: 'kws', bytes, at: stored.at });
   expect(() => store.addJob({ ...newJob, model: 'none', seed: 0, timeMs: null })).toThrow(/FOREIGN KEY/);
