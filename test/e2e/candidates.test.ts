@@ -2,28 +2,19 @@
  * Candidates that misbehave, through the real tune loop on every board that can be emulated: each is one record with its
  * stage and reason, the device goes on, and a good candidate measured afterwards is right.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { boardOf, boards } from '../../boards/index.ts';
 import { tensorBytes } from '../../compiler/graph/graph.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
-import { tasksOf } from '../../compiler/tasks.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
-import { defaultSchedule, templates } from '../../kernels/index.ts';
 import type { Candidate } from '../../tuner/candidates.ts';
-import { DevicePool } from '../../tuner/measure/pool.ts';
 import type { NamedPolicy } from '../../tuner/policies/index.ts';
-import { type TrialRecord, tune } from '../../tuner/tune.ts';
+import type { TrialRecord } from '../../tuner/tune.ts';
+import { search } from '../search.ts';
 import { randomNode } from '../unit/graphs.ts';
 import { Random } from '../unit/random.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'microtune-candidates-'));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
 const graph = randomNode('conv2d', new Random(5));
-const tasks = tasksOf(graph, { rounding: 'double' });
 const output = graph.tensors[graph.outputs[0] ?? -1];
 if (output === undefined) throw new Error('the test graph has no output');
 
@@ -93,43 +84,9 @@ async function run(
   changed: (device: Device) => Device = (device) => device,
 ): Promise<readonly TrialRecord[]> {
   const board = boardOf(boardId);
-  if (board?.open === undefined) throw new Error(`${boardId} cannot be opened`);
-  const open = board.open;
-  const cacheDir = join(dir, boardId);
-  mkdirSync(cacheDir, { recursive: true });
-  const firmware = await board.build({ dir: cacheDir, name: 'server', objects: [] });
-  if (!firmware.ok) throw new Error(firmware.error.detail);
-  const source = {
-    name: boardId,
-    open: async () => {
-      const opened = await open({ firmware: firmware.value, bulk: 'shared' });
-      return opened.ok ? { ok: true as const, value: changed(opened.value) } : opened;
-    },
-  };
-  const pool = new DevicePool(board, [source], cacheDir);
-  const records: TrialRecord[] = [];
-  try {
-    const end = await tune({
-      graph,
-      tasks,
-      board,
-      pool,
-      templates: { templates, defaultSchedule },
-      policy: saboteur(list),
-      policyName: 'saboteur',
-      seed: 1,
-      budget: { trials: 1000 },
-      cores: 2,
-      cacheDir,
-      known: () => [],
-      record: (t) => String(records.push(t)),
-      signal: new AbortController().signal,
-      now: () => performance.now(),
-    });
-    expect(end).toEqual({ reason: 'exhausted' });
-  } finally {
-    await pool.closeAll();
-  }
+  if (board === undefined) throw new Error(`no board ${boardId}`);
+  const { end, records } = await search({ graph, board, policy: saboteur(list), trials: 1000, changed });
+  expect(end).toEqual({ reason: 'exhausted' });
   return records;
 }
 

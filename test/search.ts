@@ -1,0 +1,67 @@
+/** A search through the real tune loop on one emulated device of a board, in a folder that goes with it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BoardModule } from '../boards/index.ts';
+import type { Graph } from '../compiler/graph/graph.ts';
+import { tasksOf } from '../compiler/tasks.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
+import { defaultSchedule, templates } from '../kernels/index.ts';
+import { DevicePool } from '../tuner/measure/pool.ts';
+import type { NamedPolicy } from '../tuner/policies/index.ts';
+import { type TaskProgress, type TrialRecord, type TuneEnd, tune } from '../tuner/tune.ts';
+import { opened, unwrap } from './golden-run.ts';
+
+export interface Search {
+  readonly graph: Graph;
+  readonly board: BoardModule;
+  readonly policy: NamedPolicy;
+  readonly trials: number;
+  /** May put something between the tune loop and the device. */
+  readonly changed?: (device: Device) => Device;
+}
+export interface Found {
+  readonly end: TuneEnd;
+  readonly records: readonly TrialRecord[];
+  /** As it was last reported. */
+  readonly progress: readonly TaskProgress[];
+}
+
+/** Searches with seed 1, knowing nothing before. */
+export async function search({ graph, board, policy, trials, changed = (d) => d }: Search): Promise<Found> {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-search-'));
+  const records: TrialRecord[] = [];
+  let progress: readonly TaskProgress[] = [];
+  try {
+    const firmware = unwrap(await board.build({ dir, name: 'server', objects: [] }));
+    const open = async () => ({ ok: true as const, value: changed(await opened(board, firmware)) });
+    const pool = new DevicePool(board, [{ name: board.id, open }], dir);
+    try {
+      const end = await tune({
+        graph,
+        tasks: tasksOf(graph, { rounding: 'double' }),
+        board,
+        pool,
+        templates: { templates, defaultSchedule },
+        policy,
+        policyName: 'tested',
+        seed: 1,
+        budget: { trials },
+        cores: 2,
+        cacheDir: dir,
+        known: () => [],
+        record: (trial) => String(records.push(trial)),
+        progress: (now) => {
+          progress = now;
+        },
+        signal: new AbortController().signal,
+        now: () => performance.now(),
+      });
+      return { end, records, progress };
+    } finally {
+      await pool.closeAll();
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
