@@ -24,7 +24,7 @@ export interface Bench {
   readonly inputBytes: readonly number[];
   readonly outputBytes: readonly number[];
   readonly macs: number;
-  /** Test vectors take turns, so that no kernel is right by accident for long. */
+  /** Which of a few test vectors a number stands for: candidates get different ones, so that none is right by accident. */
   vector(n: number): Vector;
 }
 

@@ -6,7 +6,7 @@
 import type { Candidate } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
-import type { Config } from '../types.ts';
+import type { Config, MeasureResult } from '../types.ts';
 import { type Policy, type PolicyContext, type PolicyFactory, patience } from './policy.ts';
 
 /** Candidates bred for each one measured. */
@@ -58,7 +58,7 @@ class Evolution implements Policy {
     return out;
   }
 
-  tell({ config, features }: Candidate, result: Parameters<Policy['tell']>[1]): void {
+  tell({ config, features }: Candidate, result: MeasureResult): void {
     this.seen.add(configKey(config));
     this.told.push({ config, features, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
   }
