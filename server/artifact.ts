@@ -1,4 +1,4 @@
-/** A folder as a tar.gz: sorted, without times and owners, so that equal folders are equal bytes. */
+/** Where a job's artifact lies, and a folder as a tar.gz: sorted, without times and owners, so that equal folders are equal bytes. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -20,3 +20,6 @@ export function packArtifact(dir: string): Readable {
   // The reader going away ends both; there is nobody to tell.
   return pipeline(tar, createGzip(), () => undefined);
 }
+
+/** Folder of a job's artifact. */
+export const artifactDir = (dataDir: string, job: string): string => join(dataDir, 'jobs', job, 'out');

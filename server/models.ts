@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Board } from '../boards/index.ts';
-import { type Graph, tensorBytes } from '../compiler/graph/graph.ts';
+import { type Graph, tensorBytes, tensorOf } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
@@ -87,7 +87,7 @@ export class Models {
 function describe(row: ModelRow, p: Prepared): ModelBody {
   const tensors = (ids: readonly number[]): ModelBody['inputs'] =>
     ids.map((id) => {
-      const t = p.model.tensors[id] as Graph['tensors'][number];
+      const t = tensorOf(p.model, id);
       return { name: t.name, dtype: t.dtype, shape: [...t.shape] };
     });
   const operators: Record<string, number> = {};

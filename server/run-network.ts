@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import type { Network } from '../compiler/emit/index.ts';
-import { elements, type Graph, type Tensor, tensorBytes } from '../compiler/graph/graph.ts';
+import { elements, type Graph, type Tensor, tensorBytes, tensorOf } from '../compiler/graph/graph.ts';
 import type { Value } from '../compiler/ops/operator.ts';
 import { runReference } from '../compiler/ops/run-reference.ts';
 import { emptyValue, encode } from '../compiler/ops/values.ts';
@@ -69,8 +69,8 @@ export async function timeLayers(
   return ok(out);
 }
 
-const tensorsOf = (graph: Graph, ids: readonly number[]): readonly Tensor[] =>
-  ids.map((id) => graph.tensors[id] as Tensor);
+export const tensorsOf = (graph: Graph, ids: readonly number[]): readonly Tensor[] =>
+  ids.map((id) => tensorOf(graph, id));
 
 /** Bytes -> the graph's inputs (or outputs) as values. */
 export function valuesOf(graph: Graph, ids: readonly number[], bytes: Uint8Array): readonly Value[] {

@@ -17,6 +17,7 @@ import { pruneCache, toolchainVersion } from '../toolchain/index.ts';
 import type { DevicePool } from '../tuner/measure/pool.ts';
 import { policies } from '../tuner/policies/index.ts';
 import { tune } from '../tuner/tune.ts';
+import { artifactDir } from './artifact.ts';
 import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
 import type { JobWork, Outcome } from './jobs.ts';
@@ -40,9 +41,6 @@ export interface WorkOptions {
   readonly verifiedInputs: number;
   readonly log: Logger;
 }
-
-/** Folder of a job's artifact. */
-export const artifactDir = (dataDir: string, job: string): string => join(dataDir, 'jobs', job, 'out');
 
 export function workOf(options: WorkOptions): JobWork {
   return async (run, signal) => {

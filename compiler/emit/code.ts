@@ -1,17 +1,17 @@
 /** The library's own C beside its kernels: the run function, and the constants. */
-import type { TensorId } from '../graph/graph.ts';
+import { type TensorId, tensorOf } from '../graph/graph.ts';
 import type { KernelConstant } from '../program/print-c.ts';
 import { accessor } from './header.ts';
 import { constantsOf } from './memory.ts';
 import type { Layer, Network } from './network.ts';
-import { ctypeOf, portsOf, tensorIn } from './types.ts';
+import { ctypeOf, portsOf } from './types.ts';
 
 /** The C statement that runs a layer on an arena called `a`. */
 export function callText(n: Network, layer: Layer, index: number): string {
   const args = layer.kernel.params.map((p, i) => {
     if (p.role === 'scratch') return `a + ${n.scratchOf(index)}`;
     const tensor = layer.tensors[i] ?? -1;
-    const type = ctypeOf(tensorIn(n.graph, tensor).dtype);
+    const type = ctypeOf(tensorOf(n.graph, tensor).dtype);
     const constant = p.role === 'in' ? 'const ' : '';
     return `(${constant}${type} *)(${constant}void *)(a + ${n.offsetOf(tensor)})`;
   });
@@ -53,7 +53,7 @@ function constantOutputs(
   n: Network,
 ): readonly { readonly id: TensorId; readonly symbol: string; readonly declaration: string }[] {
   return [...new Set(n.graph.outputs)].flatMap((id) => {
-    const { data } = tensorIn(n.graph, id);
+    const { data } = tensorOf(n.graph, id);
     if (data === undefined) return [];
     const symbol = `output_${id}`;
     const declaration = `static const uint8_t ${symbol}[${data.length}] = {\n${listed([...data])}};`;

@@ -1,14 +1,13 @@
 /**
  * A network as the emitter sees it: kernels in order, each with its program, and where every tensor lies in the arena.
  */
-import { type Graph, type TensorId, tensorBytes } from '../graph/graph.ts';
+import { type Graph, type TensorId, tensorBytes, tensorOf } from '../graph/graph.ts';
 import { operatorOf, viewOps } from '../ops/index.ts';
 import { type ArenaPlan, type Block, drawArena, planArena } from '../plan/arena.ts';
 import { runsInPlace } from '../plan/in-place.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
 import type { Workload } from '../workload.ts';
-import { tensorIn } from './types.ts';
 
 /** What to run for one node. */
 export interface Choice {
@@ -128,7 +127,7 @@ function mayOverwrite(layer: Layer, x: TensorId, home: Home): boolean {
   return runsInPlace(layer.choice.program, new Set(sharingX), y);
 }
 
-const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(tensorIn(graph, t));
+const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(tensorOf(graph, t));
 
 interface Span {
   readonly first: number;
@@ -156,9 +155,9 @@ function lifetimes(graph: Graph, layers: readonly Layer[], home: Home): Readonly
 function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Block[] {
   // A block is called by the first kernel that fills it; inputs by their own names.
   const fillers = new Map(layers.toReversed().map((l) => [home(l.tensors.at(-1) ?? -1), l.name]));
-  for (const t of graph.inputs) fillers.set(home(t), tensorIn(graph, t).name);
+  for (const t of graph.inputs) fillers.set(home(t), tensorOf(graph, t).name);
   const tensors = [...lifetimes(graph, layers, home)].map(([t, span]): Block => {
-    const label = fillers.get(t) ?? tensorIn(graph, t).name;
+    const label = fillers.get(t) ?? tensorOf(graph, t).name;
     return { id: `t${t}`, bytes: sizeOf(graph, t), ...span, label };
   });
   const scratch = layers.flatMap((layer, i): Block[] => {

@@ -1,14 +1,13 @@
 /** The table by which a board's server runs and times a network that is linked into the firmware. */
-import { type TensorId, tensorBytes } from '../graph/graph.ts';
+import { type TensorId, tensorBytes, tensorOf } from '../graph/graph.ts';
 import { callText } from './code.ts';
 import type { Network } from './network.ts';
-import { tensorIn } from './types.ts';
 
 /** Where each tensor lies in the arena, and at which byte of the caller's buffer. */
 function moves(n: Network, ids: readonly TensorId[]): readonly { arena: number; buffer: number; bytes: number }[] {
   let buffer = 0;
   return ids.map((id) => {
-    const bytes = tensorBytes(tensorIn(n.graph, id));
+    const bytes = tensorBytes(tensorOf(n.graph, id));
     buffer += bytes;
     return { arena: n.offsetOf(id), buffer: buffer - bytes, bytes };
   });

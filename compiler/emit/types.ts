@@ -1,5 +1,5 @@
 /** How tensors look from C. */
-import type { Graph, Tensor, TensorId } from '../graph/graph.ts';
+import { type Graph, type Tensor, type TensorId, tensorOf } from '../graph/graph.ts';
 
 /** The element type in C; bool is a byte. */
 export function ctypeOf(dtype: Tensor['dtype']): string {
@@ -17,12 +17,6 @@ export function ctypeOf(dtype: Tensor['dtype']): string {
   }
 }
 
-export function tensorIn(graph: Graph, id: TensorId): Tensor {
-  const t = graph.tensors[id];
-  if (t === undefined) throw new Error(`tensor ${id} does not exist`);
-  return t;
-}
-
 /** Inputs or outputs with the suffix of their names: none where there is one, else a number. */
 export interface Port {
   readonly id: TensorId;
@@ -32,6 +26,6 @@ export interface Port {
 }
 export const portsOf = (graph: Graph, ids: readonly TensorId[]): readonly Port[] =>
   ids.map((id, i) => {
-    const tensor = tensorIn(graph, id);
+    const tensor = tensorOf(graph, id);
     return { id, tensor, suffix: ids.length > 1 ? String(i) : '', ctype: ctypeOf(tensor.dtype) };
   });

@@ -59,3 +59,10 @@ export const bytesOf = (dtype: DType): number => widths[dtype];
 export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 /** Bytes of a whole tensor. */
 export const tensorBytes = (t: TensorType): number => elements(t.shape) * bytesOf(t.dtype);
+
+/** The tensor that an id names. Throws for one that does not exist: in a verified graph, a mistake of the caller. */
+export function tensorOf(graph: Graph, id: TensorId | undefined): Tensor {
+  const t = graph.tensors[id ?? -1];
+  if (t === undefined) throw new Error(`tensor ${id} does not exist`);
+  return t;
+}

@@ -2,12 +2,11 @@
  * How channels (the last dimension) run through a graph, and which of them no input reaches. Such a channel holds the same
  * values in every run, perhaps others at the border than inside; any run of the reference shows them.
  */
-import { elements, type Graph, type Node, type Tensor, type TensorId } from '../graph/graph.ts';
+import { elements, type Graph, type Node, type Tensor, type TensorId, tensorOf } from '../graph/graph.ts';
 import type { Value } from '../ops/operator.ts';
 import { runReference } from '../ops/run-reference.ts';
 import { decode, emptyValue, int, ints, numbers } from '../ops/values.ts';
 import type { Rounding } from '../workload.ts';
-import { tensorOf } from './pass.ts';
 
 /** Of a tensor: its last dimension; a scalar has one channel. */
 export const channelsOf = (t: Tensor): number => t.shape.at(-1) ?? 1;

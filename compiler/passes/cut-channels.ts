@@ -1,9 +1,16 @@
 /** Rewrites a graph without the channels that do not stay: shapes, weights, per-channel scales, biases. Decides nothing. */
-import { elements, type Graph, type Node, type Quantization, type Tensor, type TensorId } from '../graph/graph.ts';
+import {
+  elements,
+  type Graph,
+  type Node,
+  type Quantization,
+  type Tensor,
+  type TensorId,
+  tensorOf,
+} from '../graph/graph.ts';
 import type { Value } from '../ops/operator.ts';
 import { decode, encode, numbers } from '../ops/values.ts';
 import { channelsOf, flowOf, type Weights } from './channels.ts';
-import { tensorOf } from './pass.ts';
 
 /** A node whose results are weighted sums over channels: conv2d, fully_connected. */
 export interface Mixer {

@@ -2,8 +2,8 @@
  * RELU and RELU6 become the clamp of the node before them. Exact where both tensors mean the same numbers: then the
  * activation only clamps, and two clamps in a row are one. With another scale between them rounding differs: left alone.
  */
-import type { Graph, Node } from '../graph/graph.ts';
-import { type Pass, readersOf, sameMeaning, tensorOf, writersOf } from './pass.ts';
+import { type Graph, type Node, tensorOf } from '../graph/graph.ts';
+import { type Pass, readersOf, sameMeaning, writersOf } from './pass.ts';
 
 const clamping: ReadonlySet<string> = new Set([
   'conv2d',

@@ -2,9 +2,9 @@
  * A PAD before a convolution becomes the convolution's own border: legal where PAD writes what the border means (the input's
  * zero point; for max pooling the smallest value). The PAD stays for other readers; nobody left, remove-unused takes it.
  */
-import type { Graph, Node } from '../graph/graph.ts';
+import { type Graph, type Node, tensorOf } from '../graph/graph.ts';
 import { int, ints } from '../ops/values.ts';
-import { type Pass, sameMeaning, tensorOf, writersOf } from './pass.ts';
+import { type Pass, sameMeaning, writersOf } from './pass.ts';
 
 /** Window that a node slides over its input, as far as it reaches; undefined for other operators. */
 function reachOf(node: Node, graph: Graph): readonly number[] | undefined {

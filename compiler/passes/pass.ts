@@ -29,12 +29,6 @@ export function writersOf(graph: Graph): ReadonlyMap<TensorId, Node> {
   return new Map(graph.nodes.flatMap((node) => node.outputs.map((id): [TensorId, Node] => [id, node])));
 }
 
-export function tensorOf(graph: Graph, id: TensorId | undefined): Tensor {
-  const t = graph.tensors[id ?? -1];
-  if (t === undefined) throw new Error(`tensor ${id} does not exist`);
-  return t;
-}
-
 /** Do equal bytes mean equal numbers? Same type and same quantization. */
 export const sameMeaning = (a: Tensor, b: Tensor): boolean =>
   a.dtype === b.dtype && JSON.stringify(a.quant) === JSON.stringify(b.quant);

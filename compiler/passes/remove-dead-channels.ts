@@ -4,13 +4,13 @@
  * adds less, and then it stays. Some dead ones stay to fill up fours. Exact for every input; graph inputs and outputs keep
  * their channels.
  */
-import type { Graph, Node, TensorId } from '../graph/graph.ts';
+import { type Graph, type Node, type TensorId, tensorOf } from '../graph/graph.ts';
 import type { Value } from '../ops/operator.ts';
 import { ints, numbers } from '../ops/values.ts';
 import type { Rounding } from '../workload.ts';
 import { channelsOf, type Flow, flowOf, oneRun, operandsOf, unreached, weightsOf } from './channels.ts';
 import { cutChannels, type Mixer } from './cut-channels.ts';
-import { type Pass, tensorOf } from './pass.ts';
+import type { Pass } from './pass.ts';
 
 /** Per tensor and channel: does it stay? */
 type Keep = readonly boolean[][];

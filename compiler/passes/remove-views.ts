@@ -3,9 +3,9 @@
  * a fully connected layer (which reads rows of elements, whatever their shape). Views themselves move nothing; they stay
  * at graph outputs, and remove-unused takes those that nobody reads any more.
  */
-import type { Graph, Node } from '../graph/graph.ts';
+import { type Graph, type Node, tensorOf } from '../graph/graph.ts';
 import { viewOps } from '../ops/index.ts';
-import { type Pass, sameMeaning, sameShape, tensorOf, writersOf } from './pass.ts';
+import { type Pass, sameMeaning, sameShape, writersOf } from './pass.ts';
 
 /** May `reader` read `from` instead of its view? */
 function sees(reader: Node, graph: Graph, view: Node): boolean {

@@ -4,10 +4,11 @@
  * told to stay.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readDaemon } from '../../db/lock.ts';
+import { artifactDir } from '../artifact.ts';
 import { errorOf } from '../errors.ts';
 import { Client } from './client.ts';
 
@@ -106,4 +107,4 @@ function end(child: ChildProcess): Promise<void> {
 }
 
 /** Where a daemon keeps the artifact of a job. */
-export const artifactIn = (data: string, job: string): string => join(resolve(data), 'jobs', job, 'out');
+export const artifactIn = (data: string, job: string): string => artifactDir(resolve(data), job);

@@ -3,15 +3,14 @@
  * A name that ends in .npy decides.
  */
 import { writeFileSync } from 'node:fs';
-import { type Graph, type Tensor, type TensorId, tensorBytes } from '../../compiler/graph/graph.ts';
+import { type Graph, type Tensor, tensorBytes } from '../../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
+import { tensorsOf } from '../run-network.ts';
 import { readNpy, writeNpy } from './npy.ts';
 import { readFile } from './read-file.ts';
 
 const isNpy = (file: string): boolean => file.toLowerCase().endsWith('.npy');
 
-export const tensorsOf = (graph: Graph, ids: readonly TensorId[]): readonly Tensor[] =>
-  ids.map((id) => graph.tensors[id] as Tensor);
 const bytesOfAll = (tensors: readonly Tensor[]): number => tensors.reduce((n, t) => n + tensorBytes(t), 0);
 /** e.g. "input int8[1,49,10,1], 490 bytes". */
 export const describeTensor = (t: Tensor): string => `${t.name} ${t.dtype}[${t.shape}], ${tensorBytes(t)} bytes`;

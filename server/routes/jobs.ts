@@ -4,9 +4,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { failed, ok } from '../../compiler/result.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
-import { packArtifact } from '../artifact.ts';
+import { artifactDir, packArtifact } from '../artifact.ts';
 import { ErrorBody, JobBody, JobList, JobRequest } from '../schemas.ts';
-import { artifactDir } from '../work.ts';
 
 const Id = Type.Object({ id: Type.String() });
 /** Sent as it is. */

@@ -6,9 +6,9 @@ import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { expect, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
+import { artifactDir } from '../../server/artifact.ts';
 import { hostAllowed } from '../../server/host-guard.ts';
 import type { BoardList, DeviceList } from '../../server/schemas.ts';
-import { artifactDir } from '../../server/work.ts';
 import { errorIn, startBench } from './bench.ts';
 
 test('every route is documented, and the page works without the network', async () => {

@@ -3,8 +3,7 @@
  * output that the operator's reference gives on them.
  */
 import { crc32 } from 'node:zlib';
-import type { Graph } from '../../compiler/graph/graph.ts';
-import { tensorBytes } from '../../compiler/graph/graph.ts';
+import { type Graph, tensorBytes, tensorOf } from '../../compiler/graph/graph.ts';
 import { operatorOf } from '../../compiler/ops/index.ts';
 import type { Value } from '../../compiler/ops/operator.ts';
 import { decode, emptyValue, encode } from '../../compiler/ops/values.ts';
@@ -47,7 +46,7 @@ export function benchOf(task: Task, graph: Graph): Bench {
   const node = graph.nodes[task.occurrences[0]?.node ?? -1];
   if (node === undefined) throw new Error(`task ${task.id} has no node`);
   const runtime = node.inputs.filter((id) => id >= 0 && graph.tensors[id]?.data === undefined);
-  const size = (id: number): number => tensorBytes(graph.tensors[id] as Graph['tensors'][number]);
+  const size = (id: number): number => tensorBytes(tensorOf(graph, id));
   const made = new Map<number, Vector>();
   const make = (n: number): Vector => {
     const inputs = runtime.map((id, i): InputVector => {

@@ -8,14 +8,14 @@ import type { Graph } from '../../../compiler/graph/graph.ts';
 import { numbers } from '../../../compiler/ops/values.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { Built } from '../../build.ts';
-import { runOnDevice, timeLayers, valuesOf } from '../../run-network.ts';
+import { runOnDevice, tensorsOf, timeLayers, valuesOf } from '../../run-network.ts';
 import { buildModel } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shown, Shows } from '../io.ts';
 import { boardNamed, type Passes, readModel } from '../model.ts';
 import { type CommonOptions, collect, common, oneOf } from '../options.ts';
 import { count, table, unit } from '../table.ts';
-import { checkOutputs, readInputs, tensorsOf, writeOutputs } from '../tensors.ts';
+import { checkOutputs, readInputs, writeOutputs } from '../tensors.ts';
 
 interface RunOptions extends CommonOptions {
   readonly board: string;
