@@ -2,7 +2,7 @@
  * The one table of the wire: frame sizes, commands, statuses, capabilities. SPEC.md says what the bytes mean, the host uses
  * this file as it is, and include/microtune_protocol.h is generated from it (npm run generate:protocol; a test compares).
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /**
  * Largest body of a request or response; a frame adds header, CRC, COBS and two delimiters. Small enough that a frame can
@@ -11,7 +11,7 @@ export const protocolVersion = 1;
 export const maxBody = 512;
 
 export const commands = {
-  /** nonce u32 -> nonce u32, protocol u16, flags u16, cpuHz u32, load base/bytes, data base/bytes, stack bytes, staging base/bytes, network 6 x u32, uid 16, build id 16, board name. */
+  /** nonce u32 -> nonce u32, protocol u16, flags u16, cpuHz u32, load base/bytes, data base/bytes, RAM for code base/bytes, RAM for constants base/bytes, stack bytes, staging base/bytes, network 8 x u32, uid 16, build id 16, board name. */
   HELLO: 1,
   /** address u32, bytes... -> nothing. */
   LOAD: 2,
@@ -21,7 +21,7 @@ export const commands = {
   CRC: 4,
   /** address u32, bytes u16 -> bytes. */
   FETCH: 5,
-  /** entry u32, args 4 x u32, warmups u16, repeats u16, deadline ms of each run u32 -> returned u32, stack bytes u32, count u64 each repeat. */
+  /** entry u32, args 4 x u32, warmups u16, repeats u16, deadline ms of each run u32, mode u8 -> returned u32, stack bytes u32, count u64 each repeat. */
   CALL: 6,
   /** destination u32, source u32, bytes u32 -> nothing. Brings staged bytes where they belong. */
   COPY: 7,
@@ -49,6 +49,14 @@ export const flags = {
   GUARDED: 1,
 } as const;
 
+/** CALL's mode: what state of caches and predictors its first run finds. */
+export const modes = {
+  /** That after reset, as far as the hardware can be brought there. */
+  SETTLED: 0,
+  /** What the call before left behind. */
+  CONTINUED: 1,
+} as const;
+
 /** Most measured repeats of one CALL: their counts must fit a body. */
 export const maxRepeats = 60;
 
@@ -71,6 +79,8 @@ export function protocolHeader(): string {
     ...Object.entries(statuses).map(([n, v]) => define(`MT_STATUS_${n}`, v)),
     '',
     ...Object.entries(flags).map(([n, v]) => define(`MT_FLAG_${n}`, v)),
+    '',
+    ...Object.entries(modes).map(([n, v]) => define(`MT_MODE_${n}`, v)),
     '',
     '#endif',
     '',

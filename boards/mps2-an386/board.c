@@ -151,6 +151,7 @@ void board_sync_code(uint32_t address, uint32_t bytes) {
     (void)bytes;
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 }
+void board_settle(void) {} /* QEMU models neither caches nor predictors */
 void board_reset(void) {
     SCB_AIRCR = 0x05fa0004u;
     for (;;) {

@@ -1,6 +1,6 @@
 /** A Device over a Transport: the commands of SPEC.md as methods. link.ts sees to it that each is executed once. */
 import { randomInt } from 'node:crypto';
-import { type Command, flags, maxBody, maxRepeats, protocolVersion, statuses } from '../protocol.ts';
+import { type Command, flags, maxBody, maxRepeats, modes, protocolVersion, statuses } from '../protocol.ts';
 import { fields, hex, joined, Reader, text } from './bytes.ts';
 import { type CallRequest, type CallResult, type Device, type DeviceInfo, LinkError } from './device.ts';
 import { type Answer, Link, type LinkOptions } from './link.ts';
@@ -106,7 +106,8 @@ class Client implements Device {
     if (c.repeats > maxRepeats) throw new Error(`at most ${maxRepeats} repeats a call`);
     if (c.deadlineMs < 1) throw new Error('a call needs a deadline');
     const args = [0, 1, 2, 3].map((i) => [c.args[i] ?? 0, 4] as const);
-    const body = fields([c.entry, 4], ...args, [c.warmups, 2], [c.repeats, 2], [c.deadlineMs, 4]);
+    const mode = c.mode === 'continued' ? modes.CONTINUED : modes.SETTLED;
+    const body = fields([c.entry, 4], ...args, [c.warmups, 2], [c.repeats, 2], [c.deadlineMs, 4], [mode, 1]);
     const allowanceMs = c.deadlineMs * (c.warmups + c.repeats) * (this.options.slowdown ?? 1);
     try {
       return callResult(await this.link.request({ command: 'CALL', body, allowanceMs }), c.repeats);
@@ -143,12 +144,26 @@ function infoOf(protocol: number, body: Reader): DeviceInfo & { readonly staging
   const guarded = (body.u16() & flags.GUARDED) !== 0;
   const cpuHz = body.u32();
   const range = (): Staging => ({ base: body.u32(), bytes: body.u32() });
-  const [load, data, stackBytes, staging] = [range(), range(), body.u32(), range()];
+  const [load, data, ramCode, ramData, stackBytes, staging] = [range(), range(), range(), range(), body.u32(), range()];
   const network = networkOf(body);
   const uid = Buffer.from(body.take(16)).toString('hex');
   const buildId = text(body.take(16));
   const board = text(body.rest());
-  return { protocol, board, uid, buildId, cpuHz, guarded, load, data, stackBytes, staging, ...network };
+  return {
+    protocol,
+    board,
+    uid,
+    buildId,
+    cpuHz,
+    guarded,
+    load,
+    data,
+    ramCode,
+    ramData,
+    stackBytes,
+    staging,
+    ...network,
+  };
 }
 function networkOf(body: Reader): Pick<DeviceInfo, 'network'> {
   const [init, entry, layer, layers] = [body.u32(), body.u32(), body.u32(), body.u32()];

@@ -12,9 +12,12 @@ export interface DeviceInfo {
   /** Where candidates' code and constants are loaded, and where their data (x, y, scratch) lie. Addresses in the device. */
   readonly load: { readonly base: number; readonly bytes: number };
   readonly data: { readonly base: number; readonly bytes: number };
+  /** Where what a schedule places in RAM goes; 0 bytes where that makes no difference, and all goes to `load`. */
+  readonly ramCode: { readonly base: number; readonly bytes: number };
+  readonly ramData: { readonly base: number; readonly bytes: number };
   /** Bytes of the stack that calls run on. */
   readonly stackBytes: number;
-  /** True where a call cannot write the load region: constants that lie there survive every candidate. */
+  /** True where a call cannot write the load regions: constants that lie there survive every candidate. */
   readonly guarded: boolean;
   /** A network linked into the firmware, if any: addresses of its functions and buffers. */
   readonly network?: {
@@ -48,6 +51,8 @@ export interface CallRequest {
   readonly repeats: number;
   /** Milliseconds for each run, by the device's own clock; at least 1. */
   readonly deadlineMs: number;
+  /** Whether the first run finds caches and predictors as after reset (the default), or as the call before left them. */
+  readonly mode?: 'settled' | 'continued';
 }
 
 /** What a LinkError means to a user: codes of docs/errors.md. */

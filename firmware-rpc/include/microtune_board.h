@@ -1,5 +1,5 @@
 /*
- * The porting contract: what a board provides to the server. Nine functions and one description; all memory is static.
+ * The porting contract: what a board provides to the server. Ten functions and one description; all memory is static.
  * Copy boards/host/board.c to begin; nothing else in firmware-rpc/ knows of any board.
  */
 #ifndef MICROTUNE_BOARD_H
@@ -20,9 +20,12 @@ typedef struct {
     const char *name;  /* board id, as in board.json */
     mt_range load;     /* candidates' code and constants */
     mt_range data;     /* their inputs, outputs, scratch */
+    /* Where code and constants go that a schedule places in RAM; bytes 0 where that makes no difference, and all goes to load. */
+    mt_range ram_code;
+    mt_range ram_data;
     mt_range staging;  /* host-visible memory for bulk transfers; bytes 0 if there is none */
     uint32_t stack_bytes; /* of the stack that calls run on */
-    uint16_t flags;       /* MT_FLAG_GUARDED where a call cannot write the load region */
+    uint16_t flags;       /* MT_FLAG_GUARDED where a call cannot write load, ram_code and ram_data */
 } mt_board_info;
 
 /* How a call ended. pc, lr, cause and address are meaningful where code is not MT_CALL_DONE. */
@@ -46,6 +49,8 @@ uint32_t board_cpu_hz(void);
 void board_uid(uint8_t uid[16]);
 /* Makes bytes written as data visible to instruction fetch. */
 void board_sync_code(uint32_t address, uint32_t bytes);
+/* Brings caches, prefetch buffers and predictors into the state after reset, as far as the hardware lets; nothing is lost. */
+void board_settle(void);
 /* Restarts the firmware; does not return. */
 void board_reset(void);
 /*

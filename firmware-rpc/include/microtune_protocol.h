@@ -2,7 +2,7 @@
 #ifndef MICROTUNE_PROTOCOL_H
 #define MICROTUNE_PROTOCOL_H
 
-#define MT_PROTOCOL              1u
+#define MT_PROTOCOL              2u
 #define MT_MAX_BODY              512u
 #define MT_MAX_REPEATS           60u
 
@@ -23,5 +23,8 @@
 #define MT_STATUS_NO_SESSION     5u
 
 #define MT_FLAG_GUARDED          1u
+
+#define MT_MODE_SETTLED          0u
+#define MT_MODE_CONTINUED        1u
 
 #endif

@@ -53,6 +53,7 @@ static int may_touch(uint32_t address, uint32_t bytes) {
     const mt_range input = {address_of(mt_network.input), mt_network.input_bytes};
     const mt_range output = {address_of(mt_network.output), mt_network.output_bytes};
     return inside(&board->load, address, bytes) || inside(&board->data, address, bytes) ||
+           inside(&board->ram_code, address, bytes) || inside(&board->ram_data, address, bytes) ||
            inside(&board->staging, address, bytes) || inside(&input, address, bytes) || inside(&output, address, bytes);
 }
 
@@ -69,6 +70,10 @@ static uint8_t hello(reader *r) {
     put(board->load.bytes, 4u);
     put(board->data.base, 4u);
     put(board->data.bytes, 4u);
+    put(board->ram_code.base, 4u);
+    put(board->ram_code.bytes, 4u);
+    put(board->ram_data.base, 4u);
+    put(board->ram_data.bytes, 4u);
     put(board->stack_bytes, 4u);
     put(board->staging.base, 4u);
     put(board->staging.bytes, 4u);
@@ -161,8 +166,10 @@ static uint8_t call(reader *r) {
     const uint32_t warmups = take(r, 2u);
     const uint32_t repeats = take(r, 2u);
     const uint32_t deadline = take(r, 4u);
+    const uint32_t mode = take(r, 1u);
     uint32_t stack = 0;
-    if (r->bad != 0 || repeats > MT_MAX_REPEATS || deadline == 0u) return MT_STATUS_BAD_REQUEST;
+    if (r->bad != 0 || repeats > MT_MAX_REPEATS || deadline == 0u || mode > MT_MODE_CONTINUED) return MT_STATUS_BAD_REQUEST;
+    if (mode == MT_MODE_SETTLED) board_settle();
     put(0u, 8u); /* what was returned, and the stack: known at the end */
     for (uint32_t i = 0; i < warmups + repeats; i++) {
         board_call(entry, args, deadline, &one);

@@ -16,6 +16,8 @@ const info: DeviceInfo = {
   cpuHz: 1,
   load: { base: 0, bytes: 2 ** 21 },
   data: { base: 2 ** 24, bytes: 2 ** 20 },
+  ramCode: { base: 0, bytes: 0 },
+  ramData: { base: 0, bytes: 0 },
   stackBytes: 1024,
 } as DeviceInfo;
 

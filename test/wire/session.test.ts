@@ -10,7 +10,7 @@ import { connect } from '../../firmware-rpc/host/client.ts';
 import { encodeFrame, frameSplitter } from '../../firmware-rpc/host/frame.ts';
 import { openSocket } from '../../firmware-rpc/host/socket.ts';
 import type { Transport } from '../../firmware-rpc/host/transport.ts';
-import { type Command, commands, statuses } from '../../firmware-rpc/protocol.ts';
+import { type Command, commands, protocolVersion, statuses } from '../../firmware-rpc/protocol.ts';
 import { type ListeningBoard, listeningBoard, loadCandidate, workFolder } from './host-board.ts';
 
 const folder = workFolder();
@@ -80,7 +80,7 @@ class Raw {
   close = (): Promise<void> => this.transport.close();
 }
 const hello = (nonce: number): Uint8Array => fields([nonce, 4]);
-const call = (): Uint8Array => fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [1, 2], [1000, 4]);
+const call = (): Uint8Array => fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [1, 2], [1000, 4], [0, 1]);
 const returned = (body: Uint8Array): number => Buffer.from(body).readUInt32LE();
 const zero = (): Uint8Array => joined(fields([data, 4]), new Uint8Array(4));
 
@@ -157,8 +157,21 @@ test('malformed requests and foreign addresses are refused, one by one', async (
     ['FETCH', fields([data, 4], [513, 2]), statuses.BAD_REQUEST],
     ['COPY', fields([data, 4], [0, 4], [4, 4]), statuses.BAD_ADDRESS],
     ['CALL', call().subarray(1), statuses.BAD_REQUEST],
-    ['CALL', fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [61, 2], [9, 4]), statuses.BAD_REQUEST],
-    ['CALL', fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [1, 2], [0, 4]), statuses.BAD_REQUEST],
+    [
+      'CALL',
+      fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [61, 2], [9, 4], [0, 1]),
+      statuses.BAD_REQUEST,
+    ],
+    [
+      'CALL',
+      fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [1, 2], [0, 4], [0, 1]),
+      statuses.BAD_REQUEST,
+    ],
+    [
+      'CALL',
+      fields([entry, 4], [data, 4], [0, 4], [0, 4], [0, 4], [0, 2], [1, 2], [9, 4], [2, 1]),
+      statuses.BAD_REQUEST,
+    ],
   ];
   let seq = 1;
   for (const [command, body, status] of bad) expect((await raw.ask(++seq, command, body)).status, command).toBe(status);
@@ -199,12 +212,12 @@ test('stale answers to an earlier HELLO are passed over', async () => {
   const { port, server } = await peer((request) => {
     asked++;
     return [
-      helloAnswer(request[0] as number, Uint8Array.of(1, 2, 3, 4), 1),
-      helloAnswer(request[0] as number, request.slice(2, 6), 1),
+      helloAnswer(request[0] as number, Uint8Array.of(1, 2, 3, 4), protocolVersion),
+      helloAnswer(request[0] as number, request.slice(2, 6), protocolVersion),
     ];
   });
   const device = await connect(await openSocket('127.0.0.1', port));
-  expect([asked, device.info.protocol]).toEqual([1, 1]);
+  expect([asked, device.info.protocol]).toEqual([1, protocolVersion]);
   await device.close();
   server.close();
 });
@@ -215,11 +228,11 @@ test('another protocol, a device that restarted, short answers, silence and echo
     [
       'other protocol',
       (q) => [helloAnswer(q[0] as number, q.slice(2, 6), 99)],
-      /speaks protocol 99, this program 1: reflash/,
+      new RegExp(`speaks protocol 99, this program ${protocolVersion}: reflash`),
     ],
     [
       'short answer',
-      (q) => [encodeFrame(Uint8Array.from([q[0] as number, 0x81, 0, ...q.slice(2, 6), 1, 0]))],
+      (q) => [encodeFrame(Uint8Array.from([q[0] as number, 0x81, 0, ...q.slice(2, 6), protocolVersion, 0]))],
       /too short/,
     ],
     ['silence', () => [], /no answer to HELLO in 15 ms/],
