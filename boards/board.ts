@@ -34,6 +34,10 @@ export interface Board {
   readonly ramBytes: number;
   /** Of the load region, where a candidate's code and constants go. */
   readonly loadBytes: number;
+  /** Of the regions ram_code and ram_data in a trial, both part of `ramBytes`; undefined where the board has none. */
+  readonly placed?: { readonly codeBytes: number; readonly dataBytes: number };
+  /** Bytes of a way of the largest set-associative cache: constants are aligned to it, so that equal trials meet equal sets. */
+  readonly wayBytes?: number;
   /** True when the same binary always gives the same count, so that one measured repeat suffices. */
   readonly deterministic: boolean;
 }

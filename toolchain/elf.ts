@@ -11,12 +11,18 @@ export interface Section {
   /** Has bytes in the file (.bss has not). */
   readonly stored: boolean;
 }
+export interface Image {
+  readonly base: number;
+  readonly bytes: Uint8Array;
+}
 export interface Elf {
   readonly entry: number;
   readonly sections: readonly Section[];
   symbol(name: string): number | undefined;
   /** The bytes of all stored, allocated sections from the lowest load address on, gaps filled with zeros. */
-  image(): { readonly base: number; readonly bytes: Uint8Array };
+  image(): Image;
+  /** The bytes of each stored, allocated section, where it runs. */
+  images(): readonly Image[];
 }
 
 export function readElf(file: Uint8Array): Elf {
@@ -92,6 +98,10 @@ export function readElf(file: Uint8Array): Elf {
       for (const p of loads) bytes.set(file.subarray(p.offset, p.offset + p.fileBytes), p.physical - base);
       return { base: loads.length > 0 ? base : 0, bytes };
     },
+    images: () =>
+      sections
+        .filter((s) => s.allocated && s.stored && s.bytes > 0)
+        .map((s) => ({ base: s.address, bytes: file.subarray(s.offset, s.offset + s.bytes) })),
   };
 }
 

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
 import { touch } from './cache.ts';
-import { readElf } from './elf.ts';
+import { type Image, readElf } from './elf.ts';
 import { findTool, type Limits, type Ran, run, toolHint } from './process.ts';
 
 export { pruneCache } from './cache.ts';
-export { type Elf, readElf, sizesOf } from './elf.ts';
+export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
 export { findTool, run, toolHint } from './process.ts';
 
 const fail = <T>(stage: string, code: string, detail: string): Result<T> => ({
@@ -142,22 +142,24 @@ export interface CandidateLink {
   readonly entry: string;
   /** Room at base. */
   readonly maxBytes: number;
+  /** Where code in the section .ramfunc goes; behind the rest where not given. */
+  readonly ram?: { readonly base: number; readonly bytes: number };
 }
 export interface Linked {
-  readonly image: Uint8Array;
+  /** At `base`, and at `ram.base` if anything goes there. */
+  readonly images: readonly Image[];
   readonly entry: number;
-  /** Of the image and where it lies: equal hashes are equal measurements. */
+  /** Of the images and where they lie: equal hashes are equal measurements. */
   readonly hash: string;
 }
 
-/** Links one object for a place in the load region. Failures: LINK_FAILED, CODE_TOO_LARGE. */
+/** Links one object for its place in the load regions. Failures: LINK_FAILED, CODE_TOO_LARGE. */
 export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise<Result<Linked>> {
   const memory = await compileUnit({ ...memoryFunctions, target: c.target }, cacheDir);
   if (!memory.ok) return memory;
   const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = sha(c.object.hash, String(c.base), JSON.stringify(symbols));
-  const elfPath = join(cacheDir, `${key}.${randomUUID()}.elf`);
-  const script = join(writeHeaders({ 'candidate.ld': candidateScript }, cacheDir), 'candidate.ld');
+  const elfPath = join(cacheDir, `${randomUUID()}.elf`);
+  const script = join(writeHeaders(candidateScripts, cacheDir), c.ram === undefined ? 'candidate.ld' : 'placed.ld');
   const command = [
     c.target.compiler,
     ...c.target.flags,
@@ -168,6 +170,7 @@ export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise
     '-Wl,--gc-sections',
     `-Wl,-e,${c.entry}`,
     `-Wl,--defsym,MT_BASE=${c.base}`,
+    ...(c.ram === undefined ? [] : [`-Wl,--defsym,MT_RAM_BASE=${c.ram.base}`]),
     ...symbols.map(([name, at]) => `-Wl,--defsym,${name}=${at}`),
     '-T',
     script,
@@ -182,11 +185,15 @@ export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise
   rmSync(elfPath, { force: true });
   if (file === undefined) return fail('link', 'LINK_FAILED', linkReason(ran));
   const elf = readElf(file);
-  const { base, bytes } = elf.image();
-  if (base !== c.base) return fail('link', 'LINK_FAILED', `the image begins at ${base}, not at ${c.base}`);
-  if (bytes.length > c.maxBytes)
-    return fail('link', 'CODE_TOO_LARGE', `${bytes.length} bytes of code, the load region has room for ${c.maxBytes}`);
-  return { ok: true, value: { image: bytes, entry: elf.entry, hash: sha(bytes, String(c.base)) } };
+  const images = elf.images();
+  for (const { base, bytes } of images) {
+    const room = base === c.ram?.base ? c.ram.bytes : base === c.base ? c.maxBytes : undefined;
+    if (room === undefined) return fail('link', 'LINK_FAILED', `something lies at ${base}, where nothing is to go`);
+    if (bytes.length > room)
+      return fail('link', 'CODE_TOO_LARGE', `${bytes.length} bytes of code, the load region has room for ${room}`);
+  }
+  const hash = sha(...images.flatMap(({ base, bytes }) => [String(base), bytes]));
+  return { ok: true, value: { images, entry: elf.entry, hash } };
 }
 
 /** What the linker says, or how it ended. */
@@ -227,13 +234,27 @@ int memcmp(const void *a, const void *b, size_t n) {
 `,
 } as const;
 
-const candidateScript = `SECTIONS
+const rest = '*(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16);';
+const discarded = '/DISCARD/ : { *(.ARM.*) *(.comment) *(.note*) *(.eh_frame*) }';
+/** Code is reached from the entry, which lies at MT_BASE; the linker puts veneers where the way is too long for a branch. */
+const candidateScripts = {
+  'candidate.ld': `SECTIONS
 {
     . = MT_BASE;
-    .text : { *(.text.mt_entry) *(.text .text.*) *(.ramfunc .ramfunc.*) *(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16); }
-    /DISCARD/ : { *(.ARM.*) *(.comment) *(.note*) *(.eh_frame*) }
+    .text : { *(.text.mt_entry) *(.text .text.*) *(.ramfunc .ramfunc.*) ${rest} }
+    ${discarded}
 }
-`;
+`,
+  'placed.ld': `SECTIONS
+{
+    . = MT_BASE;
+    .text : { *(.text.mt_entry) *(.text .text.*) ${rest} }
+    . = MT_RAM_BASE;
+    .ramfunc : { *(.ramfunc .ramfunc.*) }
+    ${discarded}
+}
+`,
+};
 
 export interface Firmware {
   readonly target: Target;

@@ -2,13 +2,14 @@
  * From a config to a candidate that is worth compiling: its schedule replayed on the task's constants, what cannot fit
  * rejected early. All policies share this layer, so that comparing them compares search alone.
  */
+import type { Board } from '../boards/board.ts';
 import { operatorOf } from '../compiler/ops/index.ts';
 import { bind, type Memo, type Program, replay } from '../compiler/program/index.ts';
 import { type KernelC, printC } from '../compiler/program/print-c.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
 import { featuresOf } from './cost-models/features.ts';
-import { roomFor } from './measure/residents.ts';
+import { constantsTooLarge } from './measure/rooms.ts';
 import type { SearchSpace } from './space.ts';
 import type { Config } from './types.ts';
 
@@ -23,8 +24,7 @@ export type Proposed =
   | { readonly ok: false; readonly code: string; readonly detail: string };
 
 export interface Limits {
-  /** Bytes for a candidate's constants in the load region. */
-  readonly constBytes: number;
+  readonly board: Board;
   readonly scratchBytes: number;
 }
 
@@ -41,14 +41,13 @@ export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): 
     const done = rewriting(schedule);
     if (!done.ok) return refused('SCHEDULE_ILLEGAL', `step ${done.step}: ${done.reason.slice(0, 400)}`);
     const kernel = printC(done.program, candidateSymbol);
-    const constants = roomFor(kernel.constants);
+    const tooLarge = constantsTooLarge(limits.board, kernel.constants);
     if (kernel.scratchBytes > limits.scratchBytes)
       return refused(
         'SCRATCH_TOO_LARGE',
         `${kernel.scratchBytes} bytes of scratch, the device has ${limits.scratchBytes}`,
       );
-    if (constants > limits.constBytes)
-      return refused('CONSTANTS_TOO_LARGE', `${constants} bytes of constants, the device has ${limits.constBytes}`);
+    if (tooLarge !== undefined) return refused('CONSTANTS_TOO_LARGE', tooLarge);
     return { ok: true, candidate: { config, schedule, kernel, features: featuresOf(done.program, kernel) } };
   };
 }

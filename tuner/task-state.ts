@@ -3,7 +3,7 @@ import type { Task } from '../compiler/tasks.ts';
 import { type Candidate, candidateMaker } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
 import { type Bench, benchOf } from './measure/bench.ts';
-import { codeRoom, scratchRoom } from './measure/runner.ts';
+import { scratchRoom } from './measure/rooms.ts';
 import type { Policy } from './policies/index.ts';
 import type { Random } from './random.ts';
 import { configKey, type SearchSpace, spaceOf } from './space.ts';
@@ -44,8 +44,8 @@ export class TaskState implements Progress {
     this.bench = benchOf(task, r.graph);
     this.space = spaceOf(task.workload, r.board.target.features, r.templates);
     this.propose = candidateMaker(task, this.space, {
-      constBytes: Math.max(0, r.board.loadBytes - codeRoom),
-      scratchBytes: scratchRoom(r.board.ramBytes, this.bench),
+      board: r.board,
+      scratchBytes: scratchRoom(r.board, this.bench),
     });
     this.policy = r.policy.make({ space: this.space, random, propose: this.propose, costModel: trainer?.model() });
     const first = this.propose(this.space.fallback);

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFi
 import { basename, join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { compileUnit, linkCandidate, pruneCache, readElf, run, type Unit } from '../../toolchain/index.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
@@ -79,6 +80,22 @@ test('a candidate is linked where it will lie, with resident constants and the f
   expect(linked.entry).toBe(0x20000000);
   expect(expectOk(await link(object.path)).hash).toBe(linked.hash);
   expect(readdirSync(cache).filter((f) => f.endsWith('.elf'))).toEqual([]);
+});
+
+test('code that is placed in RAM goes there where there is such a place, and lies with the rest where there is none', async () => {
+  const source = `__attribute__((noinline, section(".ramfunc"))) int hot(int x) { return x * 7; }
+    __attribute__((section(".text.mt_entry"))) int mt_entry(int x) { return hot(x) + 1; }`;
+  const object = expectOk(await compileUnit({ ...unit(source), target: mps2An386.target }, cache));
+  const link = { target: mps2An386.target, object, base: 0x80000, symbols: {}, entry: 'mt_entry', maxBytes: 4096 };
+  const ram = { base: 0x20080000, bytes: 4096 };
+  const placed = expectOk(await linkCandidate({ ...link, ram }, cache));
+  expect(placed.images.map((i) => i.base)).toEqual([link.base, ram.base]);
+  expect(placed.entry).toBe(link.base + 1);
+  const together = expectOk(await linkCandidate(link, cache));
+  expect(together.images.map((i) => i.base)).toEqual([link.base]);
+  expect(together.hash).not.toBe(placed.hash);
+  const crowded = await linkCandidate({ ...link, ram: { ...ram, bytes: 4 } }, cache);
+  expect(crowded).toMatchObject({ ok: false, error: { code: 'CODE_TOO_LARGE' } });
 });
 
 test('failures carry stage, code and what the tool said', async () => {

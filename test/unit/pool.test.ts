@@ -185,17 +185,33 @@ test('constants that fit by what they are said to take lie in the room, however 
   for (const { address, bytes } of a.loads) expect(address + bytes.length).toBeLessThanOrEqual(room);
 });
 
+test('behind a cache with sets, equal constants lie at equal places in its ways, whatever was resident before', async () => {
+  const way = 1024;
+  const device = new Fake('a').device();
+  const list = [constant('w', 1, 700), constant('b', 2, 400)];
+  const places: number[][] = [];
+  for (const before of [[], [constant('x', 3, 100)], [constant('w', 1, 700)]]) {
+    const residents = new Residents(40, 10 * way, way);
+    await residents.place(device, before);
+    const { symbols } = await residents.place(device, list);
+    places.push(list.map((c) => (symbols[c.symbol] as number) % way));
+    expect((await residents.place(device, list)).sent).toBe(0);
+  }
+  expect(new Set(places.map(String)).size).toBe(1);
+  expect(roomFor(list, way)).toBe(2 * way);
+});
+
 test('a block that is resident is not sent again; when the room is used up the region begins anew', async () => {
   const a = new Fake('a');
   const device = a.device();
-  const residents = new Residents(1000, 256);
+  const residents = new Residents(1024, 256);
   const first = await residents.place(device, [constant('w', 1, 100), constant('b', 2, 20)]);
   expect(first.sent).toBe(120);
   const again = await residents.place(device, [constant('other_name', 1, 100)]);
   expect(again).toEqual({ symbols: { other_name: first.symbols.w }, sent: 0 });
   // 128 + 32 bytes are taken; 100 more do not fit.
   const anew = await residents.place(device, [constant('w', 3, 100)]);
-  expect(anew).toEqual({ symbols: { w: 1000 }, sent: 100 });
+  expect(anew).toEqual({ symbols: { w: 1024 }, sent: 100 });
   expect((await residents.place(device, [constant('w', 1, 100)])).sent).toBe(100);
   residents.forget();
   expect((await residents.place(device, [constant('w', 1, 100)])).sent).toBe(100);

@@ -55,12 +55,9 @@ export async function candidate(
 ): Promise<{ readonly image: Uint8Array; readonly entry: number }> {
   const unit = { target: board.target, name: 'candidate', source, flags: [], headers: {} };
   const object = expectOk(await compileUnit(unit, cacheDir));
-  return expectOk(
-    await linkCandidate(
-      { target: board.target, object, base, symbols: {}, entry: 'mt_entry', maxBytes: 65536 },
-      cacheDir,
-    ),
-  );
+  const link = { target: board.target, object, base, symbols: {}, entry: 'mt_entry', maxBytes: 65536 };
+  const { images, entry } = expectOk(await linkCandidate(link, cacheDir));
+  return { image: images[0]?.bytes ?? new Uint8Array(), entry };
 }
 
 /** Loads a candidate at an offset into the load region; returns its entry. */

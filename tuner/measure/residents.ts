@@ -1,25 +1,43 @@
 /**
- * Constants in a device's load region, addressed by content: a block that is there is not sent again. When the room is used
- * up everything is forgotten and the region begins anew.
+ * Constants in one of a device's load regions, addressed by content: a block that is there is not sent again. When the room
+ * is used up everything is forgotten and the region begins anew.
+ * Must stay true: a count does not depend on what was resident before. Where a cache's sets are chosen by address, a
+ * candidate's constants therefore lie together, each at the same place in its ways whenever the candidate is measured.
  */
 import { createHash } from 'node:crypto';
 import type { KernelConstant } from '../../compiler/program/print-c.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 
-const align = (n: number): number => Math.ceil(n / 32) * 32;
-/** Bytes of a load region that constants take up, none of them resident before. */
-export const roomFor = (constants: readonly Pick<KernelConstant, 'bytes'>[]): number =>
-  constants.reduce((n, c) => n + align(c.bytes.length), 0);
+type Block = Pick<KernelConstant, 'bytes' | 'symbol'>;
+/** Bytes of a cache line, or of a line of a flash's buffer, on every board. */
+const line = 32;
+const align = (n: number, to: number): number => Math.ceil(n / to) * to;
+/** Bytes of a load region that constants take up, none of them resident before, with `way` as below. */
+export const roomFor = (constants: readonly Pick<KernelConstant, 'bytes'>[], way = line): number =>
+  align(
+    constants.reduce((n, c) => n + align(c.bytes.length, line), 0),
+    way,
+  );
+
+export interface Placed {
+  /** Addresses by symbol. */
+  readonly symbols: Readonly<Record<string, number>>;
+  /** Bytes that were not there and had to be sent. */
+  readonly sent: number;
+}
 
 export class Residents {
   private readonly base: number;
   private readonly room: number;
+  private readonly way: number;
   private used = 0;
   private known = new Map<string, number>();
 
-  constructor(base: number, room: number) {
-    this.base = base;
-    this.room = room;
+  /** `way`: bytes of a way of the largest set-associative cache in front of the region; a line where there is none. */
+  constructor(base: number, room: number, way = line) {
+    this.base = align(base, way);
+    this.room = room - (this.base - base);
+    this.way = way;
   }
 
   /** Nothing is resident any more: the region is full, or somebody may have written over it. */
@@ -28,28 +46,37 @@ export class Residents {
     this.used = 0;
   }
 
-  /** Makes all of them resident; they must fit the room together (`roomFor`). Returns their addresses by symbol, and the bytes that had to be sent. */
-  async place(
-    device: Device,
-    constants: readonly KernelConstant[],
-  ): Promise<{ readonly symbols: Readonly<Record<string, number>>; readonly sent: number }> {
-    const keys = constants.map((c) => createHash('sha256').update(c.bytes).digest('hex'));
-    const missing = roomFor(constants.filter((_, i) => !this.known.has(keys[i] as string)));
-    if (this.used + missing > this.room) this.forget();
-    let sent = 0;
+  /** Makes all of them resident; they must fit the room together (`roomFor`). */
+  async place(device: Device, constants: readonly Block[]): Promise<Placed> {
+    const groups = this.way === line ? constants.map((c) => [c]) : [constants];
+    const keys = groups.map(keyOf);
+    const missing = groups.filter((_, i) => !this.known.has(keys[i] as string));
+    if (this.used + missing.reduce((n, g) => n + roomFor(g, this.way), 0) > this.room) this.forget();
     const symbols: Record<string, number> = {};
-    for (const [i, c] of constants.entries()) {
+    let sent = 0;
+    for (const [i, group] of groups.entries()) {
       const key = keys[i] as string;
-      let at = this.known.get(key);
-      if (at === undefined) {
-        at = this.base + this.used;
-        await device.load(at, c.bytes);
-        this.used += align(c.bytes.length);
-        this.known.set(key, at);
-        sent += c.bytes.length;
+      const known = this.known.get(key);
+      let at = known ?? this.base + this.used;
+      for (const c of group) {
+        if (known === undefined) {
+          await device.load(at, c.bytes);
+          sent += c.bytes.length;
+        }
+        symbols[c.symbol] = at;
+        at += align(c.bytes.length, line);
       }
-      symbols[c.symbol] = at;
+      if (known !== undefined) continue;
+      this.known.set(key, this.base + this.used);
+      this.used += roomFor(group, this.way);
     }
     return { symbols, sent };
   }
+}
+
+/** Equal bytes in equal order are equal groups, whatever they are called. */
+function keyOf(group: readonly Block[]): string {
+  const hash = createHash('sha256');
+  for (const c of group) hash.update(`${c.bytes.length}\0`).update(c.bytes);
+  return hash.digest('hex');
 }

@@ -3,19 +3,17 @@
  * compare the CRC of output and guard. Whatever the candidate does, the answer is a value.
  */
 import type { Board } from '../../boards/board.ts';
-import type { KernelC } from '../../compiler/program/print-c.ts';
-import type { CallResult, Device } from '../../firmware-rpc/host/device.ts';
-import { linkCandidate } from '../../toolchain/index.ts';
+import type { KernelC, KernelConstant } from '../../compiler/program/print-c.ts';
+import type { CallResult, Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
+import { type Image, linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
 import { type Bench, guardBytes, guardedCrc, guardFill } from './bench.ts';
 import type { Built } from './builder.ts';
-import { Residents } from './residents.ts';
+import { type Placed, Residents } from './residents.ts';
+import { alignBuffer, type Rooms, roomsOf } from './rooms.ts';
 
-/** Bytes of the load region for code; constants have the rest. */
-export const codeRoom = 256 * 1024;
 /** Measured repeats where counts scatter; the median is taken. */
 const repeats = 5;
-const align = (n: number): number => Math.ceil(n / 16) * 16;
 
 type Clock = () => number;
 interface Attempt {
@@ -24,12 +22,6 @@ interface Attempt {
   readonly bench: Bench;
   /** Which test vector. */
   readonly vector: number;
-}
-
-/** Scratch bytes that a device has beside inputs and outputs. */
-export function scratchRoom(dataBytes: number, bench: Bench): number {
-  const io = [...bench.inputBytes, ...bench.outputBytes].reduce((n, b) => n + align(b) + guardBytes, 4096);
-  return dataBytes - io;
 }
 
 /** Runs a step and adds the time it took to its stage. */
@@ -50,7 +42,10 @@ export class Station {
   readonly device: Device;
   /** What stands for it in records. */
   private readonly id: string;
+  private readonly rooms: Rooms;
   private readonly residents: Residents;
+  /** Of the constants that schedules place in RAM; the same one where the board makes no difference. */
+  private readonly ramResidents: Residents;
   private readonly board: Board;
   private readonly cacheDir: string;
   private readonly clock: Clock;
@@ -61,15 +56,18 @@ export class Station {
     this.board = board;
     this.cacheDir = cacheDir;
     this.clock = clock;
-    const { base, bytes } = device.info.load;
-    this.residents = new Residents(base + codeRoom, bytes - codeRoom);
+    this.rooms = roomsOf(device.info);
+    const residents = ({ base, bytes }: DeviceInfo['load']): Residents => new Residents(base, bytes, board.wayBytes);
+    this.residents = residents(this.rooms.constants);
+    this.ramResidents = this.rooms.placed === undefined ? this.residents : residents(this.rooms.placed.constants);
   }
 
   /** Never rejects for what a candidate does. A LinkError (the device is gone) does reject: the pool deals with it. */
   async measure(a: Attempt): Promise<MeasureResult> {
     const result = await this.attempt(a);
     // Where nothing guards the load region, a candidate that went wrong may have written over constants.
-    if (result.status === 'failed' && !this.device.info.guarded) this.residents.forget();
+    if (result.status === 'failed' && !this.device.info.guarded)
+      for (const r of [this.residents, this.ramResidents]) r.forget();
     return result;
   }
 
@@ -84,11 +82,12 @@ export class Station {
       detail,
       ...base,
     });
-    const { symbols, sent } = await timed('load', () => this.residents.place(this.device, a.kernel.constants));
+    const { symbols, sent } = await timed('load', () => this.placeConstants(a.kernel.constants));
     const linked = await timed('link', () => this.link(a.built, symbols));
     if (!linked.ok) return failed('link', linked.error.code, linked.error.detail);
-    const { image, entry } = linked.value;
-    const place = await timed('load', () => this.prepare(a, image));
+    const { images, entry } = linked.value;
+    const codeBytes = images.reduce((n, i) => n + i.bytes.length, 0);
+    const place = await timed('load', () => this.prepare(a, images));
     const run = await timed('run', () => this.call(entry, place.table, a.bench.macs));
     if (!run.ok) return failed('run', run.code, run.detail);
     const wrong = await timed('verify', () => this.compare(a, place.outputs));
@@ -99,40 +98,53 @@ export class Station {
       cycles: median(run.cycles),
       repeats: run.cycles,
       sizes: {
-        codeBytes: image.length,
+        codeBytes,
         constBytes: a.kernel.constants.reduce((n, c) => n + c.bytes.length, 0),
         scratchBytes: a.kernel.scratchBytes,
         stackBytes: run.stackBytes,
       },
-      bytes: { code: image.length, constants: sent, rest: place.tableBytes },
+      bytes: { code: codeBytes, constants: sent, rest: place.tableBytes },
       ...base,
     };
   }
 
-  /** For the start of the load region; constants lie behind. */
-  private link({ object }: Built, symbols: Readonly<Record<string, number>>): ReturnType<typeof linkCandidate> {
-    const { target } = this.board;
-    const { base } = this.device.info.load;
-    return linkCandidate({ target, object, base, symbols, entry: 'mt_entry', maxBytes: codeRoom }, this.cacheDir);
+  private async placeConstants(constants: readonly KernelConstant[]): Promise<Placed> {
+    const of = (place: KernelConstant['place']): readonly KernelConstant[] =>
+      constants.filter((c) => c.place === place);
+    const flash = await this.residents.place(this.device, of('flash'));
+    const ram = await this.ramResidents.place(this.device, of('ram'));
+    return { symbols: { ...flash.symbols, ...ram.symbols }, sent: flash.sent + ram.sent };
   }
 
-  /** Counts of a deterministic board are the same every time, the first time included. */
+  /** Code at the start of its region; what is placed in RAM at the start of that one. */
+  private link({ object }: Built, symbols: Readonly<Record<string, number>>): ReturnType<typeof linkCandidate> {
+    const { target } = this.board;
+    const { code, placed } = this.rooms;
+    const where = { base: code.base, maxBytes: code.bytes, ...(placed !== undefined && { ram: placed.code }) };
+    return linkCandidate({ target, object, symbols, entry: 'mt_entry', ...where }, this.cacheDir);
+  }
+
+  /**
+   * One untimed run, then the measured ones. Where counts are the same every time one is enough; where nothing but
+   * instructions is counted the first is as good as any.
+   */
   private call(entry: number, table: number, macs: number): Promise<CallResult> {
-    const times = this.board.deterministic ? { warmups: 0, repeats: 1 } : { warmups: 1, repeats };
+    const warmups = this.board.kind === 'instructions' ? 0 : 1;
+    const times = { warmups, repeats: this.board.deterministic ? 1 : repeats };
     return this.device.call({ entry, args: [table], ...times, deadlineMs: Math.ceil(500 + macs / 2000) });
   }
 
   /** Loads the code; lays out inputs, outputs with guards, scratch and the table of their addresses, and fills them. */
   private async prepare(
     a: Attempt,
-    image: Uint8Array,
+    images: readonly Image[],
   ): Promise<{ readonly table: number; readonly tableBytes: number; readonly outputs: readonly number[] }> {
-    await this.device.load(this.device.info.load.base, image);
+    for (const { base, bytes } of images) await this.device.load(base, bytes);
     const vector = a.bench.vector(a.vector);
     let at = this.device.info.data.base + 4096;
     const take = (bytes: number): number => {
       const here = at;
-      at += align(bytes) + guardBytes;
+      at += alignBuffer(bytes) + guardBytes;
       return here;
     };
     const inputs = a.bench.inputBytes.map(take);

@@ -1,0 +1,56 @@
+/**
+ * How a board's load regions are shared out in a trial: code first, constants behind; what a schedule places in RAM goes to
+ * the RAM regions, where the board has them.
+ */
+import type { Board } from '../../boards/board.ts';
+import type { KernelConstant } from '../../compiler/program/print-c.ts';
+import type { DeviceInfo } from '../../firmware-rpc/host/device.ts';
+import { type Bench, guardBytes } from './bench.ts';
+import { roomFor } from './residents.ts';
+
+type Range = DeviceInfo['load'];
+/** The most that a candidate's code may take. */
+const mostCode = 256 * 1024;
+const round = (n: number): number => Math.floor(n / 32) * 32;
+
+/** Bytes of a load region for code; constants have the rest. */
+const codeRoom = (loadBytes: number): number => Math.min(mostCode, round(loadBytes / 2));
+
+export interface Rooms {
+  readonly code: Range;
+  readonly constants: Range;
+  /** Undefined where the board makes no difference: then all goes to the two above. */
+  readonly placed: { readonly code: Range; readonly constants: Range } | undefined;
+}
+export function roomsOf({ load, ramCode, ramData }: Pick<DeviceInfo, 'load' | 'ramCode' | 'ramData'>): Rooms {
+  const bytes = codeRoom(load.bytes);
+  return {
+    code: { base: load.base, bytes },
+    constants: { base: load.base + bytes, bytes: load.bytes - bytes },
+    placed: ramCode.bytes > 0 ? { code: ramCode, constants: ramData } : undefined,
+  };
+}
+
+/** What of a candidate's constants cannot fit a device of this board, in words; undefined where all do. */
+export function constantsTooLarge(board: Board, constants: readonly KernelConstant[]): string | undefined {
+  const inRam = (c: KernelConstant): boolean => board.placed !== undefined && c.place === 'ram';
+  const check = (what: readonly KernelConstant[], room: number, where: string): string | undefined => {
+    const need = roomFor(what, board.wayBytes);
+    return need > room ? `${need} bytes of constants ${where}, the device has ${Math.max(0, room)}` : undefined;
+  };
+  return (
+    check(
+      constants.filter((c) => !inRam(c)),
+      board.loadBytes - codeRoom(board.loadBytes) - (board.wayBytes ?? 0),
+      'to load',
+    ) ?? check(constants.filter(inRam), (board.placed?.dataBytes ?? 0) - (board.wayBytes ?? 0), 'in RAM')
+  );
+}
+
+export const alignBuffer = (n: number): number => Math.ceil(n / 16) * 16;
+/** Scratch bytes that a device of this board has beside inputs and outputs. */
+export function scratchRoom({ ramBytes, placed }: Board, bench: Bench): number {
+  const dataBytes = ramBytes - (placed?.codeBytes ?? 0) - (placed?.dataBytes ?? 0);
+  const io = [...bench.inputBytes, ...bench.outputBytes].reduce((n, b) => n + alignBuffer(b) + guardBytes, 4096);
+  return dataBytes - io;
+}
