@@ -4,6 +4,6 @@ import type { BoardModule } from './module.ts';
 import { mps2An386 } from './mps2-an386/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
-export type { BoardModule, BuiltFirmware } from './module.ts';
+export { type BoardModule, type BuiltFirmware, type Cause, causes, type TwinCounters } from './module.ts';
 export const boards: readonly BoardModule[] = [host, mps2An386];
 export const boardOf = (id: string): BoardModule | undefined => boards.find((b) => b.id === id);

@@ -21,9 +21,24 @@ export interface OpenRequest {
   readonly firmware: BuiltFirmware;
   readonly bulk: 'shared' | 'uart';
 }
+/** Why cycles pass on a twin, in the order of the plugin's mailbox (common/timing/mailbox.h). */
+export const causes = ['issue', 'pipeline', 'branch', 'fetch', 'data'] as const;
+export type Cause = (typeof causes)[number];
+/** What a twin has counted since it started: differences say what a call did. */
+export interface TwinCounters {
+  readonly cycles: number;
+  readonly instructions: number;
+  readonly causes: Readonly<Record<Cause, number>>;
+  /** Instructions that the model did not know and took for one cycle. */
+  readonly unknown: number;
+  /** Accesses outside all memory that the model knows, taken as without waiting. */
+  readonly unmapped: number;
+}
 export interface BoardModule extends Board {
   /** Builds the server, with a network where objects are given. */
   build(request: BuildRequest): Promise<Result<BuiltFirmware>>;
   /** Starts an emulated one; undefined where the board exists only as hardware. */
   open?(request: OpenRequest): Promise<Result<Device>>;
+  /** Of a device that `open` gave; undefined where the board is no twin. */
+  counters?(device: Device): Promise<TwinCounters>;
 }
