@@ -24,6 +24,8 @@ export interface OpenRequest {
 /** Why cycles pass on a twin, in the order of the plugin's mailbox (common/timing/mailbox.h). */
 export const causes = ['issue', 'pipeline', 'branch', 'fetch', 'data'] as const;
 export type Cause = (typeof causes)[number];
+export const mapCauses = <T>(value: (cause: Cause) => T): Readonly<Record<Cause, T>> =>
+  Object.fromEntries(causes.map((c) => [c, value(c)])) as Record<Cause, T>;
 /** What a twin has counted since it started: differences say what a call did. */
 export interface TwinCounters {
   readonly cycles: number;

@@ -124,12 +124,12 @@ function refuse(
   board: BoardModule,
 ): Result<never> | undefined {
   if (needs.flash > board.flashBytes) {
-    const detail = `code and constants need ${needs.flash} bytes or more, ${board.id} has ${board.flashBytes} of flash; constants by layer: ${byLayer(n)}`;
+    const detail = `${needs.flash - board.flashBytes} bytes of flash are missing: code and constants need ${needs.flash} or more, ${board.id} has ${board.flashBytes}; constants by layer: ${byLayer(n)}`;
     return failed('select', 'MODEL_TOO_BIG', detail);
   }
   if (needs.ram > board.ramBytes) {
     const blocks = largest(n.blocks.map((b) => ({ name: b.label ?? b.id, bytes: b.bytes })));
-    const detail = `${needs.ram} bytes of RAM are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${board.id} has ${board.ramBytes}; largest blocks: ${blocks}`;
+    const detail = `${needs.ram - board.ramBytes} bytes of RAM are missing: ${needs.ram} are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${board.id} has ${board.ramBytes}; largest blocks: ${blocks}`;
     return failed('select', 'MODEL_TOO_BIG', detail);
   }
   return undefined;

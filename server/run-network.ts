@@ -1,13 +1,13 @@
 /** A network that is linked into a device's firmware: run it, time its layers, compare it with the model. */
 import { crc32 } from 'node:zlib';
-import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
+import { type BoardModule, type BuiltFirmware, mapCauses, type TwinCounters } from '../boards/index.ts';
 import type { Network } from '../compiler/emit/index.ts';
 import { elements, type Graph, type Tensor, tensorBytes, tensorOf } from '../compiler/graph/graph.ts';
 import type { Value } from '../compiler/ops/operator.ts';
 import { runReference } from '../compiler/ops/run-reference.ts';
 import { emptyValue, encode } from '../compiler/ops/values.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { type Device, type DeviceInfo, LinkError } from '../firmware-rpc/host/device.ts';
+import { type CallRequest, type Device, type DeviceInfo, LinkError } from '../firmware-rpc/host/device.ts';
 import { fillBytes } from '../tuner/measure/bench.ts';
 
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
@@ -28,8 +28,9 @@ async function callOnce(
   entry: number,
   args: readonly number[],
   deadlineMs: number,
+  mode: CallRequest['mode'] = 'settled',
 ): Promise<Result<{ readonly cycles: number; readonly stackBytes: number }>> {
-  const done = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs });
+  const done = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs, mode });
   if (!done.ok) return failed('run', done.code, done.detail);
   return ok({ cycles: done.cycles[0] ?? 0, stackBytes: done.stackBytes });
 }
@@ -52,22 +53,39 @@ export async function runOnDevice(device: Device, macs: number, input: Uint8Arra
   return ok({ ...run.value, outputs: await device.fetch(fed.value.output, fed.value.outputBytes) });
 }
 
-/** Counts of each layer, run one after another on this input. */
+/** What a layer took, and on a twin why. */
+export interface LayerTime {
+  readonly cycles: number;
+  readonly causes?: TwinCounters['causes'];
+}
+
+/**
+ * Counts of each layer, run one after another on this input. Each finds caches and predictors as the layer before left
+ * them, as it does in the whole network. `counters`: of a twin.
+ */
 export async function timeLayers(
   device: Device,
   network: Network,
   input: Uint8Array,
-): Promise<Result<readonly number[]>> {
+  counters?: () => Promise<TwinCounters>,
+): Promise<Result<readonly LayerTime[]>> {
   const fed = await feed(device, input);
   if (!fed.ok) return fed;
-  const out: number[] = [];
+  const out: LayerTime[] = [];
+  let before = await counters?.();
   for (const [i, layer] of network.layers.entries()) {
-    const one = await callOnce(device, fed.value.layer, [i], deadlineFor(layer.macs));
+    const mode = i === 0 ? 'settled' : 'continued';
+    const one = await callOnce(device, fed.value.layer, [i], deadlineFor(layer.macs), mode);
     if (!one.ok) return failed('run', one.error.code, `${layer.name}: ${one.error.detail}`);
-    out.push(one.value.cycles);
+    const after = await counters?.();
+    const { cycles } = one.value;
+    out.push(before && after ? { cycles, causes: since(before, after) } : { cycles });
+    before = after;
   }
   return ok(out);
 }
+const since = (before: TwinCounters, after: TwinCounters): TwinCounters['causes'] =>
+  mapCauses((cause) => after.causes[cause] - before.causes[cause]);
 
 export const tensorsOf = (graph: Graph, ids: readonly number[]): readonly Tensor[] =>
   ids.map((id) => tensorOf(graph, id));
@@ -179,7 +197,7 @@ async function compare(device: Device, network: Network, graph: Graph, count: nu
   const layers = network.layers.map((l, i) => ({
     name: l.name,
     op: l.choice.workload.op,
-    cycles: times.value[i] ?? 0,
+    cycles: times.value[i]?.cycles ?? 0,
     macs: l.macs,
   }));
   return ok({ inputs: count, cycles, stackBytes, layers });

@@ -9,6 +9,7 @@ import { version } from '../version.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
 import { addJobs } from './commands/jobs.ts';
+import { addProfile } from './commands/profile.ts';
 import { addRecords } from './commands/records.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
@@ -25,6 +26,7 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addTune,
   addCompile,
   addRun,
+  addProfile,
   addRecords,
   addBoards,
   addJobs,

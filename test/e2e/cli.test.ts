@@ -110,7 +110,7 @@ test('boards: those that there are', async () => {
   expect(listed.map((b) => b.id)).toEqual(boards.map((b) => b.id));
 });
 
-test.each(['serve', 'tune', 'compile', 'run', 'records', 'boards', 'jobs'])(
+test.each(['serve', 'tune', 'compile', 'run', 'profile', 'records', 'boards', 'jobs'])(
   '%s --help shows an example and the exit codes',
   async (command) => {
     const { code, out, err } = await cli(`${command} --help`);
@@ -202,6 +202,18 @@ test.each(emulated)(
     }
   },
 );
+
+test('profile: the layers add up to the whole, as table and as JSON; without --input it makes one', async () => {
+  const profile = await json<Omit<RunAnswer, 'outputs'> & { readonly sum: number }>(
+    'profile ./small.tflite --board mps2-an386',
+  );
+  const sum = profile.layers.reduce((n, l) => n + l.cycles, 0);
+  expect(profile.sum).toBe(sum);
+  expect(Math.abs(sum - profile.cycles) / profile.cycles).toBeLessThan(0.01);
+  const { out } = await cli('profile ./small.tflite --board mps2-an386');
+  for (const l of profile.layers) expect(out).toMatch(new RegExp(`${l.name} .*${l.cycles.toLocaleString('en-US')} .*`));
+  expect(out).toContain(`the layers add up to ${((100 * sum) / profile.cycles).toFixed(1)} % of it`);
+});
 
 /** Command -> how the line on standard error goes, and the exit code. */
 const refusals: readonly (readonly [string, RegExp, number])[] = [

@@ -1,0 +1,88 @@
+/**
+ * One inference on an emulated board whose firmware holds the network, compared with the model, then its layers one after
+ * another: what `run` and `profile` show.
+ */
+import { type BoardModule, type Cause, mapCauses, type TwinCounters } from '../boards/index.ts';
+import type { Graph } from '../compiler/graph/graph.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import { type Device, LinkError } from '../firmware-rpc/host/device.ts';
+import { expectedOutputs, type NetworkRun, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
+
+export interface LayerRun {
+  readonly name: string;
+  readonly op: string;
+  readonly macs: number;
+  readonly cycles: number;
+  /** Why they passed; undefined where the board is no twin. */
+  readonly causes: Readonly<Record<Cause, number>> | undefined;
+}
+export interface Inference extends NetworkRun {
+  readonly layers: readonly LayerRun[];
+  /** Of the layers together: what `cycles` is made of, up to the calls between them. */
+  readonly sum: number;
+  readonly causes: LayerRun['causes'];
+  /** What a twin's model met and does not know; undefined where the board is no twin. */
+  readonly unknown: Pick<TwinCounters, 'unknown' | 'unmapped'> | undefined;
+}
+
+/**
+ * Starts an emulated board and runs its network on `input`. `graph`: the model as it was imported. Failures: NO_DEVICE, LINK,
+ * VERIFY_FAILED where a byte differs from the model's, those of the run.
+ */
+export async function infer(
+  board: BoardModule,
+  built: Runnable,
+  graph: Graph,
+  input: Uint8Array,
+): Promise<Result<Inference>> {
+  if (board.open === undefined)
+    return failed('run', 'NO_DEVICE', `${board.id} is not emulated, and only emulated boards are started here`);
+  const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
+  if (!opened.ok) return opened;
+  try {
+    return await inferOn(opened.value, board, built, graph, input);
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    return failed('run', 'LINK', error.message);
+  } finally {
+    await opened.value.close();
+  }
+}
+
+async function inferOn(
+  device: Device,
+  board: BoardModule,
+  { network }: Runnable,
+  graph: Graph,
+  input: Uint8Array,
+): Promise<Result<Inference>> {
+  const counters = board.counters === undefined ? undefined : board.counters.bind(board, device);
+  const before = await counters?.();
+  const macs = network.layers.reduce((n, l) => n + l.macs, 0);
+  const ran = await runOnDevice(device, macs, input);
+  if (!ran.ok) return ran;
+  if (Buffer.compare(expectedOutputs(graph, input), ran.value.outputs) !== 0)
+    return failed('verify', 'VERIFY_FAILED', `the output of ${board.id} differs from the model's`);
+  const times = await timeLayers(device, network, input, counters);
+  if (!times.ok) return times;
+  const after = await counters?.();
+  const layers = network.layers.map((l, i): LayerRun => {
+    const { cycles, causes } = times.value[i] ?? { cycles: 0 };
+    return { name: l.name, op: l.choice.workload.op, macs: l.macs, cycles, causes };
+  });
+  return ok({ ...ran.value, layers, ...totals(layers), unknown: before && after && unknownBetween(before, after) });
+}
+
+function totals(layers: readonly LayerRun[]): Pick<Inference, 'sum' | 'causes'> {
+  const total = (of: (l: LayerRun) => number): number => layers.reduce((n, l) => n + of(l), 0);
+  const explained = layers.length > 0 && layers.every((l) => l.causes !== undefined);
+  return {
+    sum: total((l) => l.cycles),
+    causes: explained ? mapCauses((cause) => total((l) => l.causes?.[cause] ?? 0)) : undefined,
+  };
+}
+
+const unknownBetween = (a: TwinCounters, b: TwinCounters): NonNullable<Inference['unknown']> => ({
+  unknown: b.unknown - a.unknown,
+  unmapped: b.unmapped - a.unmapped,
+});
