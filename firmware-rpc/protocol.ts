@@ -41,6 +41,8 @@ export const statuses = {
   DEADLINE: 4,
   /** No HELLO since the firmware started: whatever was loaded before is gone. */
   NO_SESSION: 5,
+  /** A call wrote over the server (boards that are not GUARDED only): the same four words; then the firmware restarts. */
+  DAMAGED: 6,
 } as const;
 
 /** Bits of HELLO's flags. */

@@ -295,6 +295,12 @@ export const errors = {
     'A candidate took a fault on the device: a bad address or instruction.',
     'Nothing: it is never chosen. Please report it with the record.',
   ),
+  DAMAGED: row(
+    422,
+    5,
+    "A candidate wrote over the memory of the board's firmware, which has no means to keep it out and restarted.",
+    'Nothing: it is never chosen. Please report it with the record.',
+  ),
   DEADLINE: row(422, 5, 'A candidate did not end within its deadline.', 'Nothing: the search takes others.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 

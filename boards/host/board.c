@@ -1,7 +1,5 @@
 /*
- * The PC as a board: the same server behind a TCP socket, the example to copy. Argument 1 is the port of a loopback listener
- * to connect to (the process ends with the connection), or "listen": then the board prints "port N" and serves one host
- * after another.
+ * The PC as a board: the same server behind a TCP socket (socket.c), the example to copy.
  *
  * Load and data regions lie at fixed addresses below 4 GiB, so that candidates are linked as they are for a microcontroller.
  * Each call runs in a process of its own, which is what guards the server: a candidate can spoil nothing but the data region
@@ -11,19 +9,16 @@
 #define _GNU_SOURCE
 #include "microtune_board.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "socket.h"
 
 #define STACK_BYTES (64u * 1024u)
 #define GUARD_BYTES (64u * 1024u)
@@ -45,100 +40,11 @@ static const mt_board_info info = {
 /* A linked network's arena, input and output (link.ld). */
 extern uint8_t mt_network_start[], mt_network_end[];
 
-static int peer = -1;
-static int listener = -1;
-static char **arguments;
 static uint8_t *stack;
 
 /* What a call's process tells the server; the one page of the server that it may write. Read anew at each use: a candidate
  * may return with any register changed. */
 static mt_call *volatile shared;
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-/* ---- the link ---- */
-
-static void no_delay(void) {
-    const int one = 1;
-    if (setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) die("setsockopt");
-}
-
-static struct sockaddr_in loopback(uint16_t port) {
-    struct sockaddr_in address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-static void accept_host(void) {
-    peer = accept(listener, NULL, NULL);
-    if (peer < 0) die("accept");
-    no_delay();
-}
-
-static void listen_for_host(void) {
-    struct sockaddr_in address = loopback(0u);
-    socklen_t size = sizeof address;
-    listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 4) != 0) die("listen");
-    if (getsockname(listener, (struct sockaddr *)&address, &size) != 0) die("getsockname");
-    printf("port %u\n", (unsigned)ntohs(address.sin_port));
-    (void)fflush(stdout);
-    accept_host();
-}
-
-static void connect_to(const char *port) {
-    const struct sockaddr_in address = loopback((uint16_t)strtoul(port, NULL, 10));
-    peer = socket(AF_INET, SOCK_STREAM, 0);
-    if (peer < 0 || connect(peer, (const struct sockaddr *)&address, sizeof address) != 0) die("connect");
-    no_delay();
-}
-
-/* After a reset the argument is "+PEER,LISTENER": the descriptors that the process before us had open. */
-static void open_link(const char *argument) {
-    if (argument == NULL) {
-        fputs("usage: host-board PORT | listen\n", stderr);
-        exit(2);
-    }
-    if (argument[0] == '+') (void)sscanf(argument, "+%d,%d", &peer, &listener);
-    else if (strcmp(argument, "listen") == 0) listen_for_host();
-    else connect_to(argument);
-}
-
-uint8_t board_uart_read(void) {
-    static uint8_t buffer[4096];
-    static ssize_t have, at;
-    while (at >= have) {
-        at = 0;
-        have = read(peer, buffer, sizeof buffer);
-        if (have > 0) break;
-        if (listener < 0) exit(0); /* the host is gone */
-        (void)close(peer);
-        accept_host();
-    }
-    return buffer[at++];
-}
-
-/* A frame goes out in one piece, at the delimiter that ends it. A host that is gone is noticed when reading. */
-void board_uart_write(const uint8_t *bytes, size_t n) {
-    static uint8_t frame[2048];
-    static size_t have;
-    for (size_t i = 0; i < n; i++) {
-        frame[have++] = bytes[i];
-        if ((bytes[i] != 0u || have == 1u) && have < sizeof frame) continue;
-        for (size_t sent = 0; sent < have;) {
-            const ssize_t done = send(peer, frame + sent, have - sent, MSG_NOSIGNAL);
-            if (done <= 0) break;
-            sent += (size_t)done;
-        }
-        have = 0;
-    }
-}
 
 /* ---- the board ---- */
 
@@ -163,14 +69,8 @@ const mt_board_info *board_init(void) {
     (void)sigemptyset(&children);
     (void)sigaddset(&children, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &children, NULL); /* for sigtimedwait */
-    open_link(arguments[1]);
+    open_link();
     return &info;
-}
-
-/* main() takes no arguments on any board, so they are caught before it. */
-__attribute__((constructor)) static void catch_arguments(int argc, char **argv) {
-    (void)argc;
-    arguments = argv;
 }
 
 uint64_t board_cycles(void) {
@@ -189,13 +89,6 @@ void board_sync_code(uint32_t address, uint32_t bytes) {
     __builtin___clear_cache(from, from + bytes);
 }
 void board_settle(void) {} /* a PC's caches are not ours to empty */
-void board_reset(void) {
-    char descriptors[32];
-    char *again[] = {arguments[0], descriptors, NULL};
-    (void)snprintf(descriptors, sizeof descriptors, "+%d,%d", peer, listener);
-    (void)execv("/proc/self/exe", again);
-    die("execv");
-}
 
 /* ---- a call: all of this runs in a process that ends with it ---- */
 

@@ -17,7 +17,7 @@ export const host: BoardModule = {
     buildServer(
       {
         target: board.target,
-        sources: [join(here, 'board.c')],
+        sources: ['board.c', 'socket.c'].map((f) => join(here, f)),
         flags: [],
         linkScript: join(here, 'link.ld'),
         linkFlags: [],

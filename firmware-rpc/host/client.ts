@@ -2,8 +2,15 @@
 import { randomInt } from 'node:crypto';
 import { type Command, flags, maxBody, maxRepeats, modes, protocolVersion, statuses } from '../protocol.ts';
 import { fields, hex, joined, Reader, text } from './bytes.ts';
-import { type CallRequest, type CallResult, type Device, type DeviceInfo, LinkError } from './device.ts';
-import { type Answer, Link, type LinkOptions } from './link.ts';
+import {
+  type CallEnding,
+  type CallRequest,
+  type CallResult,
+  type Device,
+  type DeviceInfo,
+  LinkError,
+} from './device.ts';
+import { type Answer, Link, type LinkOptions, restarted } from './link.ts';
 import type { Transport } from './transport.ts';
 
 /** Brings bytes into the device's staging memory by another way than the link (shared memory of an emulator). */
@@ -110,11 +117,20 @@ class Client implements Device {
     const body = fields([c.entry, 4], ...args, [c.warmups, 2], [c.repeats, 2], [c.deadlineMs, 4], [mode, 1]);
     const allowanceMs = c.deadlineMs * (c.warmups + c.repeats) * (this.options.slowdown ?? 1);
     try {
-      return callResult(await this.link.request({ command: 'CALL', body, allowanceMs }), c.repeats);
+      return await this.called(await this.link.request({ command: 'CALL', body, allowanceMs }), c.repeats);
     } catch (error) {
       if (error instanceof LinkError) return { ok: false, code: 'LINK', detail: error.message };
       throw error;
     }
+  }
+
+  /** Whoever finds that the device has restarted under a call opens a new session. */
+  private async called(answer: Answer, repeats: number): Promise<CallResult> {
+    const { status } = answer;
+    if (status === statuses.NO_SESSION && this.info.guarded) throw this.link.end(restarted);
+    const result = callResult(answer, repeats);
+    if (status === statuses.NO_SESSION || status === statuses.DAMAGED) await this.hello();
+    return result;
   }
 
   async reset(): Promise<void> {
@@ -165,6 +181,14 @@ function infoOf(protocol: number, body: Reader): DeviceInfo & { readonly staging
     ...network,
   };
 }
+const endingOf = (body: Reader): CallEnding => ({
+  pc: body.u32(),
+  lr: body.u32(),
+  cause: body.u32(),
+  address: body.u32(),
+});
+const whereOf = ({ pc, lr }: CallEnding): string => `pc ${hex(pc)} lr ${hex(lr)}`;
+
 function networkOf(body: Reader): Pick<DeviceInfo, 'network'> {
   const [init, entry, layer, layers] = [body.u32(), body.u32(), body.u32(), body.u32()];
   const [input, inputBytes, output, outputBytes] = [body.u32(), body.u32(), body.u32(), body.u32()];
@@ -177,14 +201,22 @@ function callResult({ status, body }: Answer, repeats: number): CallResult {
       const [returned, stackBytes] = [body.u32(), body.u32()];
       return { ok: true, returned, stackBytes, cycles: Array.from({ length: repeats }, () => body.u64()) };
     }
-    case statuses.FAULT:
-      return {
-        ok: false,
-        code: 'FAULT',
-        detail: `pc ${hex(body.u32())} lr ${hex(body.u32())} cause ${hex(body.u32())} address ${hex(body.u32())}`,
-      };
-    case statuses.DEADLINE:
-      return { ok: false, code: 'DEADLINE', detail: `stopped at pc ${hex(body.u32())} lr ${hex(body.u32())}` };
+    case statuses.FAULT: {
+      const ending = endingOf(body);
+      const detail = `${whereOf(ending)} cause ${hex(ending.cause)} address ${hex(ending.address)}`;
+      return { ok: false, code: 'FAULT', detail, ending };
+    }
+    case statuses.DEADLINE: {
+      const ending = endingOf(body);
+      return { ok: false, code: 'DEADLINE', detail: `stopped at ${whereOf(ending)}`, ending };
+    }
+    case statuses.DAMAGED: {
+      const ending = endingOf(body);
+      const detail = `the firmware's own memory was written over; it has restarted (${whereOf(ending)})`;
+      return { ok: false, code: 'DAMAGED', detail, ending };
+    }
+    case statuses.NO_SESSION:
+      return { ok: false, code: 'DAMAGED', detail: 'the device restarted during the call' };
     default:
       return { ok: false, code: 'LINK', detail: `CALL was refused with status ${status}` };
   }

@@ -33,6 +33,19 @@ export interface DeviceInfo {
   };
 }
 
+/** Where a call was when it ended badly; 0 where the device cannot know. */
+export interface CallEnding {
+  readonly pc: number;
+  readonly lr: number;
+  /** The CPU's own word: CFSR or HFSR, mcause, a signal. */
+  readonly cause: number;
+  readonly address: number;
+}
+
+/**
+ * FAULT and DEADLINE: the device goes on. DAMAGED: the call wrote over the server; the device has restarted, a new session is
+ * open, and nothing is loaded. LINK: the session is over.
+ */
 export type CallResult =
   | {
       readonly ok: true /** Counter ticks of each measured repeat, in order. */;
@@ -40,7 +53,13 @@ export type CallResult =
       readonly returned: number /** Bytes of stack the call used at most, by watermark; 0 if unknown. */;
       readonly stackBytes: number;
     }
-  | { readonly ok: false; readonly code: 'FAULT' | 'DEADLINE' | 'LINK'; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly code: 'FAULT' | 'DEADLINE' | 'DAMAGED' | 'LINK';
+      readonly detail: string;
+      /** Where the device told it. */
+      readonly ending?: CallEnding;
+    };
 
 export interface CallRequest {
   readonly entry: number;

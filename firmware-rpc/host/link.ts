@@ -32,6 +32,11 @@ export interface Request {
 /** Most bytes that are sent without a sign of life from the device. */
 const window = 4096;
 
+export const restarted = 'the device has restarted; what was loaded is gone';
+/** A restart that the request itself may have caused: asked for it, or called what may have written over the firmware. */
+const mayHaveRestarted = (request: Request, attempt: number): boolean =>
+  request.command === 'RESET' || (request.command === 'CALL' && attempt > 0);
+
 interface Waiting {
   readonly request: Request;
   resolve(answer: Answer | undefined): void;
@@ -93,8 +98,7 @@ export class Link {
       const answer = this.answerTo(request, pause);
       this.send(frame);
       const got = await answer;
-      if (got?.status === statuses.NO_SESSION && request.command !== 'RESET')
-        throw this.end('the device has restarted; what was loaded is gone');
+      if (got?.status === statuses.NO_SESSION && !mayHaveRestarted(request, attempt)) throw this.end(restarted);
       if (got !== undefined) return got;
       waited += pause;
     }

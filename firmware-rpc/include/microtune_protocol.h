@@ -21,6 +21,7 @@
 #define MT_STATUS_FAULT          3u
 #define MT_STATUS_DEADLINE       4u
 #define MT_STATUS_NO_SESSION     5u
+#define MT_STATUS_DAMAGED        6u
 
 #define MT_FLAG_GUARDED          1u
 

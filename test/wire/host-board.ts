@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Board } from '../../boards/board.ts';
+import { buildServer } from '../../boards/common/build.ts';
 import { host } from '../../boards/host/index.ts';
 import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import type { Result } from '../../compiler/result.ts';
@@ -24,13 +25,32 @@ export function workFolder(): { readonly dir: string; remove(): void } {
 export const firmwareIn = async (dir: string, board: BoardModule): Promise<BuiltFirmware> =>
   expectOk(await board.build({ dir: join(dir, board.id), name: 'server', objects: [] }));
 
+const root = resolve(import.meta.dirname, '../..');
+/** A process that guards nothing (unguarded.c), to find out what the server notices by itself. */
+export const unguardedHost: BoardModule = {
+  ...host,
+  id: 'host-unguarded',
+  build: (request) =>
+    buildServer(
+      {
+        target: host.target,
+        sources: ['test/wire/unguarded.c', 'boards/host/socket.c'].map((f) => join(root, f)),
+        flags: [],
+        linkScript: join(root, 'boards/host/link.ld'),
+        linkFlags: [],
+      },
+      request,
+    ),
+};
+
 export interface ListeningBoard {
   readonly port: number;
   /** Ends the process as a power cut would. */
   kill(): Promise<void>;
 }
-export async function listeningBoard(dir: string): Promise<ListeningBoard> {
-  const { elf } = await firmwareIn(dir, host);
+export const listeningBoard = async (dir: string): Promise<ListeningBoard> => listening(await firmwareIn(dir, host));
+/** Starts a board that is a process; it serves one host after another. */
+export async function listening({ elf }: BuiltFirmware): Promise<ListeningBoard> {
   const child = spawn(elf, ['listen'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {

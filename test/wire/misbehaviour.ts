@@ -22,13 +22,13 @@ export interface Misdeed {
   readonly waits?: true;
 }
 
-const c = (body: string, before = ''): string =>
+export const c = (body: string, before = ''): string =>
   `#include <stdint.h>\n${before}\nuint32_t mt_entry(uint32_t a) {\n${body}\n}\n`;
-const peek = c('return *(volatile uint32_t *)(uintptr_t)a;');
-const poke = c('*(volatile uint32_t *)(uintptr_t)a = 0xffffffffu; return 0;');
-const jump = c('return ((uint32_t (*)(void))(uintptr_t)a)();');
+export const peek = c('return *(volatile uint32_t *)(uintptr_t)a;');
+export const poke = c('*(volatile uint32_t *)(uintptr_t)a = 0xffffffffu; return 0;');
+export const jump = c('return ((uint32_t (*)(void))(uintptr_t)a)();');
 /** A whole function in assembly. */
-const assembly = (body: string): string =>
+export const assembly = (body: string): string =>
   `__asm__(".text\\n.global mt_entry\\n.type mt_entry, %function\\nmt_entry:\\n${body.replaceAll(';', '\\n')}\\n");\n`;
 const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
 const x86 = (body: string): string =>
@@ -177,8 +177,8 @@ export const onX86 = (server: number): readonly Misdeed[] => [
 
 /** Address of a variable of the server, from its ELF. */
 export const serverVariable = (elf: string): number => {
-  const at = readElf(readFileSync(elf)).symbol('response');
-  if (at === undefined) throw new Error('the server has no variable "response"');
+  const at = readElf(readFileSync(elf)).symbol('server');
+  if (at === undefined) throw new Error('the server has no variable "server"');
   return at;
 };
 
