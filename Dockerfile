@@ -7,6 +7,9 @@ RUN apt-get update \
       gcc-arm-none-eabi \
       libnewlib-arm-none-eabi \
       qemu-system-arm \
+      gcc-riscv64-unknown-elf \
+      picolibc-riscv64-unknown-elf \
+      qemu-system-misc \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/microtune
 # Packages first: they change less often than sources. This Node runs the sources as they are, so none of the tools are needed.

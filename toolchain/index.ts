@@ -234,7 +234,9 @@ int memcmp(const void *a, const void *b, size_t n) {
 `,
 } as const;
 
-const rest = '*(.rodata .rodata.*) *(.data .data.*) *(.bss .bss.* COMMON) . = ALIGN(16);';
+/** Sections in .s… are those of small variables on RISC-V. */
+const rest =
+  '*(.rodata .rodata.* .srodata .srodata.*) *(.data .data.* .sdata .sdata.*) *(.bss .bss.* .sbss .sbss.* COMMON) . = ALIGN(16);';
 const discarded = '/DISCARD/ : { *(.ARM.*) *(.comment) *(.note*) *(.eh_frame*) }';
 /** Code is reached from the entry, which lies at MT_BASE; the linker puts veneers where the way is too long for a branch. */
 const candidateScripts = {

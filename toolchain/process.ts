@@ -34,6 +34,8 @@ const packages: Readonly<Record<string, string>> = {
   gcc: 'gcc libc6-dev',
   clang: 'clang',
   'qemu-system-arm': 'qemu-system-arm',
+  'qemu-system-riscv32': 'qemu-system-misc',
+  'riscv64-unknown-elf-gcc': 'gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf',
 };
 /** What to type to get a missing tool. */
 export const toolHint = (name: string): string => {

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { riscv32Virt } from '../../boards/riscv32-virt/index.ts';
 import type { Result } from '../../compiler/result.ts';
 import { compileUnit } from '../../toolchain/index.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
@@ -56,6 +57,7 @@ async function built(board: BoardModule, name: string, shape: Shape): Promise<Re
 const boards: readonly (readonly [BoardModule, Shape])[] = [
   [host, { arena: 30_000_000, flash: 3_000_000, ram: 600_000 }],
   [mps2An386, { arena: 16_640_000, flash: 3_500_000, ram: 600_000 }],
+  [riscv32Virt, { arena: 16_640_000, flash: 3_500_000, ram: 600_000 }],
 ];
 for (const [board, shape] of boards) {
   test(`${board.id} runs a network of ${shape.arena} bytes of arena and ${shape.flash + shape.ram} of constants`, async () => {
