@@ -29,7 +29,8 @@ typedef struct {
     int bad;
 } reader;
 
-static uint32_t take(reader *r, uint32_t bytes) {
+/* Called from everywhere: inlined, they are a third of the server. */
+static __attribute__((noinline)) uint32_t take(reader *r, uint32_t bytes) {
     uint32_t v = 0;
     if (r->left < bytes) {
         r->bad = 1;
@@ -51,7 +52,7 @@ static void put_bytes(const void *bytes, size_t n) {
     memcpy(server.response + server.response_bytes, bytes, n);
     server.response_bytes += n;
 }
-static void put(uint64_t v, uint32_t bytes) {
+static __attribute__((noinline)) void put(uint64_t v, uint32_t bytes) {
     for (uint32_t i = 0; i < bytes; i++) server.response[server.response_bytes++] = (uint8_t)(v >> (8u * i));
 }
 
