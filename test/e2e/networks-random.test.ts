@@ -1,9 +1,10 @@
-/** Random networks on the emulated Cortex-M4: several inputs and outputs, floats at the border, whatever operators come together. */
+/** Random networks on the emulated Cortex-M4 and RISC-V: several inputs and outputs, floats at the border, whatever operators come together. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { riscv32Virt } from '../../boards/riscv32-virt/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
 import { printGraph } from '../../compiler/graph/print.ts';
 import { checkGraph } from '../../compiler/import/index.ts';
@@ -23,19 +24,21 @@ function modelOf(seed: number): Graph {
   }
 }
 
-test('the device says what the model says', async () => {
-  for (let seed = 1; seed <= samples(3, 60); seed++) {
-    const model = modelOf(seed);
-    const graph = runPasses(model, { optional: 'all' });
-    const dir = mkdtempSync(join(tmpdir(), 'mt-random-'));
-    try {
-      const selected = schedulesFor(graph, mps2An386.target.features, { seed });
-      const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
-      const built = unwrap(await build({ graph, name: 'net', board: mps2An386, selected, ...where }));
-      const verified = await verify(built, mps2An386, model, 4);
-      expect(verified.ok ? '' : verified.error.detail, `seed ${seed}\n${printGraph(graph)}`).toBe('');
-    } finally {
-      rmSync(dir, { recursive: true, force: true });
+for (const board of [mps2An386, riscv32Virt]) {
+  test(`${board.id} says what the model says`, async () => {
+    for (let seed = 1; seed <= samples(3, 60); seed++) {
+      const model = modelOf(seed);
+      const graph = runPasses(model, { optional: 'all' });
+      const dir = mkdtempSync(join(tmpdir(), 'mt-random-'));
+      try {
+        const selected = schedulesFor(graph, board.target.features, { seed });
+        const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
+        const built = unwrap(await build({ graph, name: 'net', board, selected, ...where }));
+        const verified = await verify(built, board, model, 4);
+        expect(verified.ok ? '' : verified.error.detail, `seed ${seed}\n${printGraph(graph)}`).toBe('');
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
     }
-  }
-});
+  });
+}
