@@ -21,6 +21,47 @@ export interface MemoryRegion {
   readonly bytes: number;
   readonly role: 'flash' | 'ram';
 }
+/** Cores that the timing plugin models: boards/common/timing/core-*.c. */
+export type TimingCore = 'cortex-m0plus' | 'cortex-m3' | 'cortex-m4' | 'cortex-m7' | 'cortex-m33' | 'cortex-m55';
+export interface TimingCache {
+  readonly name: string;
+  readonly lines: number;
+  /** Lines of a set; all of them where it is left out (fully associative). */
+  readonly ways?: number;
+  readonly lineBytes: number;
+  /** What a miss brings in; the whole line where it is left out. */
+  readonly sectorBytes?: number;
+  /** What a write does; 'none' where the cache stands before flash. */
+  readonly writes?: 'none' | 'through' | 'back';
+}
+export interface TimingRegion {
+  readonly name: string;
+  /** First address on the emulated machine, as 0x….. */
+  readonly base: string;
+  readonly bytes: number;
+  /** Cycles that an access waits which no cache or buffer answers. */
+  readonly readWait?: number;
+  readonly writeWait?: number;
+  /** Cycles that each fetched word waits, where instructions come word by word over the system bus. */
+  readonly fetchWait?: number;
+  /** Bytes that are read at once for instructions: the flash word. */
+  readonly unit?: number;
+  /** Equal parts that can be read at the same time. */
+  readonly banks?: number;
+  /** The next unit is read ahead. */
+  readonly prefetch?: boolean;
+  /** Names of caches. */
+  readonly instructions?: string;
+  readonly data?: string;
+  /** Regions with the same number, not 0, share a bus for instructions and data. */
+  readonly bus?: number;
+}
+/** What the timing plugin is told of a product. Regions that are left out cost nothing; accesses to them are counted. */
+export interface Timing {
+  readonly core: TimingCore;
+  readonly caches: readonly TimingCache[];
+  readonly regions: readonly TimingRegion[];
+}
 export interface Board {
   readonly id: string;
   readonly title: string;

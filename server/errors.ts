@@ -216,6 +216,18 @@ export const errors = {
   ),
   TOOL_MISSING: row(500, 4, 'A compiler is not installed.', 'Install the package that the detail names.'),
   EMULATOR_MISSING: row(500, 4, 'An emulator is not installed.', 'Install the package that the detail names.'),
+  EMULATOR_UNSUITABLE: row(
+    500,
+    4,
+    'The emulator that is installed cannot run the timing model: its plugin interface is another one.',
+    'Install QEMU 6 to 8 (Debian 12 has 7.2), or take a board of kind instructions.',
+  ),
+  PLUGIN_BUILD: row(
+    500,
+    4,
+    'The timing model could not be compiled; the detail has what the compiler said.',
+    'Install gcc and libc6-dev, then run `npm run setup` again.',
+  ),
 
   // Devices.
   NO_DEVICE: row(

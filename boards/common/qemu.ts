@@ -5,7 +5,7 @@
  * pipe from this process, kills the emulator then, and removes the folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
@@ -14,6 +14,8 @@ import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
 import { openSerial } from '../../firmware-rpc/host/serial.ts';
 import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { findTool, toolHint } from '../../toolchain/index.ts';
+import type { Timing } from '../board.ts';
+import { buildPlugin, timingConfig } from './timing/build.ts';
 
 export interface QemuOptions {
   readonly program: string;
@@ -22,6 +24,8 @@ export interface QemuOptions {
   readonly elf: string;
   /** RAM of the machine that is shared through a file, bytes, and where the staging area begins in it. */
   readonly shared?: { readonly bytes: number; readonly stagingOffset: number };
+  /** Cycles by the timing plugin: what it models, and where in the shared RAM, which begins at `ramBase`, its mailbox is. */
+  readonly timing?: { readonly model: Timing; readonly ramBase: number; readonly mailbox: number };
   /** Bulk data through shared memory, or everything over the UART. */
   readonly bulk: 'shared' | 'uart';
 }
@@ -126,12 +130,14 @@ function withEnd(serial: Transport, e: Emulator, name: string): Transport {
   };
 }
 
-/** Starts an emulator and opens a session. Failures: EMULATOR_MISSING, DEVICE_UNREACHABLE. */
+/** Starts an emulator and opens a session. Failures: EMULATOR_MISSING, DEVICE_UNREACHABLE, those of buildPlugin. */
 export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
   if (findTool(o.program) === undefined)
     return { ok: false, error: { stage: 'load', code: 'EMULATOR_MISSING', detail: toolHint(o.program) } };
+  const plugin = o.timing === undefined ? undefined : await buildPlugin(o.program);
+  if (plugin?.ok === false) return plugin;
   try {
-    return { ok: true, value: await start(o) };
+    return { ok: true, value: await start(o, plugin?.value) };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail } };
@@ -139,12 +145,14 @@ export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
 }
 
 /** Throws for whatever is in the way, a full disk included; nothing is left running then. */
-async function start(o: QemuOptions): Promise<Device> {
+async function start(o: QemuOptions, plugin: string | undefined): Promise<Device> {
   const dir = mkdtempSync(join(tmpdir(), 'microtune-qemu-'));
-  const memory = o.shared !== undefined && o.bulk === 'shared' ? sharedMemory(dir, o.shared) : undefined;
+  const memory =
+    o.shared !== undefined && (o.bulk === 'shared' || plugin !== undefined) ? sharedMemory(dir, o.shared) : undefined;
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
   const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'pty'];
-  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...o.args, ...quiet, '-kernel', o.elf];
+  const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
+  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...timing, ...o.args, ...quiet, '-kernel', o.elf];
   const emulator = launch(command, dir);
   const stop = async (): Promise<void> => {
     emulator.child.stdin?.end();
@@ -154,7 +162,7 @@ async function start(o: QemuOptions): Promise<Device> {
   try {
     const pty = await uartOf(emulator);
     const transport = withEnd(await openUart(pty, emulator), emulator, `${o.machine} on ${pty}`);
-    const bulk = memory === undefined ? {} : { bulk: memory.bulk };
+    const bulk = memory === undefined || o.bulk === 'uart' ? {} : { bulk: memory.bulk };
     return await connect(transport, { ...bulk, slowdown, onClose: stop });
   } catch (error) {
     await stop();
@@ -162,7 +170,18 @@ async function start(o: QemuOptions): Promise<Device> {
   }
 }
 
+/** Writes what the plugin reads at its start. Without options that differ from run to run but this folder's name. */
+function timingArgs(o: QemuOptions, plugin: string, dir: string, ram: string): readonly string[] {
+  if (o.timing === undefined || o.shared === undefined) return [];
+  const config = join(dir, 'timing');
+  const { model, ramBase, mailbox } = o.timing;
+  writeFileSync(config, timingConfig(model, { base: ramBase, bytes: o.shared.bytes, path: ram, mailbox }));
+  return ['-plugin', `${plugin},config=${config}`];
+}
+
 interface SharedMemory {
+  /** Path of the file that the emulator maps. */
+  readonly file: string;
   readonly args: readonly string[];
   readonly bulk: Bulk;
   close(): void;
@@ -173,6 +192,7 @@ function sharedMemory(dir: string, shared: NonNullable<QemuOptions['shared']>): 
   ftruncateSync(fd, shared.bytes);
   let open = true;
   return {
+    file,
     args: ['-object', `memory-backend-file,id=ram,size=${shared.bytes},mem-path=${file},share=on`],
     bulk: {
       write: async (offset, bytes) => {

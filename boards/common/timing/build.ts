@@ -1,0 +1,137 @@
+/**
+ * The timing plugin as a file that QEMU loads, and the configuration that it reads.
+ * Must stay true: the file's name says what it was made from, so that whoever finds it need not build it, several may
+ * build it at once, and an old one is never taken for a new one.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Result } from '../../../compiler/result.ts';
+import { findTool, run, toolHint } from '../../../toolchain/index.ts';
+import type { Timing, TimingCache, TimingRegion } from '../../board.ts';
+
+const here = import.meta.dirname;
+/** QEMU versions whose plugin interface is number 1. */
+const suitable = { from: 6, to: 8 };
+const flags = [
+  '-std=gnu11',
+  '-O2',
+  '-fPIC',
+  '-shared',
+  '-fvisibility=hidden',
+  '-Wall',
+  '-Wextra',
+  '-Wconversion',
+  '-Werror',
+];
+
+const failure = (code: string, detail: string): Result<never> => ({
+  ok: false,
+  error: { stage: 'load', code, detail },
+});
+
+const filesOf = (ending: string): string[] =>
+  readdirSync(here)
+    .filter((f) => f.endsWith(ending))
+    .sort()
+    .map((f) => join(here, f));
+
+function nameOf(sources: readonly string[]): string {
+  const hash = createHash('sha256').update(flags.join(' '));
+  for (const file of [...sources, ...filesOf('.h')]) hash.update(file.slice(here.length)).update(readFileSync(file));
+  return `timing-${hash.digest('hex').slice(0, 16)}.so`;
+}
+
+/** True where the folder is there, or can be made, and is ours to write: what lies in it is loaded and run. */
+function usable(dir: string): boolean {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.W_OK);
+    return process.getuid === undefined || lstatSync(dir).uid === process.getuid();
+  } catch {
+    return false;
+  }
+}
+
+/** The project's cache; a folder of the system's where the project cannot be written; else a new one. */
+function cacheFolder(): string {
+  const own = resolve(here, '../../../node_modules/.cache/microtune/timing');
+  const users = join(tmpdir(), `microtune-timing-${process.getuid?.() ?? 0}`);
+  return [own, users].find(usable) ?? mkdtempSync(join(tmpdir(), 'microtune-timing-'));
+}
+
+/** Undefined where this QEMU can load the plugin; else why not. */
+async function unsuitable(program: string): Promise<string | undefined> {
+  const { stdout } = await run([program, '--version']);
+  const version = /version (\d+)\.(\d+)/.exec(stdout);
+  const major = Number(version?.[1]);
+  if (major >= suitable.from && major <= suitable.to) return undefined;
+  const found = version === null ? 'of unknown version' : `${version[1]}.${version[2]}`;
+  return `${program} is ${found}; the timing model needs QEMU ${suitable.from} to ${suitable.to}`;
+}
+
+/**
+ * Path of the plugin for this emulator, built if it is not there. Failures: EMULATOR_MISSING, EMULATOR_UNSUITABLE,
+ * TOOL_MISSING, PLUGIN_BUILD.
+ */
+export async function buildPlugin(program: string): Promise<Result<string>> {
+  if (findTool(program) === undefined) return failure('EMULATOR_MISSING', toolHint(program));
+  const why = await unsuitable(program);
+  if (why !== undefined) return failure('EMULATOR_UNSUITABLE', why);
+  const sources = filesOf('.c');
+  const name = nameOf(sources);
+  const dir = cacheFolder();
+  const out = join(dir, name);
+  if (existsSync(out)) return { ok: true, value: out };
+  if (findTool('gcc') === undefined) return failure('TOOL_MISSING', toolHint('gcc'));
+  const half = join(dir, `${name}.${randomUUID()}`);
+  const built = await run(['gcc', ...flags, ...sources, '-o', half]);
+  if (built.code !== 0) return failure('PLUGIN_BUILD', built.stderr.slice(0, 2000));
+  renameSync(half, out);
+  return { ok: true, value: out };
+}
+
+const pair = (key: string, value: string | number | undefined): string =>
+  value === undefined ? '' : ` ${key}=${value}`;
+
+const cacheLine = (c: TimingCache): string =>
+  `cache ${c.name} lines=${c.lines}${pair('ways', c.ways)} line-bytes=${c.lineBytes}${pair('sector-bytes', c.sectorBytes)}` +
+  pair('writes', c.writes);
+
+const regionLine = (r: TimingRegion): string =>
+  `region ${r.name} base=${r.base} bytes=${r.bytes}` +
+  pair('read-wait', r.readWait) +
+  pair('write-wait', r.writeWait) +
+  pair('fetch-wait', r.fetchWait) +
+  pair('unit', r.unit) +
+  pair('banks', r.banks) +
+  (r.prefetch === true ? ' prefetch=1' : '') +
+  pair('instructions', r.instructions) +
+  pair('data', r.data) +
+  pair('bus', r.bus);
+
+/** What the plugin reads: config.h has the format. `ram`: the guest's memory that is shared through `path`. */
+export function timingConfig(
+  t: Timing,
+  ram: { readonly base: number; readonly bytes: number; readonly path: string; readonly mailbox: number },
+): string {
+  const lines = [
+    `core ${t.core}`,
+    ...t.caches.map(cacheLine),
+    ...t.regions.map(regionLine),
+    `ram ${ram.base} ${ram.bytes} ${ram.path}`,
+    `mailbox ${ram.mailbox}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
