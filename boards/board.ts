@@ -82,3 +82,36 @@ export interface Board {
   /** True when the same binary always gives the same count, so that one measured repeat suffices. */
   readonly deterministic: boolean;
 }
+
+/** Some KiB of one of a board's memories. */
+export interface Part {
+  /** Name of the memory. */
+  readonly in: string;
+  readonly fromKiB: number;
+  readonly kiB: number;
+}
+/** How a board is emulated: on which machine, and how server, trials and networks share its memories (common/layout.ts). */
+export interface Twin {
+  /** Of QEMU; common/mps2/machines.ts knows what else it has. */
+  readonly machine: string;
+  /** Where each of the product's memories lies in the machine: '0x20000000' by name. */
+  readonly at: Readonly<Record<string, string>>;
+  /** Name of the memory that holds server and network. */
+  readonly flash: string;
+  /** The server's variables, its stack, and at the end the stack of calls. A power of two, aligned; its bytes are no network's. */
+  readonly server: Part;
+  /** Of calls; a power of two. */
+  readonly stackKiB: number;
+  /** What trials load; behind the server where it lies in flash. */
+  readonly load: Part;
+  readonly data: Part;
+  /** What schedules place in RAM: absent where that makes no difference. A network may use all of RAM, however this is cut. */
+  readonly ramCode?: Part;
+  readonly ramData?: Part;
+  /** Where data accesses see the memory of `ramCode`, if not where code does. */
+  readonly ramCodeSeenAt?: string;
+}
+/** What board.json states of an emulated board; common/twin.ts computes the rest of `Board` from it. */
+export type TwinData = Omit<Board, 'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'deterministic'> & {
+  readonly twin: Twin;
+};

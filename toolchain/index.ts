@@ -296,6 +296,10 @@ export async function linkFirmware(f: Firmware): Promise<Result<{ readonly elf: 
   ];
   const ran = await run(command);
   if (ran.code !== 0)
-    return fail('link', /overflow|will not fit/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED', linkReason(ran));
+    return fail(
+      'link',
+      /overflow|will not fit|not within region/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED',
+      linkReason(ran),
+    );
   return { ok: true, value: { elf: f.out } };
 }

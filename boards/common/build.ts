@@ -9,18 +9,19 @@ import type { BuildRequest, BuiltFirmware } from '../module.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const server = ['frame.c', 'server.c', 'network_none.c'].map((f) => join(root, 'firmware-rpc/src', f));
-const includeDirs = [join(root, 'firmware-rpc/include'), join(root, 'firmware-rpc/src')];
-const headers = includeDirs.flatMap((dir) =>
+const serverDirs = [join(root, 'firmware-rpc/include'), join(root, 'firmware-rpc/src')];
+const headersIn = (dir: string): readonly string[] =>
   readdirSync(dir)
     .filter((f) => f.endsWith('.h'))
     .sort()
-    .map((f) => join(dir, f)),
-);
+    .map((f) => join(dir, f));
 
 export interface BuildRecipe {
   readonly target: Target;
   /** Absolute paths. */
   readonly sources: readonly string[];
+  /** Absolute paths of folders whose headers the sources include, beside the server's own. */
+  readonly includeDirs?: readonly string[];
   readonly flags: readonly string[];
   /** Absolute path. */
   readonly linkScript: string;
@@ -30,6 +31,7 @@ export interface BuildRecipe {
 /** Tells builds apart by what goes into them, wherever it lies: equal sources and flags give equal firmware. */
 function buildIdOf(recipe: BuildRecipe, request: BuildRequest): string {
   const hash = createHash('sha256');
+  const headers = [...serverDirs, ...(recipe.includeDirs ?? [])].flatMap(headersIn);
   for (const file of [...server, ...headers, ...recipe.sources, recipe.linkScript])
     hash.update(`${basename(file)}\0`).update(readFileSync(file));
   for (const file of request.objects) hash.update(readFileSync(file));
@@ -45,16 +47,29 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
   const built = await linkFirmware({
     target: recipe.target,
     sources: [...server, ...recipe.sources],
-    includeDirs,
+    includeDirs: [...serverDirs, ...(recipe.includeDirs ?? [])],
     objects: request.objects,
     defines: { MT_BUILD_ID: `"${buildId}"` },
     flags: recipe.flags,
     linkFlags: [...recipe.linkFlags, '-T', recipe.linkScript],
     out: elf,
   });
-  if (!built.ok) return built;
+  if (!built.ok) return { ok: false, error: { ...built.error, detail: inBytes(built.error.detail, recipe) } };
   const parsed = readElf(readFileSync(elf));
   const bin = join(request.dir, `${request.name}.bin`);
   writeFileSync(bin, parsed.image().bytes);
   return { ok: true, value: { elf, bin, buildId, sizes: sizesOf(parsed) } };
+}
+
+/** Where a section's place depends on others the linker names an address; what a user wants to know is by how much it is beyond. */
+function inBytes(detail: string, { linkFlags }: BuildRecipe): string {
+  return detail.replace(
+    /address (0x[0-9a-f]+) of \S+ section `\S+' is not within region `(\w+)'/,
+    (words: string, address: string, region: string) => {
+      const value = (name: string): number =>
+        Number(linkFlags.find((f) => f.startsWith(`-Wl,--defsym,${name}=`))?.split('=')[1]);
+      const beyond = Number(address) - value(`MT_${region}`) - value(`MT_${region}_BYTES`);
+      return beyond > 0 ? `region \`${region}' overflowed by ${beyond} bytes` : words;
+    },
+  );
 }

@@ -1,0 +1,19 @@
+/*
+ * What stands around the branch into a candidate. On a twin: the markers between which the timing model counts
+ * (common/timing/mailbox.h); elsewhere nothing, for the machine's counter is read by mt_count_start and mt_count_stop.
+ * Markers and branch lie in one line of any flash, so that what is counted does not depend on where the
+ * linker puts them.
+ */
+#ifndef MICROTUNE_CORTEX_M_ENTER_H
+#define MICROTUNE_CORTEX_M_ENTER_H
+
+#ifdef MT_TWIN
+#include "mailbox.h"
+#define MT_COUNTED(branch) ".balign 32\n\t" MT_TIMING_BEGIN branch "\n\t" MT_TIMING_END
+#define MT_CALL_IS_OVER MT_TIMING_END
+#else
+#define MT_COUNTED(branch) branch "\n\t"
+#define MT_CALL_IS_OVER
+#endif
+
+#endif

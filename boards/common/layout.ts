@@ -1,0 +1,95 @@
+/**
+ * From a board's data to the numbers of the link script (cortex-m/sections.ld): where, in the emulated machine, the server, what
+ * trials load, and a linked network lie. Addresses are stated once, in board.json; everything else is computed here.
+ * Must stay true: what a trial may write and what it may only read can be told apart by an MPU (see `guardable`).
+ */
+import type { Board, Part, Twin } from '../board.ts';
+
+/** Bytes [base, base + bytes) of the emulated machine. */
+export interface Span {
+  readonly base: number;
+  readonly bytes: number;
+}
+
+const kib = 1024;
+
+/** Where a product's memory lies in the machine. */
+export function memoryOf(board: Pick<Board, 'id' | 'memory'>, twin: Twin, name: string): Span {
+  const at = twin.at[name];
+  const memory = board.memory.find((m) => m.name === name);
+  if (at === undefined || memory === undefined) throw new Error(`${board.id}: board.json knows no memory ${name}`);
+  return { base: Number(at), bytes: memory.bytes };
+}
+
+export function partOf(board: Pick<Board, 'id' | 'memory'>, twin: Twin, part: Part): Span {
+  const memory = memoryOf(board, twin, part.in);
+  const span = { base: memory.base + part.fromKiB * kib, bytes: part.kiB * kib };
+  if (span.base + span.bytes > memory.base + memory.bytes)
+    throw new Error(`${board.id}: a part of board.json does not fit into ${part.in}`);
+  return span;
+}
+
+const end = (s: Span): number => s.base + s.bytes;
+
+/** From the start of a part to where the memory ends that it can stretch over: neighbours count, what is taken does not. */
+function reach(board: Board, twin: Twin, from: Span, taken: readonly Span[]): Span {
+  const memories = Object.keys(twin.at).map((name) => memoryOf(board, twin, name));
+  let limit = from.base;
+  for (let next = memories.find((m) => m.base <= limit && end(m) > limit); next !== undefined; ) {
+    limit = end(next);
+    next = memories.find((m) => m.base === limit);
+  }
+  for (const { base } of taken) if (base > from.base && base < limit) limit = base;
+  return { base: from.base, bytes: limit - from.base };
+}
+
+const inside = (s: Span, address: number): boolean => address >= s.base && address < end(s);
+
+/** Symbols of the link script, by name. `staging`: what of the machine's memory is no board's. */
+export function layoutOf(board: Board, twin: Twin, staging: Span): Readonly<Record<string, number>> {
+  const flash = memoryOf(board, twin, twin.flash);
+  const server = partOf(board, twin, twin.server);
+  const load = partOf(board, twin, twin.load);
+  const data = partOf(board, twin, twin.data);
+  const codePart = twin.ramCode ?? twin.load;
+  const constantsPart = twin.ramData ?? twin.load;
+  const [code, constants] = [partOf(board, twin, codePart), partOf(board, twin, constantsPart)];
+  const trialBytes = (part: Part | undefined, span: Span): number => (part === undefined ? 0 : span.bytes);
+  // A network has all of RAM. Its parts follow one another where they share a memory.
+  const from = (part: Span): Span => reach(board, twin, part, [server, staging]);
+  const ramCode = from(code);
+  const ramData = inside(ramCode, constants.base) ? ramCode : from(constants);
+  const arena = twin.ramData !== undefined && inside(ramData, data.base) ? ramData : from(data);
+  return {
+    MT_FLASH: flash.base,
+    // Behind it there may be a load region of its own; within it, load is what the image leaves.
+    MT_FLASH_BYTES: flash.bytes,
+    MT_SERVER: server.base,
+    MT_SERVER_BYTES: server.bytes,
+    MT_STACK_BYTES: twin.stackKiB * kib,
+    MT_LOAD: load.base,
+    MT_LOAD_BYTES: load.bytes,
+    MT_RAM_CODE: ramCode.base,
+    MT_RAM_CODE_BYTES: ramCode.bytes,
+    MT_RAM_CODE_MEMORY: memoryOf(board, twin, codePart.in).base,
+    MT_RAM_CODE_SEEN: twin.ramCodeSeenAt === undefined ? ramCode.base : Number(twin.ramCodeSeenAt),
+    MT_RAM_DATA: ramData.base,
+    MT_RAM_DATA_BYTES: ramData.bytes,
+    MT_RAM_DATA_MEMORY: memoryOf(board, twin, constantsPart.in).base,
+    MT_DATA: arena.base,
+    MT_DATA_BYTES: arena.bytes,
+    MT_TRIAL_DATA: data.base,
+    MT_TRIAL_DATA_BYTES: data.bytes,
+    MT_TRIAL_CODE: code.base,
+    MT_TRIAL_CODE_BYTES: trialBytes(twin.ramCode, code),
+    MT_TRIAL_CONSTANTS: constants.base,
+    MT_TRIAL_CONSTANTS_BYTES: trialBytes(twin.ramData, constants),
+  };
+}
+
+/** True where one region of an Armv7-M MPU covers exactly this: an aligned power of two of bytes, in eighths. */
+export function guardable({ base, bytes }: Span): boolean {
+  let block = 256;
+  while (Math.floor(base / block) !== Math.floor((base + bytes - 1) / block)) block *= 2;
+  return base % (block / 8) === 0 && bytes % (block / 8) === 0;
+}

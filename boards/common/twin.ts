@@ -1,0 +1,86 @@
+/**
+ * An emulated Cortex-M board from its board.json: what a board's index.ts calls. With a timing model its counts are cycles of
+ * the product, without one they are instructions.
+ */
+import { join } from 'node:path';
+import type { Board, TwinData } from '../board.ts';
+import type { BoardModule } from '../module.ts';
+import { type BuildRecipe, buildServer } from './build.ts';
+import { layoutOf, partOf } from './layout.ts';
+import { type Machine, machineOf } from './mps2/machines.ts';
+import { startQemu } from './qemu.ts';
+
+const here = import.meta.dirname;
+const cortexM = (file: string): string => join(here, 'cortex-m', file);
+
+export function emulated(data: TwinData): BoardModule {
+  const { twin, ...rest } = data;
+  const board = boardOf(data);
+  const machine = machineOf(twin.machine);
+  const recipe = recipeOf(data, board, machine);
+  const { shared, staging } = machine;
+  return {
+    ...rest,
+    ...board,
+    build: (request) => buildServer(recipe, request),
+    // One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count instructions.
+    open: ({ firmware, bulk }) =>
+      startQemu({
+        program: 'qemu-system-arm',
+        machine: machine.name,
+        args: ['-icount', 'shift=0'],
+        elf: firmware.elf,
+        shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base },
+        bulk,
+      }),
+  };
+}
+
+/** What of a board follows from how its twin shares out the memories. */
+function boardOf(data: TwinData): Board {
+  const { twin, ...rest } = data;
+  const bytes = (part: TwinData['twin']['data'] | undefined): number =>
+    part === undefined ? 0 : partOf(data, twin, part).bytes;
+  const placed = { codeBytes: bytes(twin.ramCode), dataBytes: bytes(twin.ramData) };
+  const flash = data.memory.find((m) => m.name === twin.flash)?.bytes ?? 0;
+  return {
+    ...rest,
+    flashBytes: twin.load.in === twin.flash ? bytes(twin.load) : flash,
+    ramBytes: bytes(twin.data) + placed.codeBytes + placed.dataBytes,
+    loadBytes: bytes(twin.load),
+    ...(twin.ramCode !== undefined && { placed }),
+    deterministic: true,
+  };
+}
+
+function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
+  const modelled = data.kind === 'model';
+  const thumb1 = data.target.isa === 'armv6-m';
+  const counter = modelled ? 'counter-twin.c' : 'counter-instructions.c';
+  const defines = {
+    MT_BOARD: `"${data.id}"`,
+    MT_CPU_HZ: `${data.clockHz}u`,
+    // Of a modelled core at most two a cycle.
+    MT_MOST_INSTRUCTIONS_PER_SECOND: `${modelled ? 2 * data.clockHz : data.clockHz}u`,
+    MT_STAGING: `${machine.staging.base}u`,
+    MT_STAGING_BYTES: `${machine.staging.bytes}u`,
+    // The machine's CPU is an Armv7-M even where the code is for a smaller one.
+    ...(thumb1 && { MT_FAULT_STATUS: '1' }),
+    ...(modelled && { MT_TWIN: '1', MT_MAILBOX: `${machine.mailbox}u` }),
+  };
+  const layout = Object.entries(layoutOf(board, data.twin, machine.staging));
+  const symbols = layout.map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
+  return {
+    target: data.target,
+    sources: [
+      ...['board.c', 'call.c', 'start.c', thumb1 ? 'enter-v6m.c' : 'enter-v7m.c'].map(cortexM),
+      machine.guard,
+      ...machine.sources,
+      join(here, 'mps2', counter),
+    ],
+    includeDirs: ['cortex-m', 'mps2', 'timing'].map((dir) => join(here, dir)),
+    flags: ['-ffreestanding', ...Object.entries(defines).map(([name, value]) => `-D${name}=${value}`)],
+    linkScript: cortexM('sections.ld'),
+    linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],
+  };
+}
