@@ -17,7 +17,8 @@ import { openRecordsFile } from '../db/records-file.ts';
 import type { Store } from '../db/types.ts';
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
-import { type AttachedDevice, Farm } from './devices.ts';
+import type { AttachedDevice } from './attached.ts';
+import { Farm, type FarmOptions } from './devices.ts';
 import { Feed } from './feed.ts';
 import { JobViews } from './job-views.ts';
 import { Jobs } from './jobs.ts';
@@ -35,6 +36,10 @@ export interface DaemonOptions {
   readonly devices: readonly AttachedDevice[];
   /** Emulated devices by board; boards that are not named have one a core. */
   readonly emulate: Readonly<Record<string, number>>;
+  /** See FarmOptions. */
+  readonly discover?: FarmOptions['discover'];
+  readonly powerCycle?: Readonly<Record<string, string>>;
+  readonly pool?: FarmOptions['pool'];
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
   /** Of standard error; DATA/log has everything from `info` on. */
@@ -55,9 +60,8 @@ const verifiedInputs = 8;
  * BOARD_UNKNOWN.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
-  const unknown = [...o.devices.map((d) => d.board), ...Object.keys(o.emulate)].find(
-    (id) => !boards.some((b) => b.id === id),
-  );
+  const named = [...o.devices.map((d) => d.board), ...Object.keys(o.emulate), ...Object.keys(o.powerCycle ?? {})];
+  const unknown = named.find((id) => !boards.some((b) => b.id === id));
   if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
   const dataDir = resolve(o.dataDir);
   const lock = lockDataDir(dataDir);
@@ -124,10 +128,15 @@ async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promis
     boards,
     attached: o.devices,
     emulate: o.emulate,
+    ...(o.discover !== undefined && { discover: o.discover }),
+    ...(o.powerCycle !== undefined && { powerCycle: o.powerCycle }),
+    ...(o.pool !== undefined && { pool: o.pool }),
     cores,
     cacheDir,
     log: (message) => log.warn(message),
   });
+  // A job may ask for a board that is only there by discovery.
+  if (o.discover === 'each-job') await farm.discover();
   const work = workOf({
     store,
     models,

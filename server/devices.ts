@@ -5,22 +5,28 @@
 import { join } from 'node:path';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { attach } from '../firmware-rpc/host/attach.ts';
-import type { Device } from '../firmware-rpc/host/device.ts';
-import { DevicePool, type DeviceSource, type DeviceState } from '../tuner/measure/pool.ts';
+import { answering, askAll, serialPorts } from '../firmware-rpc/host/discover.ts';
+import { untouched } from '../tuner/measure/device-state.ts';
+import { Baselines, healthCheck } from '../tuner/measure/health.ts';
+import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
+import { type AttachedDevice, AttachedSource, type Flasher } from './attached.ts';
 import type { DeviceBody } from './schemas.ts';
 
-/** A device that somebody attached. */
-export interface AttachedDevice {
-  readonly board: string;
-  /** Path of a serial port, or HOST:PORT. */
-  readonly address: string;
-}
 export interface FarmOptions {
   readonly boards: readonly BoardModule[];
   readonly attached: readonly AttachedDevice[];
   /** Emulated devices by board; `cores` where a board is not named. */
   readonly emulate: Readonly<Record<string, number>>;
+  /** Shell commands by board; see AttachedOptions. */
+  readonly powerCycle?: Readonly<Record<string, string>>;
+  /** Of boards that can be flashed from here. */
+  readonly flasherOf?: (board: BoardModule) => Flasher | undefined;
+  /** Addresses where attached devices may be; the serial ports of this machine, unless given. */
+  readonly ports?: () => Promise<readonly string[]>;
+  /** Whether devices that somebody plugs in are looked for. */
+  readonly discover?: 'never' | 'each-job';
+  /** How pools deal with their devices, beside what the farm says. */
+  readonly pool?: Pick<PoolOptions, 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
   readonly cores: number;
   readonly cacheDir: string;
   readonly log: (message: string) => void;
@@ -36,9 +42,35 @@ export class Farm {
   /** By board: the pool of its job, or of its last one. */
   private readonly bays = new Map<string, Bay>();
   private readonly firmware = new Map<string, Promise<Result<BuiltFirmware>>>();
+  /** One for each attached device, by the address that it was given with: they know where it is now. */
+  private readonly attached = new Map<string, AttachedSource>();
+  private readonly rebuilding = new Map<string, Promise<Result<void>>>();
+  private readonly baselines = new Baselines();
 
   constructor(options: FarmOptions) {
     this.o = options;
+    for (const device of options.attached) this.attach(device);
+  }
+
+  /** Asks all free ports and attaches the boards that answer; what is new. */
+  async discover(): Promise<readonly AttachedDevice[]> {
+    const taken = new Set([...this.attached.values()].map((s) => s.address));
+    const ports = (await this.ports()).filter((p) => !taken.has(p));
+    const added: AttachedDevice[] = [];
+    for (const { board, address, uid } of answering(await askAll(ports))) {
+      if (!this.o.boards.some((b) => b.id === board) || (await this.hasMoved(uid))) continue;
+      added.push({ board, address });
+      this.attach({ board, address });
+      this.o.log(`found a ${board} at ${address}`);
+    }
+    return added;
+  }
+
+  /** Whether one that is known by this uid is not where it was: then that one will find itself. */
+  private async hasMoved(uid: string): Promise<boolean> {
+    const known = [...this.attached.values()].filter((s) => s.uid === uid);
+    const answers = answering(await askAll(known.map((s) => s.address)));
+    return answers.length < known.length;
   }
 
   /** Whether a board has any device at all; none is started for the answer. */
@@ -46,14 +78,19 @@ export class Farm {
     return this.namesOf(board).length > 0;
   }
 
-  /** A fresh pool for a job. Failures: NO_DEVICE, and those of building the firmware of emulated devices. */
+  /** A fresh pool for a job, with whatever was plugged in meanwhile if the farm is to look. Failures: NO_DEVICE, and those of building the firmware of emulated devices. */
   async open(board: BoardModule): Promise<Result<DevicePool>> {
+    if (this.o.discover === 'each-job') await this.discover();
     const names = this.namesOf(board);
     if (names.length === 0)
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
     const sources = await this.sourcesOf(board);
     if (!sources.ok) return sources;
-    const pool = new DevicePool(board, sources.value, this.o.cacheDir, { log: this.o.log });
+    const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
+      ...this.o.pool,
+      log: this.o.log,
+      check: healthCheck(board, this.o.cacheDir, this.baselines),
+    });
     this.bays.set(board.id, { pool, closed: false });
     return ok(pool);
   }
@@ -83,36 +120,75 @@ export class Farm {
     return this.o.boards.flatMap((board) => {
       const bay = this.bays.get(board.id);
       const states = bay?.pool.states() ?? this.namesOf(board).map(untouched);
-      return states.map((s) => ({ ...s, board: board.id, state: bay?.closed === true ? 'closed' : s.state }));
+      const { id, kind } = board;
+      return states.map((s) => ({ ...s, board: id, kind, state: bay?.closed === true ? 'closed' : s.state }));
     });
   }
 
-  private attachedOf(board: BoardModule): readonly string[] {
-    return this.o.attached.filter((d) => d.board === board.id).map((d) => d.address);
+  private attachedOf(board: BoardModule): readonly AttachedSource[] {
+    return [...this.attached.values()].filter((s) => s.board === board.id);
   }
   private emulatedOf(board: BoardModule): readonly string[] {
     const count = board.open === undefined ? 0 : (this.o.emulate[board.id] ?? this.o.cores);
     return Array.from({ length: count }, (_, i) => `${board.id}#${i}`);
   }
   private namesOf(board: BoardModule): readonly string[] {
-    return [...this.attachedOf(board), ...this.emulatedOf(board)];
+    return [...this.attachedOf(board).map((s) => s.name), ...this.emulatedOf(board)];
   }
 
   private async sourcesOf(board: BoardModule): Promise<Result<readonly DeviceSource[]>> {
-    const attached = this.attachedOf(board).map(
-      (address): DeviceSource => ({
-        name: address,
-        open: () => attach(address),
-      }),
-    );
+    const attached = this.attachedOf(board);
     const emulated = this.emulatedOf(board);
     if (emulated.length === 0) return ok(attached);
     const firmware = await this.firmwareFor(board);
     if (!firmware.ok) return firmware;
-    return ok([
-      ...attached,
-      ...emulated.map((name): DeviceSource => ({ name, id: name, open: () => emulate(board, firmware.value) })),
-    ]);
+    return ok([...attached, ...emulated.map((name) => this.emulatedSource(board, name))]);
+  }
+
+  private attach(device: AttachedDevice): void {
+    const board = this.o.boards.find((b) => b.id === device.board);
+    if (board === undefined) throw new Error(`a device of ${device.board}, which is not a board`);
+    const flasher = this.o.flasherOf?.(board);
+    const source: AttachedSource = new AttachedSource(device, {
+      ports: () => this.ports(),
+      taken: () => [...this.attached.values()].flatMap((s) => (s === source ? [] : [s.address])),
+      firmware: () => (flasher === undefined ? this.firmwareFor(board) : flasher.build()),
+      flash: flasher?.flash,
+      powerCycle: this.o.powerCycle?.[board.id],
+      log: this.o.log,
+    });
+    this.attached.set(device.address, source);
+  }
+  private ports(): Promise<readonly string[]> {
+    return (this.o.ports ?? serialPorts)();
+  }
+
+  private emulatedSource(board: BoardModule, name: string): DeviceSource {
+    return {
+      name,
+      id: name,
+      open: async () => {
+        const firmware = await this.firmwareFor(board);
+        return firmware.ok ? emulate(board, firmware.value) : firmware;
+      },
+      build: async () => {
+        const firmware = await this.firmwareFor(board);
+        return firmware.ok ? firmware.value.buildId : undefined;
+      },
+      reflash: () => this.rebuild(board),
+    };
+  }
+
+  /** Somebody may have touched the file that emulators start from. One build for all that ask for it meanwhile. */
+  private rebuild(board: BoardModule): Promise<Result<void>> {
+    const under = this.rebuilding.get(board.id);
+    if (under !== undefined) return under;
+    this.firmware.delete(board.id);
+    const built = this.firmwareFor(board)
+      .then((firmware): Result<void> => (firmware.ok ? ok(undefined) : firmware))
+      .finally(() => this.rebuilding.delete(board.id));
+    this.rebuilding.set(board.id, built);
+    return built;
   }
 
   /** Built once in the daemon's life; a failure is tried again. */
@@ -130,17 +206,7 @@ export class Farm {
   }
 }
 
-const untouched = (name: string): DeviceState => ({
-  name,
-  state: 'closed',
-  uid: null,
-  firmware: null,
-  trials: 0,
-  failures: 0,
-  reason: null,
-});
-
-async function emulate(board: BoardModule, firmware: BuiltFirmware): Promise<Result<Device>> {
+async function emulate(board: BoardModule, firmware: BuiltFirmware): ReturnType<DeviceSource['open']> {
   if (board.open === undefined) throw new Error(`${board.id} is not emulated`);
   return board.open({ firmware, bulk: 'shared' });
 }

@@ -250,6 +250,42 @@ export const errors = {
     'The device is another board than it was said to be.',
     'Correct --device BOARD=PATH, or flash the firmware of this board.',
   ),
+  DEVICE_TWICE: row(
+    409,
+    4,
+    'Two addresses lead to the same device.',
+    'Nothing: it is used once. Leave one of the addresses out.',
+  ),
+  DEVICE_UNWELL: row(
+    502,
+    4,
+    'A device failed its health check right behind a trial, so that the trial does not stand.',
+    'Nothing, if it happens now and then: the trial is tried again. Else see GET /v1/devices and `microtune boards doctor`.',
+  ),
+  HEALTH_WRONG: row(
+    502,
+    4,
+    'A device computes the known kernel of the health check wrongly, or cannot run it.',
+    'Check power, clock and memory of the board; flash its firmware anew. It is used again when it passes.',
+  ),
+  HEALTH_DRIFT: row(
+    502,
+    4,
+    'A device counts something else for the known kernel of the health check than it did first.',
+    'Find out what changed: clock, power, temperature, firmware. What was measured since its last good check is measured again.',
+  ),
+  FIRMWARE_OUTDATED: row(
+    409,
+    4,
+    "A device has another firmware build than today's, and only that one is wanted.",
+    'Flash it with `microtune firmware flash`, or take it as it is with --firmware any.',
+  ),
+  POWER_CYCLE_FAILED: row(
+    502,
+    4,
+    "The command that takes a device's power away failed.",
+    'Try the command of --power-cycle by hand; its first argument is the address of the device.',
+  ),
   LINK: row(
     502,
     4,

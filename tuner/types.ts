@@ -51,4 +51,4 @@ export type MeasureResult =
 
 /** Failures that say something of a device and nothing of the binary that met it. Only devices fail at loading. */
 export const lostDevice = (r: MeasureResult): boolean =>
-  r.status === 'failed' && (r.code === 'LINK' || r.stage === 'load');
+  r.status === 'failed' && (r.code === 'LINK' || r.code === 'DEVICE_UNWELL' || r.stage === 'load');

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { AttachedDevice } from '../devices.ts';
+import type { AttachedDevice } from '../attached.ts';
 import { exitCodes as exitMeanings } from '../errors.ts';
 import { parseTime } from '../time.ts';
 
@@ -38,18 +38,38 @@ ${Object.entries(exitMeanings)
 export interface DeviceOptions {
   readonly device?: readonly AttachedDevice[];
   readonly emulate?: Readonly<Record<string, number>>;
+  readonly discover?: true;
+  readonly powerCycle?: Readonly<Record<string, string>>;
+  readonly firmware?: 'any' | 'same';
+  readonly checkEvery?: number;
 }
 
-/** --device and --emulate: what a daemon works with. */
+/** What a daemon works with: devices, and how it deals with them. */
 export const devices = (command: Command): Command =>
   command
     .option('--device <board=where>', 'attach a board on a serial port, or at HOST:PORT; repeatable', collect(attached))
-    .option('--emulate <board=n>', 'how many of a board are emulated (default: the cores); repeatable', emulated);
+    .option('--discover', 'attach every board that answers on a serial port of this machine')
+    .option('--emulate <board=n>', 'how many of a board are emulated (default: the cores); repeatable', emulated)
+    .option(
+      '--power-cycle <board=command>',
+      "shell command that takes the power of a board's device away for a moment; $1 is its address; repeatable",
+      commandOf,
+    )
+    .option(
+      '--firmware <which>',
+      "devices with another firmware build than today's: 'any' are used with a warning, 'same' are not (default: any)",
+      oneOf('any', 'same'),
+    )
+    .option('--check-every <n>', 'trials between two health checks of a device (default: 50)', whole(1));
 
 /** The same options for another process. */
 export const devicesAsArguments = (o: DeviceOptions): readonly string[] => [
   ...(o.device ?? []).flatMap((d) => ['--device', `${d.board}=${d.address}`]),
+  ...(o.discover === true ? ['--discover'] : []),
   ...Object.entries(o.emulate ?? {}).flatMap(([board, n]) => ['--emulate', `${board}=${n}`]),
+  ...Object.entries(o.powerCycle ?? {}).flatMap(([board, command]) => ['--power-cycle', `${board}=${command}`]),
+  ...(o.firmware === undefined ? [] : ['--firmware', o.firmware]),
+  ...(o.checkEvery === undefined ? [] : ['--check-every', String(o.checkEvery)]),
 ];
 
 /** A whole number from `min` to `max`. */
@@ -95,6 +115,16 @@ export function emulated(
   const [, board, n] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
   if (board === undefined) throw new InvalidArgumentError('BOARD=N with a whole N is needed.');
   return { ...before, [board]: Number(n) };
+}
+
+/** BOARD=COMMAND, repeated: what takes a board's power away. */
+export function commandOf(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, board, command] = /^([^=]+)=(.*\S.*)$/s.exec(text) ?? [];
+  if (board === undefined || command === undefined) throw new InvalidArgumentError('BOARD=COMMAND is needed.');
+  return { ...before, [board]: command };
 }
 
 /** 90s, 30m, 8h or seconds; passed on as it is once it is known to be right. */

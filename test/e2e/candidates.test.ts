@@ -124,8 +124,8 @@ test('a device that vanishes in the middle of a trial costs at most that trial; 
       },
     }),
   );
-  // Three binaries, of which one is run again.
-  expect(calls).toBe(4);
+  // Three binaries, of which one is run again; a health check at each opening and behind the wrong answer.
+  expect(calls).toBe(4 + 3);
   expect(records.flatMap((r) => (r.result.status === 'failed' ? [r.result.code] : []))).toEqual(['WRONG_OUTPUT']);
   expect(records.filter((r) => r.result.status === 'ok')).toHaveLength(3);
 });

@@ -46,10 +46,10 @@ test('boards and devices', async () => {
   expect((await b.get('/v1/boards')).json<BoardList>().items.map((x) => x.id)).toEqual(boards.map((x) => x.id));
   // This farm emulates two of each board but none of `host`; none has been started.
   const devices = (await b.get('/v1/devices')).json<DeviceList>().items;
-  expect(devices.map((d) => [d.name, d.state])).toEqual([
-    ['mps2-an386#0', 'closed'],
-    ['mps2-an386#1', 'closed'],
-  ]);
+  const emulated = boards.filter((b) => b.open !== undefined && b.id !== 'host');
+  expect(devices.map((d) => [d.name, d.kind, d.state])).toEqual(
+    emulated.flatMap((b) => [0, 1].map((i) => [`${b.id}#${i}`, b.kind, 'closed'])),
+  );
 });
 
 test('errors have one form, and no stack traces', async () => {

@@ -1,74 +1,19 @@
 /** The device pool with devices made up here: lending, reopening, quarantine, strangers; and what is resident on a device. */
 import { expect, test } from 'vitest';
-import { boards } from '../../boards/index.ts';
 import type { KernelConstant } from '../../compiler/program/print-c.ts';
-import { type Device, type DeviceInfo, LinkError } from '../../firmware-rpc/host/device.ts';
-import { DevicePool, type DeviceSource } from '../../tuner/measure/pool.ts';
+import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { Residents, roomFor } from '../../tuner/measure/residents.ts';
-import type { MeasureResult } from '../../tuner/types.ts';
-
-const board = boards[0]!;
-const info: DeviceInfo = {
-  protocol: 1,
-  board: board.id,
-  uid: 'made up',
-  buildId: '0',
-  cpuHz: 1,
-  load: { base: 0, bytes: 2 ** 21 },
-  data: { base: 2 ** 24, bytes: 2 ** 20 },
-  ramCode: { base: 0, bytes: 0 },
-  ramData: { base: 0, bytes: 0 },
-  stackBytes: 1024,
-} as DeviceInfo;
-
-/** Remembers how often it was opened and closed, and what was loaded. */
-class Fake implements DeviceSource {
-  readonly name: string;
-  readonly loads: { address: number; bytes: Uint8Array }[] = [];
-  opened = 0;
-  closed = 0;
-  private readonly board: string;
-  private readonly opens: () => boolean;
-  constructor(name: string, boardId = board.id, opens = (): boolean => true) {
-    this.name = name;
-    this.board = boardId;
-    this.opens = opens;
-  }
-  async open(): ReturnType<DeviceSource['open']> {
-    this.opened++;
-    if (!this.opens())
-      return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail: `${this.name} is silent` } };
-    return { ok: true, value: this.device() };
-  }
-  device(): Device {
-    const unused = (): never => {
-      throw new Error('not asked for here');
-    };
-    return {
-      info: { ...info, board: this.board },
-      load: async (address, bytes) => void this.loads.push({ address, bytes }),
-      fill: unused,
-      crc: unused,
-      fetch: unused,
-      call: unused,
-      reset: unused,
-      traffic: { sent: 0, received: 0 },
-      close: async () => void this.closed++,
-    } as Device;
-  }
-}
-const quick = { restMs: (): number => 0 };
-const failedWith = (code: string): MeasureResult => ({ status: 'failed', stage: 'run', code, detail: code, times: {} });
+import { Fake, failedWith, poolOf, quick, turn } from './pool-devices.ts';
 
 test('each device is lent to one trial at a time; waiting ones are served in order', async () => {
-  const pool = new DevicePool(board, [new Fake('a'), new Fake('b')], '');
+  const pool = poolOf([new Fake('a'), new Fake('b')]);
   let [inside, most] = [0, 0];
   const order: number[] = [];
   await Promise.all(
     Array.from({ length: 9 }, (_, i) =>
       pool.use(async () => {
         most = Math.max(most, ++inside);
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         order.push(i);
         inside--;
         return failedWith('FAULT');
@@ -82,7 +27,7 @@ test('each device is lent to one trial at a time; waiting ones are served in ord
 
 test('a lost link closes the device and the next trial opens it again; other failures do not', async () => {
   const a = new Fake('a');
-  const pool = new DevicePool(board, [a], '', quick);
+  const pool = poolOf([a], quick);
   await pool.use(async () => failedWith('FAULT'));
   expect([a.opened, a.closed]).toEqual([1, 0]);
   await pool.use(async () => failedWith('LINK'));
@@ -101,17 +46,17 @@ test('a lost link closes the device and the next trial opens it again; other fai
 });
 
 test('a device that fails again and again is quarantined, others go on; with none left the answer says why', async () => {
-  const [dead, well] = [new Fake('dead', board.id, () => false), new Fake('well')];
-  const pool = new DevicePool(board, [dead, well], '', quick);
+  const [dead, well] = [new Fake('dead', { opens: () => false }), new Fake('well')];
+  const pool = poolOf([dead, well], quick);
   while (pool.states().some((s) => s.name === 'dead' && s.state !== 'quarantined')) {
     await Promise.all([0, 1].map(() => pool.use(async () => failedWith('FAULT'))));
     // Rests are timers.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   expect(pool.states().map((s) => s.state)).toEqual(['quarantined', 'idle']);
   expect(dead.opened).toBeLessThan(10);
 
-  const alone = new DevicePool(board, [new Fake('dead', board.id, () => false)], '', quick);
+  const alone = poolOf([new Fake('dead', { opens: () => false })], quick);
   const answers = await Promise.all([0, 1, 2].map(() => alone.use(async () => failedWith('FAULT'))));
   for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'DEVICE_UNREACHABLE' } });
   expect(JSON.stringify(answers)).toContain('dead is silent');
@@ -121,47 +66,47 @@ test('a device that fails again and again is quarantined, others go on; with non
 test('a trial waits for a device that is being plugged in, and longer each time', async () => {
   const rests: number[] = [];
   let tries = 0;
-  const late = new Fake('late', board.id, () => ++tries > 3);
-  const pool = new DevicePool(board, [late], '', { restMs: (n) => rests.push(n) });
+  const late = new Fake('late', { opens: () => ++tries > 3 });
+  const pool = poolOf([late], { restMs: (n) => rests.push(n) });
   expect((await pool.use(async () => failedWith('FAULT'))).ok).toBe(true);
   expect(rests).toEqual([1, 2, 3]);
   expect(pool.states()).toMatchObject([{ state: 'idle', trials: 1, failures: 3 }]);
 });
 
 test('closing tells those who wait, and a resting device is not opened again', async () => {
-  const dead = new Fake('dead', board.id, () => false);
-  const pool = new DevicePool(board, [dead], '', { restMs: () => 1_000_000 });
+  const dead = new Fake('dead', { opens: () => false });
+  const pool = poolOf([dead], { restMs: () => 1_000_000 });
   const waiting = pool.use(async () => failedWith('FAULT'));
-  while (dead.opened === 0) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setImmediate(resolve));
+  while (dead.opened === 0) await turn();
+  await turn();
   await pool.closeAll();
   expect(await waiting).toMatchObject({ ok: false, error: { stage: 'load' } });
   expect(dead.opened).toBe(1);
 });
 
 test('a device that opens only when the pool is closed is closed again', async () => {
-  const a = new Fake('a');
   const opening = Promise.withResolvers<void>();
-  const slow: DeviceSource = {
-    name: 'slow',
-    open: async () => {
+  class Slow extends Fake {
+    override async open(): ReturnType<Fake['open']> {
       await opening.promise;
-      return a.open();
-    },
-  };
-  const pool = new DevicePool(board, [slow], '');
+      return super.open();
+    }
+  }
+  const slow = new Slow('slow');
+  const pool = poolOf([slow]);
   const used = pool.use(async () => failedWith('FAULT'));
   await pool.closeAll();
   opening.resolve();
   expect(await used).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
-  expect([a.opened, a.closed]).toEqual([1, 1]);
+  expect([slow.opened, slow.closed]).toEqual([1, 1]);
+  expect(pool.states()).toMatchObject([{ failures: 0 }]);
 });
 
 test('a device of another board is refused at once, and others go on', async () => {
-  const pool = new DevicePool(board, [new Fake('stranger', 'another')], '');
+  const pool = poolOf([new Fake('stranger', { info: { board: 'another' } })]);
   expect(await pool.use(async () => failedWith('FAULT'))).toMatchObject({ ok: false, error: { code: 'WRONG_BOARD' } });
   expect(pool.states()).toMatchObject([{ state: 'quarantined' }]);
-  const both = new DevicePool(board, [new Fake('stranger', 'another'), new Fake('a')], '');
+  const both = poolOf([new Fake('stranger', { info: { board: 'another' } }), new Fake('a')]);
   for (let i = 0; i < 3; i++)
     expect(await both.use(async () => failedWith('FAULT'))).toMatchObject({ ok: true, value: { code: 'FAULT' } });
 });

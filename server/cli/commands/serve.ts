@@ -34,6 +34,12 @@ async function serve(io: Io, o: ServeOptions): Shows {
     port: o.port,
     devices: o.device ?? [],
     emulate: o.emulate ?? {},
+    discover: o.discover === true ? 'each-job' : 'never',
+    powerCycle: o.powerCycle ?? {},
+    pool: {
+      ...(o.firmware !== undefined && { firmware: o.firmware }),
+      ...(o.checkEvery !== undefined && { checkEvery: o.checkEvery }),
+    },
     ...(o.records !== undefined && { recordsFile: o.records }),
     logLevel: o.logLevel,
   });

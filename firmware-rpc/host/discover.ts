@@ -1,0 +1,82 @@
+/**
+ * Finds boards by asking: HELLO to each serial port, all at once, with a short patience. Must stay true: a port that somebody
+ * else holds is left alone, and nothing but HELLO is ever sent to a stranger.
+ */
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { SerialPort } from 'serialport';
+import type { Result } from '../../compiler/result.ts';
+import { attach } from './attach.ts';
+import type { ClientOptions } from './client.ts';
+import type { DeviceInfo } from './device.ts';
+
+/** What answered at an address: a serial port's path, or HOST:PORT. */
+export interface Found extends Pick<DeviceInfo, 'board' | 'uid' | 'buildId'> {
+  readonly address: string;
+}
+
+/** A board answers within milliseconds; a stranger need not be waited for. */
+const shortly: ClientOptions = { patienceMs: 250, attempts: 3 };
+
+/** Names that Linux gives to ports that a board may hang on. */
+const portNames = /^tty(ACM|USB)\d+$/;
+
+/**
+ * Paths of the serial ports of this machine, each once. Linux is asked through its folder of devices: the names in
+ * serial/by-id stay the same when a board is plugged in elsewhere. (serialport's own list there needs udevadm and throws without.)
+ */
+export async function serialPorts(dev = '/dev'): Promise<readonly string[]> {
+  if (process.platform !== 'linux') return (await SerialPort.list()).map((p) => p.path).sort();
+  const byId = namesIn(join(dev, 'serial/by-id')).map((name) => join(dev, 'serial/by-id', name));
+  const plain = namesIn(dev).flatMap((name) => (portNames.test(name) ? [join(dev, name)] : []));
+  const seen = new Set<string>();
+  return [...byId, ...plain].filter((path) => {
+    const real = existsSync(path) ? realpathSync(path) : undefined;
+    if (real === undefined || seen.has(real)) return false;
+    seen.add(real);
+    return true;
+  });
+}
+
+function namesIn(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    // Without any port the folder is not there.
+    return [];
+  }
+}
+
+/** Process id in the lock file that terminal programs leave for a port; undefined where there is none, or that process has ended. */
+export function portOwner(path: string, lockDir = '/var/lock'): number | undefined {
+  const file = join(lockDir, `LCK..${basename(existsSync(path) ? realpathSync(path) : path)}`);
+  if (!existsSync(file)) return undefined;
+  const pid = Number.parseInt(readFileSync(file, 'utf8').trim(), 10);
+  return Number.isInteger(pid) && pid > 0 && existsSync(join('/proc', String(pid))) ? pid : undefined;
+}
+
+/** Asks one address. Failures: those of attach(); DEVICE_BUSY also for a port that another program has locked. */
+export async function ask(address: string, options: ClientOptions = shortly): Promise<Result<Found>> {
+  const owner = portOwner(address);
+  if (owner !== undefined) {
+    const detail = `${address}: process ${owner} has this port; end it first`;
+    return { ok: false, error: { stage: 'load', code: 'DEVICE_BUSY', detail } };
+  }
+  const opened = await attach(address, options);
+  if (!opened.ok) return opened;
+  const { board, uid, buildId } = opened.value.info;
+  await opened.value.close();
+  return { ok: true, value: { address, board, uid, buildId } };
+}
+
+export interface Answer {
+  readonly address: string;
+  readonly found: Result<Found>;
+}
+/** Asks all addresses at once; the answers in the order of the addresses. */
+export const askAll = (addresses: readonly string[], options: ClientOptions = shortly): Promise<readonly Answer[]> =>
+  Promise.all(addresses.map(async (address) => ({ address, found: await ask(address, options) })));
+
+/** The boards that answer. */
+export const answering = (answers: readonly Answer[]): readonly Found[] =>
+  answers.flatMap(({ found }) => (found.ok ? [found.value] : []));

@@ -1,0 +1,275 @@
+/**
+ * The life of a device in the pool, with devices made up here: when its health is checked and what a failed check does to
+ * results, the ladder, quarantine and the way back, firmware that is not today's, equal uids.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { failed, ok } from '../../compiler/result.ts';
+import { ladder, type Rung, restAfter, rungAfter } from '../../tuner/measure/escalation.ts';
+import { Baselines, healthOutput, within } from '../../tuner/measure/health.ts';
+import type { DevicePool } from '../../tuner/measure/pool.ts';
+import type { MeasureResult } from '../../tuner/types.ts';
+import { lostDevice } from '../../tuner/types.ts';
+import { samples } from '../samples.ts';
+import { counted, Fake, failedWith, poolOf, quick, turn } from './pool-devices.ts';
+
+const wrong = failed('health', 'HEALTH_WRONG', 'it computes nonsense');
+const drifted = failed('health', 'HEALTH_DRIFT', 'it has become slow');
+const well = ok({ count: 1, baseline: 1 });
+const resultOf = async (pool: DevicePool, result: MeasureResult): Promise<MeasureResult | string> => {
+  const used = await pool.use(async () => result);
+  return used.ok ? used.value : used.error.code;
+};
+
+test('checked at opening, behind each failure of a run and every so many trials', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], { checkEvery: 4 });
+  const checks: number[] = [];
+  for (const result of [counted(1), counted(2), failedWith('FAULT'), counted(3), counted(4), counted(5), counted(6)]) {
+    expect(await resultOf(pool, result)).toBe(result);
+    checks.push(a.checks);
+  }
+  expect(checks).toEqual([1, 1, 2, 2, 2, 2, 3]);
+  expect(pool.states()).toMatchObject([{ health: { count: 1, baseline: 1 }, failures: 0, suspects: 0 }]);
+});
+
+test('what a device measured since its last good check does not stand when it fails the next one', async () => {
+  const [a, b] = [new Fake('a'), new Fake('b', { opens: () => false })];
+  const pool = poolOf([a, b], { checkEvery: 3, restMs: () => 1_000_000 });
+  const doubted: MeasureResult[] = [];
+  pool.onDoubt((results) => doubted.push(...results));
+  const results = [1, 2, 3, 4, 5].map(counted);
+  for (const r of results) expect(await resultOf(pool, r)).toBe(r);
+  expect(doubted).toEqual([]);
+  a.health = drifted;
+  // The sixth is told to try elsewhere; the two before it are withdrawn; the three before those were vouched for.
+  expect(await resultOf(pool, counted(6))).toBe('DEVICE_UNWELL');
+  expect(doubted).toEqual(results.slice(3));
+  expect(pool.states()[0]).toMatchObject({ code: 'HEALTH_DRIFT', failures: 1, suspects: 2, state: 'closed' });
+  expect(a.closed).toBe(1);
+  await pool.closeAll();
+});
+
+test('an audit vouches for what was measured last, or withdraws it', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], { ...quick, checkEvery: 100 });
+  const doubted: MeasureResult[] = [];
+  pool.onDoubt((results) => doubted.push(...results));
+  await resultOf(pool, counted(1));
+  await pool.audit();
+  await resultOf(pool, counted(2));
+  a.health = wrong;
+  await pool.audit();
+  expect(doubted.map((r) => r.status === 'ok' && r.cycles)).toEqual([2]);
+  await pool.closeAll();
+});
+
+test('a candidate that fails on a device that then fails its check is tried elsewhere, and says both', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], quick);
+  await resultOf(pool, counted(1));
+  for (const bad of [wrong, failed('link', 'LINK', 'hangs')]) {
+    a.health = bad;
+    const used = await pool.use(async () => failedWith('WRONG_OUTPUT'));
+    expect(used).toMatchObject({ ok: false, error: { code: 'DEVICE_UNWELL' } });
+    expect(used.ok ? '' : used.error.detail).toMatch(/WRONG_OUTPUT.*, then it (computes nonsense|hangs)/);
+    a.health = well;
+    await resultOf(pool, counted(1));
+  }
+  expect(lostDevice(failedWith('DEVICE_UNWELL'))).toBe(true);
+});
+
+/** A source that has some remedies; what was done to it, in order. */
+class Remedied extends Fake {
+  readonly done: string[] = [];
+  reflash?: () => Promise<ReturnType<typeof ok<void>>>;
+  powerCycle?: () => Promise<ReturnType<typeof ok<void>>>;
+  constructor(remedies: { readonly reflash: boolean; readonly power: boolean }) {
+    super('a');
+    const remedy = (name: string) => async () => {
+      this.done.push(name);
+      return ok(undefined);
+    };
+    if (remedies.reflash) this.reflash = remedy('reflash');
+    if (remedies.power) this.powerCycle = remedy('power-cycle');
+  }
+  override async open(): ReturnType<Fake['open']> {
+    this.done.push('open');
+    return super.open();
+  }
+}
+
+test('each rung is climbed in its turn, those that a device has; the end is quarantine; the counts say so', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.record({ reflash: fc.boolean(), power: fc.boolean() }), async (has) => {
+      const a = new Remedied(has);
+      a.health = wrong;
+      const pool = poolOf([a], quick);
+      expect(await resultOf(pool, counted(1))).toBe('HEALTH_WRONG');
+      const remedies: Partial<Record<Rung, boolean>> = { reflash: has.reflash, 'power-cycle': has.power };
+      const want = ladder.flatMap((rung) => (remedies[rung] === true ? [rung, 'open'] : ['open']));
+      expect(a.done).toEqual(['open', ...want]);
+      expect(a.resets).toBe(1);
+      const [state] = pool.states();
+      const tries = Object.values(state?.recoveries ?? {}).reduce((n, k) => n + k, 0);
+      expect([tries, state?.recoveries.reflash, state?.recoveries['power-cycle'], state?.recoveries.reset]).toEqual([
+        ladder.length,
+        Number(has.reflash),
+        Number(has.power),
+        1,
+      ]);
+      expect(state).toMatchObject({ state: 'quarantined', code: 'HEALTH_WRONG', failures: ladder.length + 1 });
+      expect(a.closed).toBe(a.opened);
+      await pool.closeAll();
+    }),
+    { seed: 1, numRuns: samples(4, 16) },
+  );
+});
+
+test('a device that gets well on some rung measures again, and the next failure begins at the first rung', async () => {
+  for (const rung of ladder.keys()) {
+    const a = new Fake('a', { opens: () => a.opened > rung + 1 });
+    const pool = poolOf([a], quick);
+    expect(await resultOf(pool, counted(1))).toMatchObject({ status: 'ok' });
+    expect(pool.states()).toMatchObject([{ state: 'idle', failures: rung + 1 }]);
+    const before = pool.states()[0]?.recoveries.retry ?? 0;
+    await pool.use(async () => failedWith('LINK'));
+    await resultOf(pool, counted(2));
+    expect(pool.states()[0]?.recoveries.retry).toBe(before + 1);
+  }
+  expect(rungAfter(ladder.length + 1)).toBeUndefined();
+  expect(ladder.map((_, i) => restAfter(i + 1)).reduce((n, ms) => n + ms)).toBeGreaterThan(20_000);
+});
+
+test('a quarantined device comes back when it passes its check, whoever works meanwhile', async () => {
+  const [a, b] = [new Fake('a'), new Fake('b')];
+  const looks: number[] = [];
+  a.health = wrong;
+  const pool = poolOf([a, b], {
+    ...quick,
+    quarantineMs: (n) => {
+      looks.push(n);
+      if (n === 2) a.health = well;
+      return 0;
+    },
+  });
+  const stateOf = (name: string) => pool.states().find((s) => s.name === name);
+  while (stateOf('a')?.state !== 'quarantined') {
+    await Promise.all([counted(1), counted(2)].map((r) => resultOf(pool, r)));
+    await turn();
+  }
+  while (stateOf('a')?.state === 'quarantined') {
+    expect(await resultOf(pool, counted(3))).toMatchObject({ status: 'ok' });
+    await turn();
+  }
+  expect(looks).toEqual([0, 1, 2]);
+  const before = stateOf('a')?.trials ?? 0;
+  // Both are at work again.
+  let inside = 0;
+  const both = Promise.withResolvers<void>();
+  await Promise.all(
+    [0, 1].map(() =>
+      pool.use(async () => {
+        if (++inside === 2) both.resolve();
+        await both.promise;
+        return counted(4);
+      }),
+    ),
+  );
+  expect(stateOf('a')?.trials).toBe(before + 1);
+  await pool.closeAll();
+});
+
+test('firmware that is not the one of today: put on anew once, else used with a warning, or not used', async () => {
+  const old = { info: { buildId: 'old' } };
+  const today = async (): Promise<string> => 'new';
+  class Flashable extends Fake {
+    flashes = 0;
+    build = today;
+    reflash = async () => {
+      this.flashes++;
+      this.info = { ...this.info, buildId: 'new' };
+      return ok(undefined);
+    };
+  }
+  const a = new Flashable('a', old);
+  const pool = poolOf([a], quick);
+  await resultOf(pool, counted(1));
+  expect(pool.states()).toMatchObject([{ firmware: 'new', warning: null, recoveries: { reflash: 1 }, failures: 0 }]);
+
+  class Stubborn extends Flashable {
+    override reflash = async () => {
+      this.flashes++;
+      return ok(undefined);
+    };
+  }
+  const b = new Stubborn('b', old);
+  const second = poolOf([b], quick);
+  for (let i = 0; i < 3; i++) await second.use(async () => failedWith('LINK'));
+  expect(await resultOf(second, counted(1))).toMatchObject({ status: 'ok' });
+  expect(second.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('flash it') }]);
+  // Once because of the build, however often it was opened; the ladder may do it again.
+  expect(b.flashes).toBe(1);
+
+  const c = Object.assign(new Fake('c', old), { build: today });
+  expect(await resultOf(poolOf([c], { ...quick, firmware: 'same' }), counted(1))).toBe('FIRMWARE_OUTDATED');
+  const warned = poolOf([Object.assign(new Fake('d', old), { build: today })], quick);
+  expect(await resultOf(warned, counted(1))).toMatchObject({ status: 'ok' });
+  expect(warned.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('old') }]);
+});
+
+/** Runs so many trials at once that every device of the pool must be open. */
+async function onAll(pool: DevicePool): Promise<void> {
+  let inside = 0;
+  const all = Promise.withResolvers<void>();
+  await Promise.all(
+    Array.from({ length: pool.size }, () =>
+      pool.use(async () => {
+        if (++inside === pool.size) all.resolve();
+        await all.promise;
+        return counted(1);
+      }),
+    ),
+  );
+}
+
+test('devices with equal uids work side by side under names of their own', async () => {
+  const pool = poolOf(['a', 'b', 'c'].map((name) => new Fake(name, { attached: true })));
+  await onAll(pool);
+  const uids = pool.states().map((s) => s.uid);
+  expect(new Set(uids).size).toBe(3);
+  expect(uids.filter((u) => u === 'made up')).toHaveLength(1);
+  expect(pool.states().map((s) => s.trials)).toEqual([1, 1, 1]);
+});
+
+test('one device on two paths is used once', async () => {
+  const memory = new Map<number, Uint8Array>();
+  const pool = poolOf(['a', 'b'].map((name) => new Fake(name, { attached: true, memory })));
+  const done = await Promise.all([1, 2, 3].map((n) => resultOf(pool, counted(n))));
+  for (const r of done) expect(r).toMatchObject({ status: 'ok' });
+  const twice = pool.states().filter((s) => s.state === 'quarantined');
+  expect(twice).toMatchObject([{ code: 'DEVICE_TWICE', reason: expect.stringContaining('is the same device as') }]);
+  await pool.closeAll();
+});
+
+test('counts that may not scatter must be the same, others may within a band', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 100, max: 1e6 }), fc.integer({ min: 100, max: 1e6 }), (a, b) => {
+      expect(within({ deterministic: true, kind: 'model' }, a, b)).toBe(a === b);
+      const silicon = within({ deterministic: false, kind: 'silicon' }, a, b);
+      expect(silicon).toBe(Math.max(a, b) <= 1.02 * Math.min(a, b));
+      if (silicon) expect(within({ deterministic: false, kind: 'host' }, a, b)).toBe(true);
+    }),
+    { seed: 1, numRuns: samples(200, 5000) },
+  );
+  const baselines = new Baselines();
+  expect([baselines.of('k', 5), baselines.of('k', 6), baselines.of('l', 7), baselines.of('k', 8)]).toEqual([
+    5, 5, 7, 5,
+  ]);
+});
+
+test('the reference of the known kernel depends on every output before', () => {
+  const long = healthOutput(300);
+  expect(Buffer.from(healthOutput(128).bytes)).toEqual(Buffer.from(long.bytes.subarray(0, 128)));
+  expect(new Set(long.bytes).size).toBeGreaterThan(100);
+});
