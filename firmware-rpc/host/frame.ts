@@ -41,19 +41,21 @@ export function decodeFrame(coded: Uint8Array): Uint8Array | undefined {
 /** Longest coded frame that is collected; more without a delimiter is garbage. */
 const longest = maxBody + 64;
 
-/** Collects bytes in any chunking and calls back with each correct frame's payload. */
+/** Collects bytes in any chunking and calls back with each correct frame's payload. However much comes, it keeps `longest` bytes. */
 export function frameSplitter(onFrame: (payload: Uint8Array) => void): (chunk: Uint8Array) => void {
-  let pending: number[] = [];
+  const pending = new Uint8Array(longest);
+  let collected = 0;
   return (chunk) => {
     for (const byte of chunk) {
       if (byte !== 0) {
-        // One more than can be right: a frame that was cut must not pass for a whole one.
-        if (pending.length <= longest) pending.push(byte);
+        // What is too long is counted on: a frame that was cut must not pass for a whole one.
+        if (collected < longest) pending[collected] = byte;
+        collected++;
         continue;
       }
       const payload =
-        pending.length > 0 && pending.length <= longest ? decodeFrame(Uint8Array.from(pending)) : undefined;
-      pending = [];
+        collected > 0 && collected <= longest ? decodeFrame(pending.subarray(0, collected)) : undefined;
+      collected = 0;
       if (payload !== undefined) onFrame(payload);
     }
   };

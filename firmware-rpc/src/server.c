@@ -56,8 +56,9 @@ static __attribute__((noinline)) void put(uint64_t v, uint32_t bytes) {
     for (uint32_t i = 0; i < bytes; i++) server.response[server.response_bytes++] = (uint8_t)(v >> (8u * i));
 }
 
+/* Nothing lies within a range of no bytes, not even no bytes: its base may be null. */
 static int inside(const mt_range *range, uint32_t address, uint32_t bytes) {
-    return bytes <= range->bytes && address >= range->base && address - range->base <= range->bytes - bytes;
+    return range->bytes > 0u && bytes <= range->bytes && address >= range->base && address - range->base <= range->bytes - bytes;
 }
 static void *pointer(uint32_t address) { return (void *)(uintptr_t)address; }
 static uint32_t address_of(const void *p) { return (uint32_t)(uintptr_t)p; }
@@ -180,17 +181,16 @@ static uint32_t fixed_crc(void) {
     return crc;
 }
 
-/* Over the server's variables, what describes the board, and the server's stack from `stack` on. */
-static uint32_t memory_crc(const void *stack) {
-    const uint32_t top = server.board->server_stack_top;
+/* Over the server's variables, what describes the board, and the server's stack from `stack` to its top. */
+static uint32_t memory_crc(const mt_board_info *b, const void *stack, uint32_t top) {
     uint32_t crc = mt_crc32(0u, (const uint8_t *)&server, sizeof server);
-    crc = mt_crc32(crc, (const uint8_t *)server.board, sizeof *server.board);
+    crc = mt_crc32(crc, (const uint8_t *)b, sizeof *b);
     return top == 0u ? crc : mt_crc32(crc, stack, top - address_of(stack));
 }
 
 /*
  * One run. Not inlined: the caller's frame, from args upward, must hold still between the two sums. A call that used its stack
- * up has left it, as far as anybody can tell. What the board describes is looked at once more only where it is whole.
+ * up has left it, as far as anybody can tell. What says where to look is taken before the run: it may be written over, too.
  */
 static __attribute__((noinline)) void run_once(uint32_t entry, const uint32_t args[4], uint32_t deadline, mt_call *one) {
     if (unguarded() == 0) {
@@ -198,9 +198,10 @@ static __attribute__((noinline)) void run_once(uint32_t entry, const uint32_t ar
         return;
     }
     const mt_board_info *const b = server.board;
-    const uint32_t before = memory_crc(args);
+    const uint32_t top = b->server_stack_top;
+    const uint32_t before = memory_crc(b, args, top);
     board_call(entry, args, deadline, one);
-    if (server.board != b || memory_crc(args) != before || one->stack_bytes >= b->stack_bytes) one->end = MT_CALL_DAMAGED;
+    if (memory_crc(b, args, top) != before || one->stack_bytes >= b->stack_bytes) one->end = MT_CALL_DAMAGED;
 }
 
 static uint8_t put_ending(const mt_call *c) {
@@ -228,8 +229,9 @@ static uint8_t call(reader *r) {
     memset(&one, 0, sizeof one);
     if (mode == MT_MODE_SETTLED) board_settle();
     put(0u, 8u); /* what was returned, and the stack: known at the end */
-    for (uint32_t i = 0; i < warmups + repeats && one.end == MT_CALL_DONE; i++) {
+    for (uint32_t i = 0; i < warmups + repeats; i++) {
         run_once(entry, args, deadline, &one);
+        if (one.end != MT_CALL_DONE) break; /* and nothing more is put where a damaged server says */
         if (i >= warmups) put(one.count, 8u);
         if (one.stack_bytes > stack) stack = one.stack_bytes;
     }
