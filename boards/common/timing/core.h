@@ -54,6 +54,7 @@ static inline int insn_may_branch(const struct insn *i) {
 extern const struct core core_cortex_m0plus;
 extern const struct core core_cortex_m3;
 extern const struct core core_cortex_m4;
+extern const struct core core_cortex_m7;
 
 /* The core of this name; NULL where there is none. */
 const struct core *core_find(const char *name);

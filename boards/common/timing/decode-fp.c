@@ -99,10 +99,14 @@ static void arithmetic(struct insn *i) {
 void decode_coprocessor(struct insn *i) {
     const unsigned op = bits(i, 25, 20), coprocessor = bits(i, 11, 8);
     const int fpv5 = bits(i, 28, 28) != 0u;
-    if (coprocessor != 10u && coprocessor != 11u) return;
+    const int vdup = op >= 0x28u && coprocessor == 11u && !fpv5 && (op & 0x9u) == 8u && bits(i, 4, 0) == 16u;
+    if ((coprocessor != 10u && coprocessor != 11u) || op >= 0x30u || vdup) {
+        decode_mve(i);
+        return;
+    }
     if (op < 0x20u && fpv5) return;
     if ((op & 0x3eu) == 4u) transfer_two(i);
     else if (op < 0x20u) loads_and_stores(i);
-    else if (op < 0x30u && bits(i, 4, 4) == 0u) arithmetic(i);
-    else if (op < 0x30u && !fpv5) transfer_one(i);
+    else if (bits(i, 4, 4) == 0u) arithmetic(i);
+    else if (!fpv5) transfer_one(i);
 }

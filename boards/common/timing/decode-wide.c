@@ -57,6 +57,8 @@ static void branches_and_control(struct insn *i) {
     const unsigned op = bits(i, 26, 20), kind = bits(i, 14, 12);
     if ((kind & 5u) == 5u) {
         set(i, INSN_CALL, 0u, BIT(REG_LR));
+    } else if (kind == 6u && bits(i, 11, 11) != 0u) {
+        decode_vctp(i);
     } else if ((kind & 5u) == 4u) {
         set(i, INSN_LOOP, (bits(i, 15, 12) == 12u && op != 4u ? BIT(REG_LR) : rn(i)) & ~pc, BIT(REG_LR));
         if (bits(i, 13, 13) == 0u) i->flags |= INSN_CONDITIONAL; /* LE, WLS; not DLS */

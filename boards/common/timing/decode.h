@@ -57,10 +57,16 @@ enum insn_class {
     INSN_FP_LOAD_MULTIPLE, /* VLDM, VPOP */
     INSN_FP_STORE_MULTIPLE,
     /* Helium (MVE): see decode-mve.c. */
-    INSN_MVE_ALU,
-    INSN_MVE_MAC,
-    INSN_MVE_FP,
-    INSN_MVE_TRANSFER,
+    INSN_MVE_ALU,      /* arithmetic, logic, plain shifts, permutations, VDUP, VIDUP */
+    INSN_MVE_SHIFT,    /* saturating and rounding shifts, VADC, VSBC, products of polynomials */
+    INSN_MVE_NARROW,   /* results of half the width: VMOVN, VSHRN */
+    INSN_MVE_ACROSS,   /* VMAXV, VMINV, VABAV: one core register from all lanes */
+    INSN_MVE_COMPARE,  /* VCMP, VPT */
+    INSN_MVE_MAC,      /* products, sums of products, VADDV; also VMOV of an immediate */
+    INSN_MVE_FP,       /* VADD, VSUB, VABS, VMAXNM */
+    INSN_MVE_FP_MUL,   /* VMUL, VFMA, VCVT, VRINT */
+    INSN_MVE_TRANSFER, /* core registers to lanes */
+    INSN_MVE_EXTRACT,  /* lanes to core registers */
     INSN_MVE_LOAD,
     INSN_MVE_STORE,
     INSN_MVE_GATHER,
@@ -113,6 +119,8 @@ int insn_accesses_memory(const struct insn *i);
 void decode_wide(struct insn *i);
 void decode_coprocessor(struct insn *i);
 void decode_access(struct insn *i);
+void decode_mve(struct insn *i);
+void decode_vctp(struct insn *i);
 
 /* Bits hi..lo of the code. */
 static inline uint32_t bits(const struct insn *i, unsigned hi, unsigned lo) {
