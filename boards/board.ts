@@ -110,8 +110,17 @@ export interface Twin {
   readonly ramData?: Part;
   /** Where data accesses see the memory of `ramCode`, if not where code does. */
   readonly ramCodeSeenAt?: string;
+  /** Cycles of the product. Regions have the names of memories, and with that their addresses. */
+  readonly timing?: {
+    readonly core: TimingCore;
+    readonly caches: readonly TimingCache[];
+    readonly regions: readonly Omit<TimingRegion, 'base' | 'bytes'>[];
+  };
 }
 /** What board.json states of an emulated board; common/twin.ts computes the rest of `Board` from it. */
-export type TwinData = Omit<Board, 'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'deterministic'> & {
+export type TwinData = Omit<
+  Board,
+  'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'wayBytes' | 'deterministic'
+> & {
   readonly twin: Twin;
 };

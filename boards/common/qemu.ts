@@ -22,6 +22,8 @@ export interface QemuOptions {
   readonly machine: string;
   readonly args: readonly string[];
   readonly elf: string;
+  /** Where the CPU begins: at the vectors, or at the ELF's entry where the machine's first vectors lie outside the image. */
+  readonly begins?: 'vectors' | 'entry';
   /** RAM of the machine that is shared through a file, bytes, and where the staging area begins in it. */
   readonly shared?: { readonly bytes: number; readonly stagingOffset: number };
   /** Cycles by the timing plugin: what it models, and where in the shared RAM, which begins at `ramBase`, its mailbox is. */
@@ -152,7 +154,8 @@ async function start(o: QemuOptions, plugin: string | undefined): Promise<Device
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
   const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'pty'];
   const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
-  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...timing, ...o.args, ...quiet, '-kernel', o.elf];
+  const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
+  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...timing, ...o.args, ...quiet, ...image];
   const emulator = launch(command, dir);
   const stop = async (): Promise<void> => {
     emulator.child.stdin?.end();

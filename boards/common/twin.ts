@@ -3,10 +3,10 @@
  * the product, without one they are instructions.
  */
 import { join } from 'node:path';
-import type { Board, TwinData } from '../board.ts';
+import type { Board, Timing, TwinData } from '../board.ts';
 import type { BoardModule } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
-import { layoutOf, partOf } from './layout.ts';
+import { layoutOf, memoryOf, partOf } from './layout.ts';
 import { type Machine, machineOf } from './mps2/machines.ts';
 import { startQemu } from './qemu.ts';
 
@@ -18,7 +18,8 @@ export function emulated(data: TwinData): BoardModule {
   const board = boardOf(data);
   const machine = machineOf(twin.machine);
   const recipe = recipeOf(data, board, machine);
-  const { shared, staging } = machine;
+  const timing = timingOf(data);
+  const { shared, staging, mailbox } = machine;
   return {
     ...rest,
     ...board,
@@ -30,10 +31,31 @@ export function emulated(data: TwinData): BoardModule {
         machine: machine.name,
         args: ['-icount', 'shift=0'],
         elf: firmware.elf,
+        begins: machine.begins,
         shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base },
+        ...(timing !== undefined && { timing: { model: timing, ramBase: shared.base, mailbox } }),
         bulk,
       }),
   };
+}
+
+/** What the plugin is told: the regions with their addresses in the machine. */
+function timingOf(data: TwinData): Timing | undefined {
+  const { timing } = data.twin;
+  if (timing === undefined) return undefined;
+  const regions = timing.regions.map((r) => {
+    const { base, bytes } = memoryOf(data, data.twin, r.name);
+    return { ...r, base: `0x${base.toString(16)}`, bytes };
+  });
+  return { ...timing, regions };
+}
+
+/** Bytes of a way of the largest cache whose sets are chosen by address; undefined where there is none. */
+function wayBytesOf({ twin }: TwinData): number | undefined {
+  const ways = (twin.timing?.caches ?? [])
+    .filter((c) => c.ways !== undefined && c.ways < c.lines)
+    .map((c) => (c.lines / (c.ways ?? 1)) * c.lineBytes);
+  return ways.length === 0 ? undefined : Math.max(...ways);
 }
 
 /** What of a board follows from how its twin shares out the memories. */
@@ -42,6 +64,7 @@ function boardOf(data: TwinData): Board {
   const bytes = (part: TwinData['twin']['data'] | undefined): number =>
     part === undefined ? 0 : partOf(data, twin, part).bytes;
   const placed = { codeBytes: bytes(twin.ramCode), dataBytes: bytes(twin.ramData) };
+  const wayBytes = wayBytesOf(data);
   const flash = data.memory.find((m) => m.name === twin.flash)?.bytes ?? 0;
   return {
     ...rest,
@@ -49,12 +72,13 @@ function boardOf(data: TwinData): Board {
     ramBytes: bytes(twin.data) + placed.codeBytes + placed.dataBytes,
     loadBytes: bytes(twin.load),
     ...(twin.ramCode !== undefined && { placed }),
+    ...(wayBytes !== undefined && { wayBytes }),
     deterministic: true,
   };
 }
 
 function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
-  const modelled = data.kind === 'model';
+  const modelled = data.twin.timing !== undefined;
   const thumb1 = data.target.isa === 'armv6-m';
   const counter = modelled ? 'counter-twin.c' : 'counter-instructions.c';
   const defines = {
@@ -67,13 +91,14 @@ function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
     // The machine's CPU is an Armv7-M even where the code is for a smaller one.
     ...(thumb1 && { MT_FAULT_STATUS: '1' }),
     ...(modelled && { MT_TWIN: '1', MT_MAILBOX: `${machine.mailbox}u` }),
+    ...machine.defines,
   };
   const layout = Object.entries(layoutOf(board, data.twin, machine.staging));
   const symbols = layout.map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
   return {
     target: data.target,
     sources: [
-      ...['board.c', 'call.c', 'start.c', thumb1 ? 'enter-v6m.c' : 'enter-v7m.c'].map(cortexM),
+      ...['board.c', 'call.c', 'start.c', enterOf(data.target.isa)].map(cortexM),
       machine.guard,
       ...machine.sources,
       join(here, 'mps2', counter),
@@ -81,6 +106,17 @@ function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
     includeDirs: ['cortex-m', 'mps2', 'timing'].map((dir) => join(here, dir)),
     flags: ['-ffreestanding', ...Object.entries(defines).map(([name, value]) => `-D${name}=${value}`)],
     linkScript: cortexM('sections.ld'),
-    linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],
+    linkFlags: [
+      '-nostartfiles',
+      '--specs=nano.specs',
+      ...(machine.begins === 'entry' ? ['-Wl,-e,mt_entry_point'] : []),
+      ...symbols,
+    ],
   };
+}
+
+/** The way into a call, by the instructions that the code is compiled for. */
+function enterOf(isa: string): string {
+  if (isa === 'armv6-m') return 'enter-v6m.c';
+  return isa.startsWith('armv8') ? 'enter-v8m.c' : 'enter-v7m.c';
 }

@@ -4,6 +4,8 @@
  */
 #include "mps2.h"
 
+#define INSTRUCTIONS_PER_TICK (1000000000u / MT_TICKS_PER_SECOND)
+
 static uint32_t begun;
 
 static uint32_t ticks(void) { return ~TIMER(0u, TIMER_VALUE); }
@@ -33,18 +35,18 @@ static uint32_t tick_begins(void) {
     uint32_t before, now, gone;
     __asm__ volatile("ldr %0, [%3]\n"
                      "1:\n\t"
-                     ".rept 36\n\tnop\n\t.endr\n\t"
+                     ".rept %c4\n\tnop\n\t.endr\n\t"
                      "ldr %1, [%3]\n\t"
                      "subs %2, %0, %1\n\t"
                      "mov %0, %1\n\t"
                      "cmp %2, #2\n\t"
                      "blo 1b"
                      : "=&r"(before), "=&r"(now), "=&r"(gone)
-                     : "r"(&TIMER(0u, TIMER_VALUE))
+                     : "r"(&TIMER(0u, TIMER_VALUE)), "i"(INSTRUCTIONS_PER_TICK - 4u) /* with the other five one more than a tick */
                      : "cc", "memory");
     return now;
 }
-_Static_assert(INSTRUCTIONS_PER_TICK == 40u, "the loop above is 41 instructions long");
+_Static_assert(INSTRUCTIONS_PER_TICK * MT_TICKS_PER_SECOND == 1000000000u, "a tick is a whole number of instructions");
 
 void mt_count_start(void) { begun = ~tick_begins(); }
 uint64_t mt_count_stop(void) { return (uint64_t)(ticks() - begun) * INSTRUCTIONS_PER_TICK; }

@@ -9,34 +9,104 @@ export interface Machine {
   /** The part of it that hosts write bulk data to, and behind that the timing plugin's mailbox. */
   readonly staging: { readonly base: number; readonly bytes: number };
   readonly mailbox: number;
+  /** Where peripherals are, for mps2.h. */
+  readonly defines: Readonly<Record<string, string>>;
   /** C files of the machine, without a counter. */
   readonly sources: readonly string[];
+  /** Where the CPU begins (qemu.ts). */
+  readonly begins: 'vectors' | 'entry';
   /** The file that guards memory with the CPU's MPU. */
   readonly guard: string;
 }
 
 const here = import.meta.dirname;
-const v7mGuard = join(here, '../cortex-m/mpu-v7m.c');
+const guard = (file: string): string => join(here, '../cortex-m', file);
+const source = (...files: readonly string[]): readonly string[] => files.map((f) => join(here, f));
 const mailboxBytes = 4096;
+const stagingBytes = 0x2_0000;
 
-/** A CMSDK machine with 16 MiB of PSRAM, the last 128 KiB of it for staging and mailbox. */
-function cmsdk(name: string, psram: number): Machine {
-  const bytes = 0x100_0000;
-  const staging = { base: psram + bytes - 0x2_0000, bytes: 0x2_0000 - mailboxBytes };
-  return {
-    name,
-    shared: { base: psram, bytes },
-    staging,
-    mailbox: staging.base + staging.bytes,
-    sources: [join(here, 'machine.c')],
-    guard: v7mGuard,
-  };
+/** Memory that is shared, with its last 128 KiB for staging and mailbox. */
+function shared(base: number, bytes: number): Pick<Machine, 'shared' | 'staging' | 'mailbox'> {
+  const staging = { base: base + bytes - stagingBytes, bytes: stagingBytes - mailboxBytes };
+  return { shared: { base, bytes }, staging, mailbox: staging.base + staging.bytes };
 }
 
+interface Peripherals {
+  readonly uart: number;
+  /** Of received bytes, or of the UART as a whole. */
+  readonly uartIrq: number;
+  readonly timers: number;
+  readonly deadlineIrq: number;
+  readonly ticksPerSecond: number;
+}
+const defines = (p: Peripherals): Readonly<Record<string, string>> => ({
+  MT_UART: `${p.uart}u`,
+  MT_UART_IRQ: `${p.uartIrq}`,
+  MT_TIMERS: `${p.timers}u`,
+  MT_DEADLINE_IRQ: `${p.deadlineIrq}`,
+  MT_TICKS_PER_SECOND: `${p.ticksPerSecond}u`,
+});
+
+/** AN385, AN386, AN500: Armv7-M with 16 MiB of PSRAM. */
+const mps2 = (name: string, psram: number): Machine => ({
+  name,
+  ...shared(psram, 0x100_0000),
+  defines: defines({
+    uart: 0x4000_4000,
+    uartIrq: 0,
+    timers: 0x4000_0000,
+    deadlineIrq: 9,
+    ticksPerSecond: 25_000_000,
+  }),
+  sources: source('machine.c', 'deadline-cmsdk.c'),
+  begins: 'vectors',
+  guard: guard('mpu-v7m.c'),
+});
+
+/**
+ * AN505: a Cortex-M33 with the Security Extension. It starts in the secure state and stays there: with the SAU off all memory is
+ * secure, whichever alias it is reached at; peripherals are at their secure addresses.
+ */
+const an505: Machine = {
+  name: 'mps2-an505',
+  ...shared(0x8000_0000, 0x100_0000),
+  defines: defines({
+    uart: 0x5020_0000,
+    uartIrq: 42,
+    timers: 0x5000_0000,
+    deadlineIrq: 4,
+    ticksPerSecond: 20_000_000,
+  }),
+  sources: source('machine.c', 'deadline-cmsdk.c'),
+  begins: 'vectors',
+  guard: guard('mpu-v8m.c'),
+};
+
+/**
+ * AN547: a Cortex-M55, in the secure state likewise. Its first vectors lie in ITCM, which is no place for a network, so that
+ * images begin at their entry. QEMU wants all 2 GiB of DDR shared: a sparse file, of which the last pages are used.
+ */
+const an547: Machine = {
+  name: 'mps3-an547',
+  ...shared(0x6000_0000, 0x8000_0000),
+  defines: defines({
+    uart: 0x5930_3000,
+    uartIrq: 43,
+    timers: 0x5800_0000,
+    deadlineIrq: 3,
+    ticksPerSecond: 32_000_000,
+  }),
+  sources: source('machine.c', 'deadline-sse300.c', 'entry.c'),
+  begins: 'entry',
+  guard: guard('mpu-v8m.c'),
+};
+
 const machines: readonly Machine[] = [
-  cmsdk('mps2-an385', 0x2100_0000),
-  cmsdk('mps2-an386', 0x2100_0000),
-  cmsdk('mps2-an500', 0x6000_0000),
+  mps2('mps2-an385', 0x2100_0000),
+  mps2('mps2-an386', 0x2100_0000),
+  mps2('mps2-an500', 0x6000_0000),
+  an505,
+  an547,
 ];
 
 export function machineOf(name: string): Machine {
