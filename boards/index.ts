@@ -1,10 +1,26 @@
 /** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
 import { host } from './host/index.ts';
 import type { BoardModule } from './module.ts';
+import { mps2An385 } from './mps2-an385/index.ts';
 import { mps2An386 } from './mps2-an386/index.ts';
+import { mps2An500 } from './mps2-an500/index.ts';
+import { nucleoF446re } from './nucleo-f446re/index.ts';
+import { nucleoG0b1re } from './nucleo-g0b1re/index.ts';
+import { nucleoL4r5zi } from './nucleo-l4r5zi/index.ts';
+import { nucleoL4r5ziSinglebank } from './nucleo-l4r5zi-singlebank/index.ts';
 import { riscv32Virt } from './riscv32-virt/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
 export { type BoardModule, type BuiltFirmware, type Cause, causes, mapCauses, type TwinCounters } from './module.ts';
-export const boards: readonly BoardModule[] = [host, mps2An386, riscv32Virt];
+export const boards: readonly BoardModule[] = [
+  host,
+  mps2An385,
+  mps2An386,
+  mps2An500,
+  nucleoF446re,
+  nucleoG0b1re,
+  nucleoL4r5zi,
+  nucleoL4r5ziSinglebank,
+  riscv32Virt,
+];
 export const boardOf = (id: string): BoardModule | undefined => boards.find((b) => b.id === id);

@@ -6,11 +6,14 @@
 #include "cortex-m.h"
 #include "enter.h"
 
+/* GCC takes assembly for Thumb-1 in the old syntax otherwise. */
+#define UNIFIED ".syntax unified\n\t"
+
 __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32_t *args, uint32_t *stack_end) {
     (void)entry;
     (void)args;
     (void)stack_end;
-    __asm__ volatile("push {r4-r7, lr}\n\t"
+    __asm__ volatile(UNIFIED "push {r4-r7, lr}\n\t"
                      "mov r4, r8\n\t"
                      "mov r5, r9\n\t"
                      "mov r6, r10\n\t"
@@ -36,7 +39,7 @@ __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32
 
 /* Handler mode -> after mt_enter_call, privileged, on the main stack: a made-up exception frame whose pc is the epilogue. */
 __attribute__((naked, used)) void mt_leave_call(void) {
-    __asm__ volatile("ldr r0, =mt_saved_msp\n\t"
+    __asm__ volatile(UNIFIED "ldr r0, =mt_saved_msp\n\t"
                      "ldr r0, [r0]\n\t"
                      "mov sp, r0\n\t"
                      "movs r1, #0\n\t"
@@ -54,7 +57,7 @@ __attribute__((naked, used)) void mt_leave_call(void) {
                      ".ltorg");
 }
 __attribute__((naked, used)) void mt_call_epilogue(void) {
-    __asm__ volatile("add sp, #4\n\t"
+    __asm__ volatile(UNIFIED "add sp, #4\n\t"
                      "pop {r4-r7}\n\t"
                      "mov r8, r4\n\t"
                      "mov r9, r5\n\t"
@@ -65,7 +68,7 @@ __attribute__((naked, used)) void mt_call_epilogue(void) {
 
 #define ENDS_CALL(name, how)                                                                                            \
     __attribute__((naked)) void name(void) {                                                                           \
-        __asm__ volatile(MT_CALL_IS_OVER "mov r0, lr\n\t"                                                               \
+        __asm__ volatile(UNIFIED MT_CALL_IS_OVER "mov r0, lr\n\t"                                                      \
                                          "movs r1, #4\n\t"                                                              \
                                          "tst r0, r1\n\t" /* on the process stack: inside a call */                     \
                                          "bne 1f\n\t"                                                                   \
