@@ -36,6 +36,12 @@ export const an386: Machine = {
   ...mps2,
 };
 export const an385: Machine = { name: 'mps2-an385', cpu: ['-mcpu=cortex-m3', '-mthumb'], ...mps2 };
+export const an500: Machine = {
+  name: 'mps2-an500',
+  cpu: ['-mcpu=cortex-m7', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv5-sp-d16'],
+  ...mps2,
+  shared: { base: 0x60000000, bytes: 0x1000000 },
+};
 /** The machine has an M3; code is what an M0+ understands. */
 export const an385AsM0plus: Machine = { name: 'mps2-an385', cpu: ['-mcpu=cortex-m0plus', '-mthumb'], ...mps2 };
 

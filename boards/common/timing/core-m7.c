@@ -98,7 +98,8 @@ static unsigned addend_wait(const struct state *s, const struct insn *i, uint32_
 static unsigned fp_wait(const struct state *s, const struct insn *i) {
     const uint32_t added = m7_fp_mac(i) && (i->flags & INSN_WIDE) == 0u ? i->fp_writes : 0u;
     const int store = i->kind == INSN_FP_STORE || i->kind == INSN_FP_STORE_MULTIPLE;
-    unsigned wait = until(sb_fp_latest(&s->regs, i->fp_reads & ~added), store ? STORED : ALU);
+    const uint32_t others = added != 0u ? fp_factors(i) : i->fp_reads;
+    unsigned wait = until(sb_fp_latest(&s->regs, others), store ? STORED : ALU);
     if (added != 0u) wait = later_of(wait, addend_wait(s, i, added));
     /* [J] For 3 cycles after a MAC no addition, constant, double or multiple access; VFMA not right behind VMLA. */
     const int kept_away = i->kind == INSN_FP_ADD || (i->kind == INSN_FP_MOVE && i->fp_reads == 0u) ||

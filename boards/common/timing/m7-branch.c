@@ -1,10 +1,12 @@
 /*
  * Prediction of branches of the Cortex-M7. See m7.h for the sources.
  * [T] names a branch target address cache and static prediction for what is not in it, not their sizes and rules. Taken here:
- * 64 entries by address, a counter of two bits each; backward is predicted taken, forward not. What matters for a kernel
+ * 64 entries in sets of four, a counter of two bits each; backward is predicted taken, forward not. What matters for a kernel
  * follows from any such predictor: a loop's branch is right in the middle of the loop and wrong at its end [J].
  */
 #include "m7.h"
+
+#include <string.h>
 
 /* A conditional branch to somewhere before itself; CBZ only goes forward. */
 static int backward(const struct insn *i) {
@@ -18,12 +20,26 @@ static int statically(const struct insn *i, int taken) {
     return backward(i) == taken;
 }
 
+static struct m7_target *find(struct m7_history *h, uint32_t address) {
+    struct m7_target *const set = h->set[address / 2u % M7_TARGET_SETS];
+    for (unsigned way = 0; way < M7_TARGET_WAYS; way++)
+        if (set[way].target != 0u && set[way].address == address) return &set[way];
+    return NULL;
+}
+static void allocate(struct m7_history *h, uint32_t address, uint32_t target) {
+    struct m7_target *const set = h->set[address / 2u % M7_TARGET_SETS];
+    memmove(set + 1, set, (M7_TARGET_WAYS - 1u) * sizeof set[0]);
+    set[0] = (struct m7_target){address, target, 2u};
+}
+
 int m7_predicted(struct m7_history *h, const struct insn *i, int taken, uint32_t target) {
-    struct m7_target *const e = &h->entry[i->address / 2u % 64u];
-    const int known = e->target != 0u && e->address == i->address;
-    const int right = !known ? statically(i, taken) : taken ? e->taken >= 2u && e->target == target : e->taken < 2u;
-    if (!known && !taken) return right;
-    if (!known || (taken && e->target != target)) *e = (struct m7_target){i->address, target, 2u};
+    struct m7_target *const e = find(h, i->address);
+    if (e == NULL) {
+        if (taken) allocate(h, i->address, target);
+        return statically(i, taken);
+    }
+    const int right = taken ? e->taken >= 2u && e->target == target : e->taken < 2u;
+    if (taken && e->target != target) *e = (struct m7_target){i->address, target, 2u};
     else if (taken && e->taken < 3u) e->taken++;
     else if (!taken && e->taken > 0u) e->taken--;
     return right;

@@ -38,12 +38,14 @@ uint32_t m7_early_reads(const struct insn *i);
 static inline int m7_multiplies(const struct insn *i) { return i->kind >= INSN_MUL && i->kind <= INSN_MUL_DSP; }
 static inline int m7_fp_mac(const struct insn *i) { return i->kind == INSN_FP_MAC || i->kind == INSN_FP_FUSED; }
 
-/* The branch target address cache. */
+/* The branch target address cache: sets of four, in which the newest comes first. */
+#define M7_TARGET_SETS 16u
+#define M7_TARGET_WAYS 4u
 struct m7_history {
     struct m7_target {
         uint32_t address, target; /* target 0: empty */
         uint8_t taken;            /* 0 … 3; from 2 on it is predicted taken */
-    } entry[64];
+    } set[M7_TARGET_SETS][M7_TARGET_WAYS];
 };
 /* Did the core go on at the right place? Learns. */
 int m7_predicted(struct m7_history *h, const struct insn *i, int taken, uint32_t target);

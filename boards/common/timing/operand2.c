@@ -67,6 +67,10 @@ enum bitfield bitfield_of(const struct insn *i) {
     return bits(i, 11, 8) == 2u ? BITFIELD_EXTEND : BITFIELD_REVERSE;
 }
 
+uint32_t fp_factors(const struct insn *i) {
+    return BIT(bits(i, 19, 16) << 1 | bits(i, 7, 7)) | BIT(bits(i, 3, 0) << 1 | bits(i, 5, 5));
+}
+
 static int wide_load_offset(const struct insn *i, int32_t *offset) {
     const int32_t low = (int32_t)bits(i, 7, 0);
     if (bits(i, 23, 23) != 0u) *offset = (int32_t)bits(i, 11, 0);
