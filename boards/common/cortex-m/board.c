@@ -10,6 +10,8 @@
 #error "MT_CPU_HZ: the board's clockHz"
 #endif
 
+extern uint8_t mt_image_end[];   /* of the flash image */
+extern uint32_t mt_stack_top[];  /* of the server */
 static mt_board_info info;
 
 static mt_range range(const uint8_t *start, const uint8_t *end) {
@@ -29,6 +31,10 @@ const mt_board_info *board_init(void) {
     info.staging = mt_staging;
     info.stack_bytes = MT_PLACE(mt_call_stack_end) - MT_PLACE(mt_call_stack);
     info.flags = mt_guard_memory();
+    if ((info.flags & MT_FLAG_GUARDED) == 0u) {
+        info.fixed[0] = range(mt_flash_start, mt_image_end);
+        info.server_stack_top = MT_PLACE(mt_stack_top);
+    }
     mt_start_machine();
     return &info;
 }

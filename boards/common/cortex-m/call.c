@@ -29,14 +29,18 @@ static uint32_t take_cause(void) {
     return cause;
 }
 /* Where the stack pointer is bad, stacking faults on the way into any handler. */
-#define STACKING_FAULTS 0x1818u
+static int was_stacked(const uint32_t *frame) {
+    (void)frame;
+    return (left.cause & 0x1818u) == 0u;
+}
 static int faulted(void) { return SCB_CFSR != 0u; }
 #else
 static uint32_t take_cause(void) {
     left.address = 0u;
     return 0u;
 }
-#define STACKING_FAULTS 0u
+/* Nothing tells whether stacking failed, and to read where it did would lock the CPU up: only the call's stack is believed. */
+static int was_stacked(const uint32_t *frame) { return frame >= mt_call_stack && frame <= mt_call_stack_end - 8; }
 static int faulted(void) { return 0; }
 #endif
 
@@ -45,7 +49,7 @@ __attribute__((used)) void mt_call_ended(const uint32_t *frame, uint32_t end) {
     left.count = mt_count_stop();
     left.end = faulted() != 0 ? (uint32_t)MT_CALL_FAULT : end;
     left.cause = take_cause();
-    const int stacked = (left.cause & STACKING_FAULTS) == 0u;
+    const int stacked = was_stacked(frame);
     left.returned = stacked != 0 ? frame[0] : 0u;
     left.lr = stacked != 0 ? frame[5] : 0u;
     left.pc = stacked != 0 ? frame[6] : 0u;
