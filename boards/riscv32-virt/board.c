@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "../common/riscv/riscv.h"
+#include "riscv.h"
 
 #define REG8(address) (*(volatile uint8_t *)(address))
 #define REG32(address) (*(volatile uint32_t *)(address))

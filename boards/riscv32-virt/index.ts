@@ -23,6 +23,7 @@ export const riscv32Virt: BoardModule = {
       {
         target: board.target,
         sources: [join(here, 'board.c'), join(family, 'call.c'), join(family, 'start.c')],
+        includeDirs: [family],
         flags: ['-ffreestanding', '--specs=picolibc.specs'],
         linkScript: join(here, 'link.ld'),
         linkFlags: ['-nostartfiles'],
