@@ -40,7 +40,10 @@ static uint32_t take_cause(void) {
     return 0u;
 }
 /* Nothing tells whether stacking failed, and to read where it did would lock the CPU up: only the call's stack is believed. */
-static int was_stacked(const uint32_t *frame) { return frame >= mt_call_stack && frame <= mt_call_stack_end - 8; }
+static int was_stacked(const uint32_t *frame) {
+    const uint32_t at = MT_PLACE(frame);
+    return at >= MT_PLACE(mt_call_stack) && at <= MT_PLACE(mt_call_stack_end) - 32u;
+}
 static int faulted(void) { return 0; }
 #endif
 
