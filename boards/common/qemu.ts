@@ -1,17 +1,17 @@
 /**
- * Starts QEMU as a board: its UART as a pseudo-terminal (opened with serialport), and its staging memory shared through a
- * file, so that bulk data need not cross the UART.
+ * Starts QEMU as a board: its UART connects to a socket of ours, and its staging memory is shared through a file, so that bulk
+ * data need not cross the UART.
  * Must stay true: neither the emulator nor its folder outlives us, however we end. A shell between us waits for the end of a
  * pipe from this process, kills the emulator then, and removes the folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
 import { type Bulk, connect } from '../../firmware-rpc/host/client.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
-import { openSerial } from '../../firmware-rpc/host/serial.ts';
+import { listenAt } from '../../firmware-rpc/host/socket.ts';
 import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { findTool, toolHint } from '../../toolchain/index.ts';
 import type { Timing } from '../board.ts';
@@ -41,10 +41,8 @@ exec 3<&-; wait $q 2>/dev/null; code=$?
 { kill $w; wait $w; rm -rf -- "$dir"; } >/dev/null 2>&1
 exit $code`;
 
-/** How long the emulator may take to say where its UART is, ms. */
+/** How long the emulator may take to connect its UART, ms. */
 const startMs = 30_000;
-/** How long to wait for the end of an emulator whose UART is gone. */
-const lastWordsMs = 1000;
 /** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
 const slowdown = 60;
 
@@ -78,55 +76,34 @@ function launch(command: readonly string[], dir: string): Emulator {
   return { child, ended, log: () => log };
 }
 
-/** The path of the emulated UART, once it is announced. */
-function uartOf(e: Emulator): Promise<string> {
+/** The emulated UART, once the emulator has connected it. */
+function uartOf(peer: Promise<Transport>, e: Emulator): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`the emulator did not start within ${startMs} ms`)), startMs);
-    const look = (): void => {
-      const found = /redirected to (\S+)/.exec(e.log())?.[1];
-      if (found === undefined) return;
+    const refuse = (reason: unknown): void => {
       clearTimeout(timer);
-      resolve(found);
+      reject(reason instanceof Error ? reason : new Error(String(reason)));
     };
-    e.child.stdout?.on('data', look);
-    e.child.stderr?.on('data', look);
-    void e.ended.then((reason) => {
+    void e.ended.then(refuse);
+    peer.then((transport) => {
       clearTimeout(timer);
-      reject(new Error(reason));
-    });
+      resolve(transport);
+    }, refuse);
   });
 }
 
-/** An emulator that ends at once takes its UART along: then its last words say why, not the port's absence. */
-async function openUart(path: string, e: Emulator): Promise<Transport> {
-  try {
-    return await openSerial(path);
-  } catch (error) {
-    let timer: NodeJS.Timeout | undefined;
-    const alive = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), lastWordsMs);
-    });
-    const reason = await Promise.race([e.ended, alive]);
-    clearTimeout(timer);
-    throw reason === undefined ? error : new Error(reason);
-  }
-}
-
 /** The UART, gone when the emulator is. */
-function withEnd(serial: Transport, e: Emulator, name: string): Transport {
+function withEnd(uart: Transport, e: Emulator): Transport {
   return {
-    ...serial,
-    name,
-    // Where a write fails the emulator is ending; its last words come with onClose.
-    write: (bytes) => serial.write(bytes).catch(() => undefined),
+    ...uart,
     onClose(listener) {
       let told = false;
       const once = (reason: string): void => {
         if (!told) listener(reason);
         told = true;
       };
-      // The emulator's last words say more than the port's.
-      serial.onClose(() => void e.ended.then(once));
+      // The emulator's last words say more than the socket's.
+      uart.onClose(() => void e.ended.then(once));
       void e.ended.then(once);
     },
   };
@@ -146,25 +123,37 @@ export async function startQemu(o: QemuOptions): Promise<Result<Device>> {
   }
 }
 
-/** Throws for whatever is in the way, a full disk included; nothing is left running then. */
+/** Throws for whatever is in the way, a full disk included; nothing is left running, and no folder, then. */
 async function start(o: QemuOptions, plugin: string | undefined): Promise<Device> {
   const dir = mkdtempSync(join(tmpdir(), 'microtune-qemu-'));
+  try {
+    return await startIn(dir, o, plugin);
+  } catch (error) {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startIn(dir: string, o: QemuOptions, plugin: string | undefined): Promise<Device> {
   const memory =
     o.shared !== undefined && (o.bulk === 'shared' || plugin !== undefined) ? sharedMemory(dir, o.shared) : undefined;
+  const uart = join(dir, 'uart');
+  const listener = await listenAt(uart, `the UART of ${o.machine}`);
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
-  const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'pty'];
+  const quiet = ['-display', 'none', '-monitor', 'none'];
+  const serial = ['-chardev', `socket,id=uart,path=${uart}`, '-serial', 'chardev:uart'];
   const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
   const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
-  const command = [o.program, '-M', machine, ...(memory?.args ?? []), ...timing, ...o.args, ...quiet, ...image];
-  const emulator = launch(command, dir);
+  const options = [...(memory?.args ?? []), ...timing, ...o.args, ...quiet, ...serial, ...image];
+  const emulator = launch([o.program, '-M', machine, ...options], dir);
   const stop = async (): Promise<void> => {
+    listener.close();
     emulator.child.stdin?.end();
     await emulator.ended;
     memory?.close();
   };
   try {
-    const pty = await uartOf(emulator);
-    const transport = withEnd(await openUart(pty, emulator), emulator, `${o.machine} on ${pty}`);
+    const transport = withEnd(await uartOf(listener.peer, emulator), emulator);
     const bulk = memory === undefined || o.bulk === 'uart' ? {} : { bulk: memory.bulk };
     return await connect(transport, { ...bulk, slowdown, onClose: stop });
   } catch (error) {

@@ -1,5 +1,5 @@
-/** TCP as a Transport: a listener for boards that connect to us, and a client for those that listen. */
-import { createServer, connect as dial, type Socket } from 'node:net';
+/** Sockets as a Transport: listeners for boards that connect to us (TCP, or a path in a folder), and a client for those that listen. */
+import { createServer, connect as dial, type ListenOptions, type Server, type Socket } from 'node:net';
 import { LinkError } from './device.ts';
 import type { Transport } from './transport.ts';
 
@@ -53,26 +53,42 @@ export function openSocket(host: string, port: number): Promise<Transport> {
   });
 }
 
-/** A loopback listener on a port of the system's choice that takes one connection. */
-export async function listenOnce(): Promise<{
-  readonly port: number;
+interface Listener {
+  /** The first that connects; there is no second. Rejects when `close` came before. */
   readonly peer: Promise<Transport>;
   close(): void;
-}> {
+}
+
+/** A loopback listener on a port of the system's choice that takes one connection. */
+export async function listenOnce(): Promise<Listener & { readonly port: number }> {
+  const server = await listening({ host: '127.0.0.1', port: 0 });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return { port, ...onePeer(server, `tcp 127.0.0.1:${port}`) };
+}
+
+/** The same at a path (a Unix socket): who may reach the folder may connect. The path is gone with the connection or `close`. */
+export async function listenAt(path: string, name: string): Promise<Listener> {
+  return onePeer(await listening({ path }), name);
+}
+
+async function listening(where: ListenOptions): Promise<Server> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new LinkError(`cannot listen: ${error.message}`)));
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(where, resolve);
   });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return server;
+}
+
+function onePeer(server: Server, name: string): Listener {
   const peer = new Promise<Transport>((resolve, reject) => {
     server.once('connection', (socket) => {
       server.close();
-      resolve(socketTransport(socket, `tcp 127.0.0.1:${port}`));
+      resolve(socketTransport(socket, name));
     });
     server.once('close', () => reject(new LinkError('nobody connected')));
   });
   peer.catch(() => undefined);
-  return { port, peer, close: () => server.close() };
+  return { peer, close: () => server.close() };
 }
