@@ -23,14 +23,14 @@ void cache_empty(struct cache *c) {
     if (c->line != NULL) memset(c->line, 0, c->lines * sizeof *c->line);
     memset(c->hint, 0, sizeof c->hint);
     c->accesses = 0;
+    c->version++;
 }
 
 static uint32_t sector_of(const struct cache *c, uint32_t address) {
     return 1u << ((address & (c->line_bytes - 1u)) >> c->sector_shift);
 }
 
-/* The line that holds this address, wholly or in part; NULL where there is none. */
-static struct cache_line *find(const struct cache *c, uint32_t address) {
+struct cache_line *cache_find(const struct cache *c, uint32_t address) {
     const uint32_t number = address >> c->line_shift;
     struct cache_line *hinted = &c->line[c->hint[number % CACHE_HINTS]];
     if (hinted->used != 0u && hinted->number == number) return hinted;
@@ -41,14 +41,14 @@ static struct cache_line *find(const struct cache *c, uint32_t address) {
 }
 
 bool cache_holds(const struct cache *c, uint32_t address) {
-    const struct cache_line *l = find(c, address);
+    const struct cache_line *l = cache_find(c, address);
     return l != NULL && (l->sectors & sector_of(c, address)) != 0u;
 }
 
 bool cache_use(struct cache *c, uint32_t address, bool write) {
-    struct cache_line *l = find(c, address);
+    struct cache_line *l = cache_find(c, address);
     if (l == NULL || (l->sectors & sector_of(c, address)) == 0u) return false;
-    l->used = ++c->accesses;
+    cache_touch(c, l);
     if (write && c->writes == CACHE_WRITE_BACK) l->dirty = true;
     return true;
 }
@@ -63,7 +63,7 @@ static struct cache_line *oldest(struct cache *c, uint32_t number) {
 
 enum cache_result cache_fill(struct cache *c, uint32_t address, bool write) {
     const uint32_t number = address >> c->line_shift;
-    struct cache_line *l = find(c, address);
+    struct cache_line *l = cache_find(c, address);
     bool evicted_dirty = false;
     if (l == NULL) {
         l = oldest(c, number);
@@ -71,8 +71,9 @@ enum cache_result cache_fill(struct cache *c, uint32_t address, bool write) {
         *l = (struct cache_line){.number = number};
     }
     l->sectors |= sector_of(c, address);
-    l->used = ++c->accesses;
+    cache_touch(c, l);
     if (write && c->writes == CACHE_WRITE_BACK) l->dirty = true;
+    c->version++;
     c->hint[number % CACHE_HINTS] = (uint32_t)(l - c->line);
     return evicted_dirty ? CACHE_MISS_DIRTY : CACHE_MISS;
 }

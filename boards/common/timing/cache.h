@@ -26,6 +26,7 @@ struct cache {
     struct cache_line *line;       /* sets × ways */
     uint32_t hint[CACHE_HINTS];    /* where a line was last found */
     uint64_t accesses;
+    uint64_t version;              /* changes when what is held does */
 };
 /* What became of a line that had to make place. */
 enum cache_result { CACHE_HIT, CACHE_MISS, CACHE_MISS_DIRTY };
@@ -35,6 +36,10 @@ bool cache_prepare(struct cache *c);
 void cache_empty(struct cache *c);
 /* Is the sector of this address held? Changes nothing. */
 bool cache_holds(const struct cache *c, uint32_t address);
+/* The line that holds this address, wholly or in part; NULL where there is none. Good as long as the version is. */
+struct cache_line *cache_find(const struct cache *c, uint32_t address);
+/* A use of a line that is held. */
+static inline void cache_touch(struct cache *c, struct cache_line *l) { l->used = ++c->accesses; }
 /* Counts as a use where the sector is held. */
 bool cache_use(struct cache *c, uint32_t address, bool write);
 /* Takes the sector in; call after cache_use said no. */

@@ -55,6 +55,7 @@ static void read_ahead(struct memory *m, struct region *r, uint64_t now) {
     const uint32_t next = m->unit + r->unit;
     if (next - r->base >= r->bytes || (r->instructions != NULL && cache_holds(r->instructions, next))) return;
     if (m->ahead_region == r && m->ahead == next) return;
+    m->fetch_reads++;
     m->ahead_region = r;
     m->ahead = next;
     m->ahead_ready = now + read_bank(r, next, now);
@@ -64,6 +65,7 @@ static uint32_t fetch_unit(struct memory *m, struct region *r, uint32_t unit, ui
     uint32_t wait = 0;
     const bool cached = r->instructions != NULL && cache_use(r->instructions, unit, false);
     if (!cached) {
+        m->fetch_reads++;
         const bool ahead = m->ahead_region == r && m->ahead == unit;
         if (ahead) wait = m->ahead_ready > now ? (uint32_t)(m->ahead_ready - now) : 0u;
         else wait = read_bank(r, unit, now);

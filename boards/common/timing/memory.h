@@ -49,6 +49,7 @@ struct memory {
     uint64_t stream_used[STREAM_WORDS];
     uint64_t write_done; /* when the write buffer is free again */
     uint64_t fetch_misses, data_misses;
+    uint64_t fetch_reads; /* of instruction memory, ahead or not: while it stands still, all came from the cache */
 };
 
 /* Derives what can be; false with a message where the configuration makes no sense. */

@@ -1,91 +1,9 @@
-/* See model.h. */
+/* Charging blocks: see model.h. */
 #include "model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *allocate(size_t n, size_t bytes) {
-    void *const p = calloc(n == 0u ? 1u : n, bytes);
-    if (p == NULL) abort();
-    return p;
-}
-
-/* Code of a region that never makes the CPU wait needs no crossings. */
-static void find_crossings(struct block *b) {
-    struct region *const r = b->region;
-    if (r == NULL || r->free_fetch) return;
-    const uint32_t unit = r->fetch_wait != 0u ? 4u : r->unit;
-    uint32_t last = 0;
-    b->crossing = allocate(2u * (size_t)b->insns, sizeof *b->crossing);
-    for (uint32_t k = 0; k < b->insns; k++) {
-        const uint32_t first = b->insn[k].address & ~(unit - 1u);
-        const uint32_t behind = (b->insn[k].address + b->insn[k].size - 1u) & ~(unit - 1u);
-        if (b->crossings == 0u || first != last) b->crossing[b->crossings++] = (struct crossing){k, first};
-        if (behind != first) b->crossing[b->crossings++] = (struct crossing){k, behind};
-        last = behind;
-    }
-}
-
-struct block *block_new(uint32_t capacity) {
-    struct block *const b = allocate(1u, sizeof *b);
-    b->insn = allocate(capacity, sizeof *b->insn);
-    b->accessor = allocate(capacity, sizeof *b->accessor);
-    return b;
-}
-
-void block_add(struct block *b, struct insn i) {
-    b->accessor[b->insns] = (struct accessor){b, b->insns};
-    b->insn[b->insns++] = i;
-}
-
-void block_prepare(struct model *m, struct block *b) {
-    const struct insn *const last = &b->insn[b->insns - 1u];
-    b->end = last->address + last->size;
-    b->region = memory_find(&m->memory, b->insn[0].address);
-    find_crossings(b);
-    for (uint32_t k = 0; k < b->insns; k++) {
-        const struct insn *const i = &b->insn[k];
-        if (i->kind != INSN_UNKNOWN && (m->core->has == NULL || m->core->has(i))) continue;
-        b->unknown++;
-        b->unknown_code = i->code;
-    }
-}
-
-void block_free(struct block *b) {
-    for (unsigned i = 0; i < MEMOS; i++) free(b->memo[i].at);
-    free(b->crossing);
-    free(b->accessor);
-    free(b->insn);
-    free(b);
-}
-
-/* Runs the block through the core's rules. */
-static void work_out(const struct model *m, const struct block *b, struct memo *memo) {
-    struct pipe pipe = m->pipe;
-    memset(memo->cycles, 0, sizeof memo->cycles);
-    memo->before = pipe;
-    memo->total = 0;
-    if (memo->at == NULL) memo->at = allocate(b->insns, sizeof *memo->at);
-    for (uint32_t k = 0; k < b->insns; k++) {
-        const struct issued issued = m->core->issue(&pipe, &b->insn[k]);
-        memo->at[k] = memo->total | (issued.chained != 0u ? AT_CHAINED : 0u);
-        for (unsigned c = 0; c < MT_CAUSES; c++) {
-            memo->cycles[c] += issued.cycles[c];
-            memo->total += issued.cycles[c];
-        }
-    }
-    memo->after = pipe;
-    memo->valid = true;
-}
-
-static const struct memo *memo_of(const struct model *m, struct block *b) {
-    for (unsigned i = 0; i < MEMOS; i++)
-        if (b->memo[i].valid && memcmp(&b->memo[i].before, &m->pipe, sizeof m->pipe) == 0) return &b->memo[i];
-    struct memo *const memo = &b->memo[b->next_memo++ % MEMOS];
-    work_out(m, b, memo);
-    return memo;
-}
 
 /* The bus transfers of one access, and what its place and alignment cost. */
 static uint32_t charge_access(struct model *m, const struct block *b, const struct access *a, bool chained, uint64_t now) {
@@ -99,45 +17,96 @@ static uint32_t charge_access(struct model *m, const struct block *b, const stru
     return wait;
 }
 
+static bool is_ahead(const struct memory *m, const struct region *r, uint32_t unit) {
+    return m->ahead_region == r && m->ahead == unit;
+}
+
+/* Notes that the cache holds all that this block fetches and what would be read ahead of it, if that is so. */
+static void note_cached(const struct model *m, struct block *b) {
+    struct region *const r = b->region;
+    struct cache *const cache = r->instructions;
+    b->lines = 0;
+    b->needs_ahead = false;
+    for (uint32_t c = 0; c < b->crossings; c++) {
+        const uint32_t unit = b->crossing[c].address, next = unit + r->unit;
+        struct cache_line *const line = cache_find(cache, unit);
+        if (!cache_holds(cache, unit)) return;
+        if (r->prefetch && next - r->base < r->bytes && !cache_holds(cache, next)) {
+            if (!is_ahead(&m->memory, r, next)) return;
+            b->needs_ahead = true;
+            b->ahead = next;
+        }
+        if (b->lines == 0u || b->line[b->lines - 1u] != line) b->line[b->lines++] = line;
+    }
+    b->cached_version = cache->version;
+}
+
+/* True where nothing of the block waits for instructions; its lines count as used, in the order in which they were. */
+static bool use_cached(struct model *m, struct block *b) {
+    struct cache *const cache = b->region->instructions;
+    if (cache == NULL || b->cached_version != cache->version) return false;
+    if (b->needs_ahead && !is_ahead(&m->memory, b->region, b->ahead)) return false;
+    for (uint32_t i = 0; i < b->lines; i++) cache_touch(cache, b->line[i]);
+    m->memory.unit_region = b->region;
+    m->memory.unit = b->crossing[b->crossings - 1u].address;
+    return true;
+}
+
 /* Instructions and data wait in the order in which the program needs them. */
 static void charge_memory(struct model *m, struct block *b, const struct memo *memo) {
-    uint32_t c = 0, d = 0, fetch = 0, data = 0;
+    const uint64_t reads = m->memory.fetch_reads;
+    const bool cached = b->crossings == 0u || use_cached(m, b);
+    uint32_t c = cached ? b->crossings : 0u, d = 0, fetch = 0, data = 0;
     while (c < b->crossings || d < m->accesses) {
         const bool fetches = c < b->crossings && (d == m->accesses || b->crossing[c].insn <= m->access[d].insn);
         const uint32_t k = fetches ? b->crossing[c].insn : m->access[d].insn;
         const uint64_t now = m->now + (memo->at[k] & ~AT_CHAINED) + fetch + data;
-        if (fetches) fetch += memory_fetch(&m->memory, b->region, b->crossing[c++].address, now);
-        else {
+        if (fetches) {
+            fetch += memory_fetch(&m->memory, b->region, b->crossing[c++].address, now);
+        } else {
             data += charge_access(m, b, &m->access[d], (memo->at[k] & AT_CHAINED) != 0u, now);
             d++;
         }
     }
+    if (!cached && reads == m->memory.fetch_reads && b->region->instructions != NULL) note_cached(m, b);
     m->counts.cause[MT_CAUSE_FETCH] += fetch;
     m->counts.cause[MT_CAUSE_DATA] += data;
     m->now += fetch + data;
 }
 
-/* Charges the pending block, now that it is known where it led. */
+/* Where the block led, by its last instruction. */
+static void charge_way(struct model *m, const struct block *b, struct memo *memo, const struct insn *target) {
+    const struct insn *const last = &b->insn[b->insns - 1u];
+    const uint64_t way = (uint64_t)target->address << 8 | target->size;
+    m->state = memo->after;
+    if (!insn_may_branch(last)) return;
+    if (memo->way != way || m->core->history_bytes != 0u) {
+        /* A branch to the very next instruction counts as taken only where it always is. */
+        const bool taken = target->address != b->end || (last->flags & INSN_CONDITIONAL) == 0u;
+        struct pipe pipe = m->pipes.pipe[memo->after];
+        memo->way_cycles = m->core->branch(&pipe, m->history, last, taken, target);
+        memo->way_after = pipes_number(&m->pipes, &pipe);
+        memo->way = way;
+    }
+    m->state = memo->way_after;
+    m->counts.cause[MT_CAUSE_BRANCH] += memo->way_cycles;
+    m->now += memo->way_cycles;
+}
+
+/* Charges the pending block, now that it is known what it did and where it led. */
 static void charge(struct model *m, const struct insn *target) {
     struct block *const b = m->pending;
-    const struct insn *const last = &b->insn[b->insns - 1u];
-    const struct memo *const memo = memo_of(m, b);
+    m->state = pipes_make_room(&m->pipes, m->state);
+    struct memo *const memo = block_memo(m, b);
     if (b->crossings != 0u || m->accesses != 0u) charge_memory(m, b, memo);
     for (unsigned c = 0; c < MT_CAUSES; c++) m->counts.cause[c] += memo->cycles[c];
     m->now += memo->total;
-    m->pipe = memo->after;
     m->counts.instructions += b->insns;
     if (b->unknown != 0u) {
         m->counts.unknown += b->unknown;
         m->counts.unknown_code = b->unknown_code;
     }
-    if (insn_may_branch(last)) {
-        /* A branch to the very next instruction counts as taken only where it always is. */
-        const bool taken = target->address != b->end || (last->flags & INSN_CONDITIONAL) == 0u;
-        const uint32_t refill = m->core->branch(&m->pipe, m->history, last, taken, target);
-        m->counts.cause[MT_CAUSE_BRANCH] += refill;
-        m->now += refill;
-    }
+    charge_way(m, b, memo, target);
     if (target->address != b->end) memory_redirect(&m->memory);
     m->accesses = 0;
     m->pending = NULL;
@@ -149,27 +118,28 @@ void model_enter(struct model *m, struct block *b) {
     m->pending = b;
 }
 
-void model_keep(struct model *m, uint32_t insn, uint32_t address, uint32_t bytes, bool write) {
+void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t bytes, bool write) {
     struct region *const r = memory_find(&m->memory, address);
     if (m->accesses == MAX_ACCESSES) {
         fprintf(stderr, "timing: a block makes more than %u accesses\n", MAX_ACCESSES);
         abort();
     }
     if (r == NULL) m->counts.unmapped++;
-    m->access[m->accesses++] = (struct access){insn, address, (uint8_t)bytes, write, r != m->last_data, r};
-    m->last_data = r;
+    m->access[m->accesses++] = (struct access){a->insn, address, (uint8_t)bytes, write, r != m->last_data, r};
+    m->last_data = a->region = r;
 }
 
 void model_settle(struct model *m) {
     memory_settle(&m->memory);
-    memset(&m->pipe, 0, sizeof m->pipe);
     if (m->core->history_bytes != 0u) memset(m->history, 0, m->core->history_bytes);
     m->last_data = NULL;
 }
 
 /* What ran since END left nothing in the pipeline that is told here: it is empty. */
 void model_begin(struct model *m) {
-    memset(&m->pipe, 0, sizeof m->pipe);
+    static const struct pipe empty;
+    m->state = pipes_make_room(&m->pipes, m->state);
+    m->state = pipes_number(&m->pipes, &empty);
     memory_redirect(&m->memory);
     m->pending = NULL;
     m->accesses = 0;

@@ -8,16 +8,20 @@
 
 #include "core.h"
 #include "memory.h"
+#include "pipes.h"
 
 #define MEMOS 4u
 #define MAX_ACCESSES 32768u
 
-/* What a block costs on memory without wait states, from one state of the pipe. */
+/* What a block costs on memory without wait states, from one state of the pipe. States are numbers of pipes.h. */
 struct memo {
-    bool valid;
-    struct pipe before, after;
+    uint32_t generation; /* of the numbers; 0: an empty memo */
+    uint32_t before, after;
     uint32_t cycles[MT_CAUSES], total;
     uint32_t *at; /* when each instruction issues, from the block's begin; bit 31: chained to the load before */
+    /* The way that its last instruction took last time: where to, at what cost, into which state. */
+    uint64_t way;
+    uint32_t way_cycles, way_after;
 };
 #define AT_CHAINED 0x80000000u
 
@@ -29,7 +33,10 @@ struct crossing {
 /* One of its instructions, told to QEMU, which hands it back with each access. */
 struct accessor {
     struct block *block;
+    struct region *region; /* that it accessed last */
     uint32_t insn;
+    uint32_t misaligned; /* bits of an address that are 0 where it is aligned */
+    bool after_load;     /* may be chained to a load before */
 };
 
 /* A run of instructions that QEMU executes in one go, up to the next marker. */
@@ -42,6 +49,15 @@ struct block {
     struct region *region; /* that its code lies in; NULL: none of the configuration */
     struct crossing *crossing;
     uint32_t crossings;
+    /*
+     * While the instruction cache has this version it holds the whole block, in these lines, and what would be read ahead,
+     * but for at most one unit, which the prefetch buffer must have then.
+     */
+    uint64_t cached_version;
+    struct cache_line **line;
+    uint32_t lines;
+    uint32_t ahead;
+    bool needs_ahead;
     uint32_t unknown, unknown_code;
     uint32_t next_memo;
     struct memo memo[MEMOS];
@@ -60,9 +76,10 @@ struct model {
     struct mt_mailbox counts;
     bool running;
     uint64_t now;
-    struct pipe pipe;
+    struct pipes pipes;
+    uint32_t state; /* of the pipe, before the pending block */
     void *history;
-    struct block *pending; /* entered, not yet charged */
+    struct block *pending;    /* entered, not yet charged */
     struct region *last_data;
     uint32_t accesses;
     struct access access[MAX_ACCESSES];
@@ -74,6 +91,10 @@ void block_add(struct block *b, struct insn i);
 /* Works out what follows from the instructions. */
 void block_prepare(struct model *m, struct block *b);
 void block_free(struct block *b);
+/* What it costs from the current state of the pipe. */
+struct memo *block_memo(struct model *m, struct block *b);
+/* Can the accesses of its instruction `k` cost anything in this configuration? */
+bool block_watches(const struct model *m, const struct block *b, uint32_t k);
 
 /* The markers. */
 void model_settle(struct model *m);
@@ -83,18 +104,23 @@ void model_end(struct model *m, const struct insn *marker);
 const struct mt_mailbox *model_counts(struct model *m);
 /* A block is entered. */
 void model_enter(struct model *m, struct block *b);
-/* Keeps an access for when its block is charged; model_access() below decides whether it needs to be kept. */
-void model_keep(struct model *m, uint32_t insn, uint32_t address, uint32_t bytes, bool write);
+/* Keeps an access for when its block is charged, if model_needs() below says so. */
+void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t bytes, bool write);
 
-/* A data access of the block that was entered last. Most touch fast memory, aligned, again the same: nothing to keep. */
-static inline void model_access(struct model *m, const struct accessor *a, uint32_t address, uint32_t bytes, bool write) {
-    const struct region *const last = m->last_data;
-    const struct block *const b = a->block;
-    if (!m->running || b != m->pending) return;
-    if (last != NULL && last->plain && address - last->base < last->bytes && (address & (bytes - 1u)) == 0u &&
-        (b->region == NULL || b->region->shared_bus == 0u))
-        return;
-    model_keep(m, a->insn, address, bytes, write);
+static inline bool region_holds(const struct region *r, uint32_t address) { return address - r->base < r->bytes; }
+
+/*
+ * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only one
+ * that may be chained to a load of other memory must be kept.
+ */
+static inline bool model_needs(struct model *m, struct accessor *a, uint32_t address) {
+    struct region *const r = a->region;
+    if (!m->running || a->block != m->pending) return false;
+    if (r == NULL || !region_holds(r, address) || !r->plain || (address & a->misaligned) != 0u) return true;
+    if (a->block->region != NULL && a->block->region->shared_bus != 0u) return true;
+    const bool elsewhere = r != m->last_data;
+    if (elsewhere && !a->after_load) m->last_data = r;
+    return elsewhere && a->after_load;
 }
 
 #endif

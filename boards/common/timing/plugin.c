@@ -46,8 +46,9 @@ static void on_block(unsigned vcpu, void *userdata) {
 
 static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *userdata) {
     (void)vcpu;
-    if (!model.running) return;
-    model_access(&model, userdata, (uint32_t)address, 1u << qemu_plugin_mem_size_shift(info), qemu_plugin_mem_is_store(info));
+    struct accessor *const a = userdata;
+    if (!model_needs(&model, a, (uint32_t)address)) return;
+    model_keep(&model, a, (uint32_t)address, 1u << qemu_plugin_mem_size_shift(info), qemu_plugin_mem_is_store(info));
 }
 
 static struct block *new_block(size_t capacity) {
@@ -71,6 +72,15 @@ static struct insn decoded(const struct qemu_plugin_insn *handle) {
     return decode((uint32_t)qemu_plugin_insn_vaddr(handle), code, size == 2u ? 2u : 4u);
 }
 
+/* The block is complete: its accesses that matter are watched. `first`: its place in the translation. */
+static void finish(struct qemu_plugin_tb *tb, size_t first, struct block *b) {
+    block_prepare(&model, b);
+    for (uint32_t k = 0; k < b->insns; k++)
+        if (block_watches(&model, b, k))
+            qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, first + k), on_access, QEMU_PLUGIN_CB_NO_REGS,
+                                             QEMU_PLUGIN_MEM_RW, &b->accessor[k]);
+}
+
 /* Cuts what QEMU translates into blocks at the markers. */
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     (void)id;
@@ -80,7 +90,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
         struct qemu_plugin_insn *const handle = qemu_plugin_tb_get_insn(tb, k);
         const struct insn i = decoded(handle);
         if (i.kind == INSN_MARKER) {
-            if (b != NULL) block_prepare(&model, b);
+            if (b != NULL) finish(tb, k - b->insns, b);
             b = NULL;
             add_marker(handle, i);
             continue;
@@ -90,11 +100,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
             qemu_plugin_register_vcpu_insn_exec_cb(handle, on_block, QEMU_PLUGIN_CB_NO_REGS, b);
         }
         block_add(b, i);
-        if (insn_accesses_memory(&i))
-            qemu_plugin_register_vcpu_mem_cb(handle, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-                                             &b->accessor[b->insns - 1u]);
     }
-    if (b != NULL) block_prepare(&model, b);
+    if (b != NULL) finish(tb, n - b->insns, b);
 }
 
 /* QEMU throws all its translations away: nothing points to our blocks any more, but for the one that runs. */
