@@ -153,8 +153,8 @@ export interface Linked {
   readonly hash: string;
 }
 
-/** Links one object for its place in the load regions. Failures: LINK_FAILED, CODE_TOO_LARGE. */
-export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise<Result<Linked>> {
+/** The ELF file of an object that is linked for its place in the load regions. Failure: LINK_FAILED. */
+export async function candidateElf(c: CandidateLink, cacheDir: string): Promise<Result<Uint8Array>> {
   const memory = await compileUnit({ ...memoryFunctions, target: c.target }, cacheDir);
   if (!memory.ok) return memory;
   const symbols = Object.entries(c.symbols).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -183,8 +183,14 @@ export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise
   const ran = await run(command);
   const file = ran.code === 0 ? readFileSync(elfPath) : undefined;
   rmSync(elfPath, { force: true });
-  if (file === undefined) return fail('link', 'LINK_FAILED', linkReason(ran));
-  const elf = readElf(file);
+  return file === undefined ? fail('link', 'LINK_FAILED', linkReason(ran)) : { ok: true, value: file };
+}
+
+/** Links one object for its place in the load regions. Failures: LINK_FAILED, CODE_TOO_LARGE. */
+export async function linkCandidate(c: CandidateLink, cacheDir: string): Promise<Result<Linked>> {
+  const file = await candidateElf(c, cacheDir);
+  if (!file.ok) return file;
+  const elf = readElf(file.value);
   const images = elf.images();
   for (const { base, bytes } of images) {
     const room = base === c.ram?.base ? c.ram.bytes : base === c.base ? c.maxBytes : undefined;

@@ -53,8 +53,7 @@ export function frameSplitter(onFrame: (payload: Uint8Array) => void): (chunk: U
         collected++;
         continue;
       }
-      const payload =
-        collected > 0 && collected <= longest ? decodeFrame(pending.subarray(0, collected)) : undefined;
+      const payload = collected > 0 && collected <= longest ? decodeFrame(pending.subarray(0, collected)) : undefined;
       collected = 0;
       if (payload !== undefined) onFrame(payload);
     }

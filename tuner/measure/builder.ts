@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Target } from '../../boards/board.ts';
 import { type KernelC, printTrialEntry } from '../../compiler/program/print-c.ts';
 import type { Result } from '../../compiler/result.ts';
-import { compileUnit, type ObjectFile } from '../../toolchain/index.ts';
+import { compileUnit, type ObjectFile, type Unit } from '../../toolchain/index.ts';
 
 export interface Built {
   readonly object: ObjectFile;
@@ -12,9 +12,17 @@ export interface Built {
   readonly binary: string;
 }
 
+/** What a candidate is compiled from: its kernel, and the entry that unpacks the table of addresses. */
+export const unitOf = (kernel: KernelC, target: Target): Unit => ({
+  target,
+  name: kernel.symbol,
+  source: `${kernel.source}\n${printTrialEntry(kernel)}`,
+  flags: kernel.flags,
+  headers: {},
+});
+
 export async function buildCandidate(kernel: KernelC, target: Target, cacheDir: string): Promise<Result<Built>> {
-  const source = `${kernel.source}\n${printTrialEntry(kernel)}`;
-  const object = await compileUnit({ target, name: kernel.symbol, source, flags: kernel.flags, headers: {} }, cacheDir);
+  const object = await compileUnit(unitOf(kernel, target), cacheDir);
   if (!object.ok) return object;
   const hash = createHash('sha256').update(readFileSync(object.value.path));
   for (const c of kernel.constants) hash.update(c.symbol).update(c.place).update(c.bytes);

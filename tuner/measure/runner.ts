@@ -5,9 +5,10 @@
 import type { Board } from '../../boards/board.ts';
 import type { KernelC, KernelConstant } from '../../compiler/program/print-c.ts';
 import type { CallResult, Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
-import { type Image, linkCandidate } from '../../toolchain/index.ts';
+import { type CandidateLink, type Image, linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
 import { type Bench, guardBytes, guardedCrc, guardFill } from './bench.ts';
+import { blame } from './blame.ts';
 import type { Built } from './builder.ts';
 import { type Placed, Residents } from './residents.ts';
 import { alignBuffer, type Rooms, roomsOf } from './rooms.ts';
@@ -83,13 +84,14 @@ export class Station {
       ...base,
     });
     const { symbols, sent } = await timed('load', () => this.placeConstants(a.kernel.constants));
-    const linked = await timed('link', () => this.link(a.built, symbols));
+    const link = this.linkOf(a.built, symbols);
+    const linked = await timed('link', () => linkCandidate(link, this.cacheDir));
     if (!linked.ok) return failed('link', linked.error.code, linked.error.detail);
     const { images, entry } = linked.value;
     const codeBytes = images.reduce((n, i) => n + i.bytes.length, 0);
     const place = await timed('load', () => this.prepare(a, images));
     const run = await timed('run', () => this.call(entry, place.table, a.bench.macs));
-    if (!run.ok) return failed('run', run.code, run.detail);
+    if (!run.ok) return failed('run', run.code, await blame(run, a.kernel, this.board.target, link, this.cacheDir));
     const wrong = await timed('verify', () => this.compare(a, place.outputs));
     if (wrong !== undefined) return failed('verify', 'WRONG_OUTPUT', wrong);
     return {
@@ -117,11 +119,11 @@ export class Station {
   }
 
   /** Code at the start of its region; what is placed in RAM at the start of that one. */
-  private link({ object }: Built, symbols: Readonly<Record<string, number>>): ReturnType<typeof linkCandidate> {
+  private linkOf({ object }: Built, symbols: Readonly<Record<string, number>>): CandidateLink {
     const { target } = this.board;
     const { code, placed } = this.rooms;
     const where = { base: code.base, maxBytes: code.bytes, ...(placed !== undefined && { ram: placed.code }) };
-    return linkCandidate({ target, object, symbols, entry: 'mt_entry', ...where }, this.cacheDir);
+    return { target, object, symbols, entry: 'mt_entry', ...where };
   }
 
   /**
