@@ -8,6 +8,7 @@ import { attach } from '../firmware-rpc/host/attach.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { answering, askAll } from '../firmware-rpc/host/discover.ts';
 import { run } from '../toolchain/index.ts';
+import type { LinkOptions } from '../firmware-rpc/host/link.ts';
 import type { DeviceSource } from '../tuner/measure/pool.ts';
 
 /** A device that somebody attached. */
@@ -32,6 +33,7 @@ export interface AttachedOptions {
   readonly flash: Flasher['flash'] | undefined;
   /** Shell command that takes the device's power away for a moment; its first argument is the address. */
   readonly powerCycle: string | undefined;
+  readonly link?: LinkOptions;
   readonly log: (message: string) => void;
 }
 
@@ -68,14 +70,14 @@ export class AttachedSource implements DeviceSource {
 
   /** At its address; where that is gone or another device is there, wherever the one that is known by its uid answers now. */
   async open(): Promise<Result<Device>> {
-    const here = await attach(this.at);
+    const here = await attach(this.at, this.o.link);
     if (here.ok && (this.uid === undefined || here.value.info.uid === this.uid)) return this.opened(here.value);
     const moved = this.uid === undefined ? undefined : await this.elsewhere(this.uid);
     if (moved !== undefined && here.ok) await here.value.close();
     if (moved !== undefined) {
       this.o.log(`device ${this.name} is at ${moved} now`);
       this.at = moved;
-      const there = await attach(moved);
+      const there = await attach(moved, this.o.link);
       return there.ok ? this.opened(there.value) : there;
     }
     return here.ok ? this.opened(here.value) : here;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { answering, askAll, serialPorts } from '../firmware-rpc/host/discover.ts';
+import type { LinkOptions } from '../firmware-rpc/host/link.ts';
 import { untouched } from '../tuner/measure/device-state.ts';
 import { Baselines, healthCheck } from '../tuner/measure/health.ts';
 import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
@@ -25,6 +26,8 @@ export interface FarmOptions {
   readonly ports?: () => Promise<readonly string[]>;
   /** Whether devices that somebody plugs in are looked for. */
   readonly discover?: 'never' | 'each-job';
+  /** Patience with attached devices. */
+  readonly link?: LinkOptions;
   /** How pools deal with their devices, beside what the farm says. */
   readonly pool?: Pick<PoolOptions, 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
   readonly cores: number;
@@ -155,6 +158,7 @@ export class Farm {
       firmware: () => (flasher === undefined ? this.firmwareFor(board) : flasher.build()),
       flash: flasher?.flash,
       powerCycle: this.o.powerCycle?.[board.id],
+      ...(this.o.link !== undefined && { link: this.o.link }),
       log: this.o.log,
     });
     this.attached.set(device.address, source);

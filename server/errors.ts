@@ -262,6 +262,12 @@ export const errors = {
     'A device failed its health check right behind a trial, so that the trial does not stand.',
     'Nothing, if it happens now and then: the trial is tried again. Else see GET /v1/devices and `microtune boards doctor`.',
   ),
+  CHECKS_FAILED: row(
+    409,
+    4,
+    'The doctor found something that does not work.',
+    'Do what stands under its table, then run `microtune boards doctor` again.',
+  ),
   HEALTH_WRONG: row(
     502,
     4,

@@ -3,7 +3,7 @@
  * failure that it names; a daemon that is not there is DAEMON_UNREACHABLE.
  */
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { ErrorBody, JobBody, JobList, JobRequest, ModelBody, RecordPage } from '../schemas.ts';
+import type { DeviceList, ErrorBody, JobBody, JobList, JobRequest, ModelBody, RecordPage } from '../schemas.ts';
 
 const artifactPath = (job: string): string => `/v1/jobs/${encodeURIComponent(job)}/artifact`;
 
@@ -33,6 +33,9 @@ export class Client {
   }
   cancel(id: string): Promise<Result<JobBody>> {
     return this.json(`/v1/jobs/${encodeURIComponent(id)}/cancel`, { method: 'POST' });
+  }
+  devices(): Promise<Result<DeviceList>> {
+    return this.json('/v1/devices');
   }
   records(query: URLSearchParams): Promise<Result<RecordPage>> {
     return this.json(`/v1/records?${query}`);

@@ -7,9 +7,8 @@
 import type { Board, Kind } from '../../boards/board.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
-import { compileUnit, linkCandidate, type ObjectFile } from '../../toolchain/index.ts';
 import { fillBytes, guardBytes, guardedCrc, guardFill } from './bench.ts';
-import { roomsOf } from './rooms.ts';
+import { KnownKernel } from './known-kernel.ts';
 
 const taps = 16;
 const weights = Int8Array.from(fillBytes(taps, 7));
@@ -54,17 +53,19 @@ const repeats = 9;
 const deadlineMs = 2000;
 const align = (n: number): number => Math.ceil(n / 32) * 32;
 
-/** The known kernel for one board, compiled when it is first needed. */
+/** The known kernel for one board. */
 export class HealthKernel {
   private readonly board: Board;
-  private readonly cacheDir: string;
-  private object: Promise<Result<ObjectFile>> | undefined;
-  /** Linked, by where it is to lie. */
-  private readonly linked = new Map<number, Awaited<ReturnType<typeof linkCandidate>>>();
+  private readonly kernel: KnownKernel;
 
   constructor(board: Board, cacheDir: string) {
     this.board = board;
-    this.cacheDir = cacheDir;
+    this.kernel = new KnownKernel(board, 'health', source, cacheDir);
+  }
+
+  /** What counts depend on beside device and firmware. */
+  identity(): Promise<Result<string>> {
+    return this.kernel.identity();
   }
 
   /**
@@ -72,16 +73,14 @@ export class HealthKernel {
    * of compiling and linking. Throws LinkError.
    */
   async run(device: Device, length = healthLength): Promise<Result<number>> {
-    const linked = await this.linkedAt(roomsOf(device.info).code);
-    if (!linked.ok) return linked;
-    for (const { base, bytes } of linked.value.images) await device.load(base, bytes);
+    const entry = await this.kernel.load(device);
+    if (!entry.ok) return entry;
     const input = device.info.data.base;
     const output = input + align(length + taps);
     await device.fill(input, length + taps, inputSeed, 0);
     await device.fill(output, length + guardBytes, guardFill.seed, guardFill.shr);
     const times = this.board.deterministic ? { warmups: 0, repeats: 1 } : { warmups: 1, repeats };
-    const args = [input, output, length];
-    const called = await device.call({ entry: linked.value.entry, args, ...times, deadlineMs });
+    const called = await device.call({ entry: entry.value, args: [input, output, length], ...times, deadlineMs });
     if (!called.ok)
       return failed('health', 'HEALTH_WRONG', `the known kernel ended with ${called.code}: ${called.detail}`);
     const want = healthOutput(length);
@@ -89,35 +88,6 @@ export class HealthKernel {
     if (called.returned !== want.returned || crc !== guardedCrc(want.bytes))
       return failed('health', 'HEALTH_WRONG', 'the known kernel computed something else than it must');
     return ok(Math.min(...called.cycles));
-  }
-
-  /** What a count depends on beside device and firmware: the kernel, its compiler and flags. */
-  async identity(): Promise<Result<string>> {
-    const object = await this.compiled();
-    return object.ok ? ok(object.value.hash) : object;
-  }
-
-  private async compiled(): Promise<Result<ObjectFile>> {
-    const { target } = this.board;
-    this.object ??= compileUnit({ target, name: 'health', source, flags: [], headers: {} }, this.cacheDir);
-    const object = await this.object;
-    // A compiler that is missing may be installed meanwhile.
-    if (!object.ok) this.object = undefined;
-    return object;
-  }
-
-  private async linkedAt(room: { readonly base: number; readonly bytes: number }): ReturnType<typeof linkCandidate> {
-    const known = this.linked.get(room.base);
-    if (known !== undefined) return known;
-    const object = await this.compiled();
-    if (!object.ok) return object;
-    const { target } = this.board;
-    const made = await linkCandidate(
-      { target, object: object.value, base: room.base, maxBytes: room.bytes, symbols: {}, entry: 'mt_entry' },
-      this.cacheDir,
-    );
-    if (made.ok) this.linked.set(room.base, made);
-    return made;
   }
 }
 

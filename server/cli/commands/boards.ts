@@ -5,11 +5,13 @@ import { ok } from '../../../compiler/result.ts';
 import type { Act } from '../index.ts';
 import { common } from '../options.ts';
 import { count, table } from '../table.ts';
+import { addDoctor } from './doctor.ts';
 
 export function addBoards(program: Command, act: Act): void {
-  common(program.command('boards').description('list the boards that are supported'), 'microtune boards --json').action(
-    act(async () => ok({ json: boards.map(plain), text: listed() })),
-  );
+  // Options behind `doctor` are doctor's.
+  const command = program.command('boards').description('list the boards that are supported').enablePositionalOptions();
+  common(command, 'microtune boards --json').action(act(async () => ok({ json: boards.map(plain), text: listed() })));
+  addDoctor(command, act);
 }
 
 const emulated = (b: BoardModule): string => (b.open === undefined ? 'no' : 'yes');
