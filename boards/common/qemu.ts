@@ -24,8 +24,8 @@ export interface QemuOptions {
   readonly elf: string;
   /** Where the CPU begins: at the vectors, or at the ELF's entry where the machine's first vectors lie outside the image. */
   readonly begins?: 'vectors' | 'entry';
-  /** RAM of the machine that is shared through a file, bytes, and where the staging area begins in it. */
-  readonly shared?: { readonly bytes: number; readonly stagingOffset: number };
+  /** RAM of the machine that is shared through a file, bytes; where in it bulk data is staged, and how much of that is at most ours. */
+  readonly shared?: { readonly bytes: number; readonly stagingOffset: number; readonly stagingBytes?: number };
   /** Cycles by the timing plugin: what it models, and where in the shared RAM, which begins at `ramBase`, its mailbox is. */
   readonly timing?: { readonly model: Timing; readonly ramBase: number; readonly mailbox: number };
   /** Bulk data through shared memory, or everything over the UART. */
@@ -187,6 +187,7 @@ function sharedMemory(dir: string, shared: NonNullable<QemuOptions['shared']>): 
     file,
     args: ['-object', `memory-backend-file,id=ram,size=${shared.bytes},mem-path=${file},share=on`],
     bulk: {
+      ...(shared.stagingBytes !== undefined && { bytes: shared.stagingBytes }),
       write: async (offset, bytes) => {
         if (!open) throw new LinkError('the emulator was closed');
         writeSync(fd, bytes, 0, bytes.length, shared.stagingOffset + offset);

@@ -3,11 +3,13 @@
  * the product, without one they are instructions.
  */
 import { join } from 'node:path';
+import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { Board, Timing, TwinData } from '../board.ts';
 import type { BoardModule } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
 import { layoutOf, memoryOf, partOf } from './layout.ts';
-import { type Machine, machineOf } from './mps2/machines.ts';
+import { readMailbox } from './mailbox.ts';
+import { type Machine, machineOf, mailboxBytes } from './mps2/machines.ts';
 import { startQemu } from './qemu.ts';
 
 const here = import.meta.dirname;
@@ -32,10 +34,11 @@ export function emulated(data: TwinData): BoardModule {
         args: ['-icount', 'shift=0'],
         elf: firmware.elf,
         begins: machine.begins,
-        shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base },
+        shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base, stagingBytes: staging.bytes },
         ...(timing !== undefined && { timing: { model: timing, ramBase: shared.base, mailbox } }),
         bulk,
       }),
+    ...(timing !== undefined && { counters: (device: Device) => readMailbox(device, mailbox) }),
   };
 }
 
@@ -87,7 +90,8 @@ function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
     // Of a modelled core at most two a cycle.
     MT_MOST_INSTRUCTIONS_PER_SECOND: `${modelled ? 2 * data.clockHz : data.clockHz}u`,
     MT_STAGING: `${machine.staging.base}u`,
-    MT_STAGING_BYTES: `${machine.staging.bytes}u`,
+    // With the mailbox behind it, which hosts may read.
+    MT_STAGING_BYTES: `${machine.mailbox + mailboxBytes - machine.staging.base}u`,
     // The machine's CPU is an Armv7-M even where the code is for a smaller one.
     ...(thumb1 && { MT_FAULT_STATUS: '1' }),
     ...(modelled && { MT_TWIN: '1', MT_MAILBOX: `${machine.mailbox}u` }),

@@ -15,6 +15,8 @@ import type { Transport } from './transport.ts';
 
 /** Brings bytes into the device's staging memory by another way than the link (shared memory of an emulator). */
 export interface Bulk {
+  /** Of the staging area from its start; all of it where that is left out. */
+  readonly bytes?: number;
   /** Writes at an offset into the staging area. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
 }
@@ -88,8 +90,9 @@ class Client implements Device {
       await this.expectOk('LOAD', joined(fields([address + at, 4]), bytes.subarray(at, at + step)));
   }
   private async loadStaged(address: number, bytes: Uint8Array, bulk: Bulk, staging: Staging): Promise<void> {
-    for (let at = 0; at < bytes.length; at += staging.bytes) {
-      const part = bytes.subarray(at, at + staging.bytes);
+    const room = bulk.bytes ?? staging.bytes;
+    for (let at = 0; at < bytes.length; at += room) {
+      const part = bytes.subarray(at, at + room);
       await bulk.write(0, part);
       await this.expectOk('COPY', fields([address + at, 4], [staging.base, 4], [part.length, 4]));
     }

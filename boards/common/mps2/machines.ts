@@ -22,7 +22,7 @@ export interface Machine {
 const here = import.meta.dirname;
 const guard = (file: string): string => join(here, '../cortex-m', file);
 const source = (...files: readonly string[]): readonly string[] => files.map((f) => join(here, f));
-const mailboxBytes = 4096;
+export const mailboxBytes = 4096;
 const stagingBytes = 0x2_0000;
 
 /** Memory that is shared, with its last 128 KiB for staging and mailbox. */
