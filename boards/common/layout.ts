@@ -76,6 +76,8 @@ export function layoutOf(board: Board, twin: Twin, staging: Span): Readonly<Reco
     MT_RAM_DATA: ramData.base,
     MT_RAM_DATA_BYTES: ramData.bytes,
     MT_RAM_DATA_MEMORY: memoryOf(board, twin, constantsPart.in).base,
+    // Where an MPU's regions end: at an eighth of a power of two, and from Armv8-M on at any 32 bytes.
+    MT_GUARD_SHIFT: board.target.isa.startsWith('armv8') ? 31 : 3,
     MT_DATA: arena.base,
     MT_DATA_BYTES: arena.bytes,
     MT_TRIAL_DATA: data.base,

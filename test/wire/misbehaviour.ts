@@ -30,7 +30,7 @@ export const jump = c('return ((uint32_t (*)(void))(uintptr_t)a)();');
 /** A whole function in assembly. */
 export const assembly = (body: string): string =>
   `__asm__(".text\\n.global mt_entry\\n.type mt_entry, %function\\nmt_entry:\\n${body.replaceAll(';', '\\n')}\\n");\n`;
-const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
+export const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
 const x86 = (body: string): string =>
   `__asm__(".intel_syntax noprefix\\n");\n${assembly(body)}__asm__(".att_syntax prefix\\n");\n`;
 
