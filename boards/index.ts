@@ -1,26 +1,34 @@
 /** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
 import { host } from './host/index.ts';
+import { microbit } from './microbit/index.ts';
 import type { BoardModule } from './module.ts';
 import { mps2An385 } from './mps2-an385/index.ts';
 import { mps2An386 } from './mps2-an386/index.ts';
 import { mps2An500 } from './mps2-an500/index.ts';
+import { mps2An505 } from './mps2-an505/index.ts';
 import { nucleoF446re } from './nucleo-f446re/index.ts';
 import { nucleoG0b1re } from './nucleo-g0b1re/index.ts';
+import { nucleoH743zi } from './nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from './nucleo-l4r5zi/index.ts';
 import { nucleoL4r5ziSinglebank } from './nucleo-l4r5zi-singlebank/index.ts';
+import { pico } from './pico/index.ts';
 import { riscv32Virt } from './riscv32-virt/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
 export { type BoardModule, type BuiltFirmware, type Cause, causes, mapCauses, type TwinCounters } from './module.ts';
 export const boards: readonly BoardModule[] = [
   host,
+  microbit,
   mps2An385,
   mps2An386,
   mps2An500,
+  mps2An505,
   nucleoF446re,
   nucleoG0b1re,
+  nucleoH743zi,
   nucleoL4r5zi,
   nucleoL4r5ziSinglebank,
+  pico,
   riscv32Virt,
 ];
 export const boardOf = (id: string): BoardModule | undefined => boards.find((b) => b.id === id);

@@ -25,6 +25,8 @@ export interface BuildRecipe {
   readonly flags: readonly string[];
   /** Absolute path. */
   readonly linkScript: string;
+  /** Absolute paths of scripts that insert into that one what only this board has. */
+  readonly insertScripts?: readonly string[];
   readonly linkFlags: readonly string[];
 }
 
@@ -32,7 +34,7 @@ export interface BuildRecipe {
 function buildIdOf(recipe: BuildRecipe, request: BuildRequest): string {
   const hash = createHash('sha256');
   const headers = [...serverDirs, ...(recipe.includeDirs ?? [])].flatMap(headersIn);
-  for (const file of [...server, ...headers, ...recipe.sources, recipe.linkScript])
+  for (const file of [...server, ...headers, ...recipe.sources, recipe.linkScript, ...(recipe.insertScripts ?? [])])
     hash.update(`${basename(file)}\0`).update(readFileSync(file));
   for (const file of request.objects) hash.update(readFileSync(file));
   hash.update(JSON.stringify([recipe.target, recipe.flags, recipe.linkFlags]));
@@ -51,7 +53,7 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
     objects: request.objects,
     defines: { MT_BUILD_ID: `"${buildId}"` },
     flags: recipe.flags,
-    linkFlags: [...recipe.linkFlags, '-T', recipe.linkScript],
+    linkFlags: [...recipe.linkFlags, ...[...(recipe.insertScripts ?? []), recipe.linkScript].flatMap((f) => ['-T', f])],
     out: elf,
   });
   if (!built.ok) return { ok: false, error: { ...built.error, detail: inBytes(built.error.detail, recipe) } };

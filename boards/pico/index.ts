@@ -1,0 +1,118 @@
+/**
+ * The Raspberry Pi Pico. Its emulator is rp2040js in a process of its own (emulator.ts); its firmware is that of the real board,
+ * but for where trials are loaded: the emulator's flash can be written, so that code runs from where it will ship.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Result } from '../../compiler/result.ts';
+import { connect } from '../../firmware-rpc/host/client.ts';
+import { listenOnce } from '../../firmware-rpc/host/socket.ts';
+import { readElf } from '../../toolchain/index.ts';
+import type { Board, Part, Twin } from '../board.ts';
+import { type BuildRecipe, buildServer } from '../common/build.ts';
+import { layoutOf } from '../common/layout.ts';
+import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
+import data from './board.json' with { type: 'json' };
+import { bootChecksum, secondStageBytes, uf2 } from './image.ts';
+
+const { twin, silicon, ...rest } = data;
+const board = rest as Board;
+const here = import.meta.dirname;
+const cortexM = join(here, '../common/cortex-m');
+/** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
+const slowdown = 200;
+
+export const pico: BoardModule = {
+  ...board,
+  build: (request) => build(twin, request),
+  async open({ firmware }) {
+    const listener = await listenOnce();
+    // In a session of its own: Ctrl-C in our terminal is for us to handle. It ends when its standard input does.
+    const child = spawn(process.execPath, [join(here, 'emulator.ts'), firmware.bin, String(listener.port)], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true,
+    });
+    const ended = endOf(child);
+    void ended.then(() => listener.close());
+    try {
+      const onClose = async (): Promise<void> => stop(child, ended);
+      return { ok: true, value: await connect(await listener.peer, { slowdown, onClose }) };
+    } catch (error) {
+      await stop(child, ended);
+      const detail = `${error instanceof Error ? error.message : String(error)}; ${await ended}`;
+      return { ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE', detail } };
+    }
+  },
+};
+
+/** For the real board: trials are loaded into RAM, all of them. `uf2` is what its USB drive takes. */
+export async function buildForSilicon(
+  request: BuildRequest,
+): Promise<Result<BuiltFirmware & { readonly uf2: string }>> {
+  const { ramCode: _code, ramData: _data, ...shared } = twin;
+  const built = await build({ ...shared, ...silicon }, request);
+  if (!built.ok) return built;
+  const path = join(request.dir, `${request.name}.uf2`);
+  writeFileSync(path, uf2(readFileSync(built.value.bin), data.memory[0]?.base ?? 0));
+  return { ok: true, value: { ...built.value, uf2: path } };
+}
+
+async function build(parts: Twin, request: BuildRequest): Promise<Result<BuiltFirmware>> {
+  const built = await buildServer(recipeOf(parts), request);
+  if (built.ok) addChecksum(built.value);
+  return built;
+}
+
+function recipeOf(parts: Twin & { readonly ramCode?: Part }): BuildRecipe {
+  const nothing = { base: 0, bytes: 0 };
+  const symbols = Object.entries(layoutOf(board, parts, nothing)).map(
+    ([name, value]) => `-Wl,--defsym,${name}=${value}`,
+  );
+  return {
+    target: board.target,
+    sources: [
+      ...['board.c', 'call.c', 'enter-v6m.c', 'mpu-v7m.c', 'start.c'].map((f) => join(cortexM, f)),
+      ...['boot2.c', 'pico.c'].map((f) => join(here, f)),
+    ],
+    includeDirs: [cortexM, here],
+    flags: ['-ffreestanding', '-Os', `-DMT_BOARD="${board.id}"`, `-DMT_CPU_HZ=${board.clockHz}u`],
+    linkScript: join(cortexM, 'sections.ld'),
+    insertScripts: [join(here, 'pico.ld')],
+    linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],
+  };
+}
+
+/** The boot ROM refuses a second stage without it. */
+function addChecksum({ elf, bin }: BuiltFirmware): void {
+  const image = readFileSync(bin);
+  const checksum = bootChecksum(image);
+  image.writeUInt32LE(checksum, secondStageBytes - 4);
+  writeFileSync(bin, image);
+  const file = readFileSync(elf);
+  const section = readElf(file).sections.find((s) => s.name === '.boot2');
+  if (section === undefined) throw new Error('the firmware has no second stage');
+  file.writeUInt32LE(checksum, section.offset + secondStageBytes - 4);
+  writeFileSync(elf, file);
+}
+
+/** How the emulator ended, in words. */
+function endOf(child: ChildProcess): Promise<string> {
+  let log = '';
+  child.stderr?.on('data', (d: Buffer) => {
+    log = (log + d.toString()).slice(-4096);
+  });
+  child.stdin?.on('error', () => undefined);
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`the emulator could not be started: ${error.message}`));
+    child.once('close', (code, signal) =>
+      resolve(`the emulator ended (${signal ?? `code ${code}`}) ${log.trim().slice(-300)}`.trim()),
+    );
+  });
+}
+
+/** One that is at work in a call looks for its input's end only now and then: it is ended. */
+async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
+  child.kill('SIGKILL');
+  await ended;
+}
