@@ -28,12 +28,15 @@ static uint32_t take_cause(void) {
     SCB_SHCSR &= ~(15u << 12);
     return cause;
 }
-/* Where the stack pointer is bad, stacking faults on the way into any handler. */
 static int was_stacked(const uint32_t *frame) {
     (void)frame;
     return (left.cause & 0x1818u) == 0u;
 }
-static int faulted(void) { return SCB_CFSR != 0u; }
+/* Where the stack pointer is bad, stacking faults on the way into any handler. */
+static int faulted(const uint32_t *frame) {
+    (void)frame;
+    return SCB_CFSR != 0u;
+}
 #else
 static uint32_t take_cause(void) {
     left.address = 0u;
@@ -44,13 +47,13 @@ static int was_stacked(const uint32_t *frame) {
     const uint32_t at = MT_PLACE(frame);
     return at >= MT_PLACE(mt_call_stack) && at <= MT_PLACE(mt_call_stack_end) - 32u;
 }
-static int faulted(void) { return 0; }
+static int faulted(const uint32_t *frame) { return was_stacked(frame) == 0; }
 #endif
 
 /* frame: r0-r3, r12, lr, pc, xpsr as stacked on the process stack; meaningless where stacking itself failed. */
 __attribute__((used)) void mt_call_ended(const uint32_t *frame, uint32_t end) {
     left.count = mt_count_stop();
-    left.end = faulted() != 0 ? (uint32_t)MT_CALL_FAULT : end;
+    left.end = faulted(frame) != 0 ? (uint32_t)MT_CALL_FAULT : end;
     left.cause = take_cause();
     const int stacked = was_stacked(frame);
     left.returned = stacked != 0 ? frame[0] : 0u;
