@@ -131,6 +131,7 @@ static void pass(struct state *s, unsigned cycles) {
         s->fp_new[0] = 0;
     }
     sb_pass(&s->regs, cycles);
+    s->fast = (uint16_t)sb_core_waiting(&s->regs, s->fast);
     s->flags = less(s->flags, cycles);
     s->flags_near = less(s->flags_near, cycles);
     s->mac_shadow = less(s->mac_shadow, cycles);
@@ -160,7 +161,8 @@ static unsigned fp_number(const struct insn *i) {
 
 /* When this instruction's results are there. The clock stands at its cycle. */
 static void remember_results(struct state *s, const struct insn *i, enum unit unit, int early) {
-    const uint32_t base = (i->flags & INSN_WRITEBACK) != 0u ? BIT(i->base) : 0u, values = i->writes & ~base;
+    const uint32_t base = (i->flags & INSN_WRITEBACK) != 0u ? BIT(i->base) : 0u;
+    const uint32_t values = i->writes & ~(base | BIT(REG_PC)); /* PC: branch() */
     const int words = i->bytes == 4u && (unit == LOAD || i->kind == INSN_LOAD_DOUBLE || i->kind == INSN_LOAD_MULTIPLE);
     sb_set_core(&s->regs, values, core_number(i, unit, early));
     sb_set_core(&s->regs, base, FROM_EARLY_ALU); /* [J] "can be issued back to back every cycle" */

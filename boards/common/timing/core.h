@@ -55,6 +55,7 @@ extern const struct core core_cortex_m0plus;
 extern const struct core core_cortex_m3;
 extern const struct core core_cortex_m4;
 extern const struct core core_cortex_m7;
+extern const struct core core_cortex_m33;
 
 /* The core of this name; NULL where there is none. */
 const struct core *core_find(const char *name);

@@ -4,7 +4,8 @@
 
 static enum unit bits_unit(const struct insn *i) {
     switch (bitfield_of(i)) {
-    case BITFIELD_EXTEND: case BITFIELD_PARALLEL: case BITFIELD_PARALLEL_SATURATING: case BITFIELD_SATURATE: return BITS;
+    case BITFIELD_EXTEND: case BITFIELD_EXTEND_TWO: case BITFIELD_COUNT: case BITFIELD_PARALLEL:
+    case BITFIELD_PARALLEL_SATURATING: case BITFIELD_SATURATE: return BITS;
     case BITFIELD_EXTEND_ADD: case BITFIELD_REVERSE: case BITFIELD_EXTRACT: case BITFIELD_INSERT: case BITFIELD_PACK:
     case BITFIELD_LONG_SHIFT: break;
     }
@@ -67,7 +68,8 @@ uint32_t m7_early_reads(const struct insn *i) {
     case BITFIELD_INSERT: return i->reads & BIT(bits(i, 19, 16)); /* [J] the part that is shifted */
     case BITFIELD_EXTEND_ADD: return BIT(bits(i, 3, 0));
     case BITFIELD_PACK: return bits(i, 5, 5) != 0u ? i->reads : BIT(bits(i, 3, 0)); /* [J] PKHTB: both */
-    case BITFIELD_EXTEND: case BITFIELD_PARALLEL: case BITFIELD_PARALLEL_SATURATING: break;
+    case BITFIELD_EXTEND: case BITFIELD_EXTEND_TWO: case BITFIELD_COUNT: case BITFIELD_PARALLEL:
+    case BITFIELD_PARALLEL_SATURATING: break;
     }
     return 0;
 }

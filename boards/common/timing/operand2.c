@@ -57,10 +57,11 @@ static enum bitfield wide_bitfield(const struct insn *i) {
         if (op == 20u || op == 28u) return BITFIELD_EXTRACT;
         return op == 22u ? BITFIELD_INSERT : BITFIELD_SATURATE;
     }
-    if (op1 < 8u) return bits(i, 19, 16) == 15u ? BITFIELD_EXTEND : BITFIELD_EXTEND_ADD;
+    if (op1 < 8u && bits(i, 19, 16) != 15u) return BITFIELD_EXTEND_ADD;
+    if (op1 < 8u) return (op1 & 6u) == 2u ? BITFIELD_EXTEND_TWO : BITFIELD_EXTEND;
     if (op2 < 8u) return (op2 & 3u) == 1u ? BITFIELD_PARALLEL_SATURATING : BITFIELD_PARALLEL;
     if (op1 == 8u) return BITFIELD_PARALLEL_SATURATING; /* QADD, QDSUB */
-    return op1 == 9u ? BITFIELD_REVERSE : BITFIELD_PARALLEL; /* SEL, CLZ */
+    return op1 == 9u ? BITFIELD_REVERSE : op1 == 11u ? BITFIELD_COUNT : BITFIELD_PARALLEL;
 }
 enum bitfield bitfield_of(const struct insn *i) {
     if (i->size == 4u) return wide_bitfield(i);

@@ -32,14 +32,16 @@ static inline unsigned it_covers(const struct insn *i) { return 4u - (unsigned)_
 
 /* What INSN_BITFIELD is, from its code. */
 enum bitfield {
-    BITFIELD_EXTEND,     /* SXTB, UXTH, SXTB16: no addition */
+    BITFIELD_EXTEND,     /* SXTB, UXTH: no addition */
+    BITFIELD_EXTEND_TWO, /* SXTB16, UXTB16 */
     BITFIELD_EXTEND_ADD, /* SXTAB, UXTAB16 */
     BITFIELD_REVERSE,    /* REV, REV16, REVSH, RBIT */
     BITFIELD_EXTRACT,    /* SBFX, UBFX */
     BITFIELD_INSERT,     /* BFI, BFC */
     BITFIELD_PACK,       /* PKHBT, PKHTB */
     BITFIELD_SATURATE,   /* SSAT, USAT and their 16-bit forms */
-    BITFIELD_PARALLEL,   /* SADD16, UHSUB8, SEL, CLZ */
+    BITFIELD_COUNT,      /* CLZ */
+    BITFIELD_PARALLEL,   /* SADD16, UHSUB8, SEL */
     BITFIELD_PARALLEL_SATURATING, /* QADD, QADD16, UQSUB8 */
     BITFIELD_LONG_SHIFT, /* LSLL, ASRL, SQRSHR (Armv8.1-M) */
 };

@@ -45,6 +45,20 @@ static inline void sb_set_fp(struct scoreboard *s, uint32_t set, unsigned v) {
     }
 }
 
+/* Those of a set whose number is not 0: what is remembered of the others does not matter any more. */
+static inline uint32_t sb_core_waiting(const struct scoreboard *s, uint32_t set) {
+    uint32_t some = 0;
+    for (uint32_t left = set; left != 0u; left &= left - 1u)
+        if (sb_core_latest(s, left & -left) != 0u) some |= left & -left;
+    return some;
+}
+static inline uint32_t sb_fp_waiting(const struct scoreboard *s, uint32_t set) {
+    uint32_t some = 0;
+    for (uint32_t left = set; left != 0u; left &= left - 1u)
+        if (sb_fp_latest(s, left & -left) != 0u) some |= left & -left;
+    return some;
+}
+
 /* 16 numbers of four bits, each less by `cycles`, ending at 0. */
 static inline uint64_t sb_aged(uint64_t numbers, unsigned cycles) {
     static const uint64_t low = 0x1111111111111111ull;

@@ -1,0 +1,133 @@
+/**
+ * Rules of the Cortex-M33 model, each by a sequence of instructions whose count follows from the source in its line:
+ *   J  github.com/jnk0le/random, "pipeline cycle test", cortex_m33.md (measured on RP2350)
+ *   A  Arm KA001260 (MULS)
+ *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33
+ */
+import { describe, expect, it } from 'vitest';
+import type { Timing } from '../../boards/board.ts';
+import { an505, measure } from './timing-machine.ts';
+import { expectRules, type Rule } from './timing-rules.ts';
+
+/** No memory that waits. */
+const timing: Timing = { core: 'cortex-m33', caches: [], regions: [] };
+
+const integer: readonly Rule[] = [
+  { rule: 'two 16-bit ALU instructions do not go together', source: 'J', body: 'adds r4, r5\nadds r6, r7', cycles: 2 },
+  { rule: 'NOP beside an ALU instruction', source: 'J', body: 'adds r4, r5\nnop', cycles: 1 },
+  { rule: 'NOP first', source: 'J', body: 'nop\nadds.w r4, r4, r5', cycles: 2 },
+  { rule: '32-bit NOP', source: 'J', body: 'adds r4, r5\nnop.w', cycles: 2 },
+  { rule: 'NOP beside a load', source: 'J', body: 'ldr r4, [r0]\nnop', cycles: 1 },
+  {
+    rule: 'a branch that is not taken, beside what sets its flags',
+    source: 'J',
+    body: 'cmp r3, #4\nbne .+4',
+    cycles: 1,
+  },
+  { rule: 'IT', source: 'J', body: 'mov r8, r8\nit eq\naddeq.w r4, r4, #1', cycles: 2 },
+  { rule: 'a chain of additions', source: 'J', body: 'add.w r4, r4, #1', cycles: 1 },
+  { rule: 'a chain of inline shifts', source: 'J', body: 'add.w r4, r5, r4, ror #24', cycles: 2 },
+  { rule: 'a chain of plain shifts', source: 'J', body: 'lsl.w r4, r4, #1', cycles: 1 },
+  { rule: 'a chain of shifted constants', source: 'J', body: 'eor.w r4, r4, #0x1fc0', cycles: 2 },
+  { rule: 'a shifted constant that sets flags', source: 'J', body: 'adds.w r4, r5, #0x1fc0', cycles: 2 },
+  { rule: 'independent inline shifts', source: 'J', body: 'add.w r4, r5, r6, ror #24', cycles: 1 },
+  { rule: 'a chain of DSP instructions', source: 'J', body: 'uadd8 r4, r4, r5', cycles: 2 },
+  { rule: 'a chain of bit field insertions', source: 'J', body: 'bfi r4, r5, #2, #3', cycles: 1 },
+  { rule: 'a chain of extensions with addition, by the extended', source: 'J', body: 'sxtab r4, r5, r4', cycles: 2 },
+  { rule: 'a chain of extensions with addition, by the sum', source: 'J', body: 'sxtab r4, r4, r5', cycles: 1 },
+];
+
+const products: readonly Rule[] = [
+  { rule: 'a chain of MACs', source: 'J', body: 'smlad r4, r5, r6, r4', cycles: 1 },
+  { rule: 'a chain of long MACs', source: 'J', body: 'smlal r4, r5, r6, r7', cycles: 1 },
+  { rule: 'a chain of factors', source: 'J', body: 'mul r4, r4, r5', cycles: 2 },
+  { rule: 'MULS', source: 'A, J', body: 'muls r4, r5', cycles: 2 },
+  { rule: 'MULS in an IT block', source: 'J', body: 'mov r8, r8\nit eq\nmuleq r4, r5', cycles: 2 },
+  { rule: 'a product that is added', source: 'J', body: 'mul r4, r5, r6\nmla r7, r5, r6, r4', cycles: 2 },
+  {
+    rule: 'a DSP result that is added does not chain',
+    source: 'J',
+    body: 'uadd8 r4, r5, r6\nmla r7, r5, r6, r4',
+    cycles: 3,
+  },
+  { rule: 'a product that is stored', source: 'J', body: 'mul r4, r5, r6\nstr r4, [r0]', cycles: 2 },
+  { rule: 'a DSP result that is stored', source: 'J', body: 'uadd8 r4, r5, r6\nstr r4, [r0]', cycles: 3 },
+  { rule: 'division', source: 'M', body: 'sdiv r4, r5, r3', cycles: 7 },
+];
+
+const memory: readonly Rule[] = [
+  { rule: 'loads in a row', source: 'J', body: 'ldr r4, [r0]\nldr r5, [r0, #4]', cycles: 2 },
+  { rule: 'a loaded word', source: 'J', body: 'ldr r4, [r0]\nadd.w r5, r4, #1', cycles: 3 },
+  {
+    rule: 'a loaded word, one instruction between',
+    source: 'J',
+    body: 'ldr r4, [r0]\nadd.w r6, r7, #1\nadd.w r5, r4, #1',
+    cycles: 3,
+  },
+  { rule: 'a loaded addend', source: 'J', body: 'ldr r4, [r0]\nmla r5, r6, r7, r4', cycles: 2 },
+  { rule: 'a loaded word that is extended and added', source: 'J', body: 'ldr r4, [r0]\nsxtab r5, r4, r6', cycles: 3 },
+  { rule: 'a loaded word that is stored', source: 'J', body: 'ldr r4, [r0]\nstr r4, [r0, #4]', cycles: 2 },
+  { rule: 'a loaded address', source: 'J', before: 'str r0, [r0]', body: 'ldr r0, [r0]', cycles: 2 },
+  { rule: 'LDRD', source: 'J', body: 'ldrd r4, r5, [r0]', cycles: 2 },
+  { rule: 'LDM of six', source: 'J', body: 'ldm r0, {r4-r9}', cycles: 6 },
+  { rule: 'STM of four', source: 'J', body: 'stm r0, {r4-r7}', cycles: 4 },
+  { rule: 'stores in a row', source: 'J', body: 'str r4, [r0]\nstrb r5, [r0, #5]', cycles: 2 },
+];
+
+const floating: readonly Rule[] = [
+  { rule: 'independent VADD and VMUL', source: 'J', body: 'vadd.f32 s0, s1, s2\nvmul.f32 s3, s4, s5', cycles: 2 },
+  { rule: 'a chain of VADD', source: 'J', body: 'vadd.f32 s0, s0, s2', cycles: 2 },
+  { rule: 'a chain of VFMA', source: 'J', body: 'vfma.f32 s0, s1, s2', cycles: 3 },
+  { rule: 'independent VFMA', source: 'J', body: 'vfma.f32 s0, s1, s2\nvfma.f32 s3, s1, s2', cycles: 6 },
+  { rule: 'VFMA as a factor', source: 'J', body: 'vfma.f32 s0, s0, s2', cycles: 4 },
+  {
+    rule: 'integer work behind VFMA',
+    source: 'J',
+    body: 'vfma.f32 s0, s1, s2\nadd.w r4, r4, #1\nadd.w r4, r4, #1',
+    cycles: 3,
+  },
+  { rule: 'a load behind VFMA', source: 'J', body: 'vfma.f32 s0, s1, s2\nvldr s4, [r0]', cycles: 4 },
+  { rule: 'VLDR', source: 'J', body: 'vldr s0, [r0]\nvadd.f32 s1, s0, s2', cycles: 2 },
+  { rule: 'VLDM of six', source: 'J', body: 'vldmia r0, {s0-s5}', cycles: 6 },
+  { rule: 'to a core register', source: 'J', body: 'vmov r4, s0\nadd.w r5, r4, #1', cycles: 3 },
+  { rule: 'to an FP register', source: 'J', body: 'vmov s0, r4\nvadd.f32 s1, s0, s2', cycles: 2 },
+  { rule: 'two to core registers', source: 'J', body: 'vmov r4, r5, s0, s1', cycles: 2 },
+  { rule: 'VDIV', source: 'M', body: 'vdiv.f32 s0, s1, s2', cycles: 14 },
+];
+
+/** Cycles of a round of a loop. */
+async function roundOf(bodies: Readonly<Record<string, string>>): Promise<Readonly<Record<string, number>>> {
+  const loop = (n: number, body: string): string => `movs r4, #${n}\n1: ${body}\nbne 1b`;
+  const names = Object.entries(bodies);
+  const found = await measure(
+    an505,
+    timing,
+    names.flatMap(([name, body]) => [10, 20].map((n) => ({ name: `${name} ${n}`, text: loop(n, body) }))),
+  );
+  const round = (name: string): number => (found(`${name} 20`).warm.cycles - found(`${name} 10`).warm.cycles) / 10;
+  return Object.fromEntries(names.map(([name]) => [name, round(name)]));
+}
+
+async function expectBranches(): Promise<void> {
+  const rounds = await roundOf({
+    'beside what sets the flags': 'subs r4, #1',
+    'beside another': 'subs r4, #1\nadd r8, r8',
+    'beside LDM': 'subs r4, #1\nmov r7, r0\nldmia r7!, {r5, r6}',
+    'by itself': 'subs r4, #1\nadd.w r8, r8, r8',
+  });
+  // J: "subs 1 cycle; bne 2 cycles taken"; "add 1; bne 1 taken"; "ldmia …; bne 1 taken". By itself: 2.
+  expect(rounds).toEqual({
+    'beside what sets the flags': 3,
+    'beside another': 3,
+    'beside LDM': 5,
+    'by itself': 4,
+  });
+}
+
+describe('Cortex-M33', () => {
+  it('branches', expectBranches);
+  it('integer', async () => expectRules(an505, timing, integer));
+  it('products', async () => expectRules(an505, timing, products));
+  it('loads and stores', async () => expectRules(an505, timing, memory));
+  it('floating point', async () => expectRules(an505, timing, floating));
+});
