@@ -13,7 +13,7 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { candidate, expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
-import { commit, everywhere, onCortexM4, serverVariable, Witness } from '../wire/misbehaviour.ts';
+import { commit, everywhere, onCortexM, serverVariable, Witness } from '../wire/misbehaviour.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = workFolder();
@@ -74,7 +74,7 @@ test('misbehaving candidates on the Cortex-M4: each ends as it must, and the nex
     await witness.check('before');
     const misdeeds = [
       ...everywhere({ load: load.base + 0x20000, data: data.base }),
-      ...onCortexM4(serverVariable(firmware.elf)),
+      ...onCortexM(serverVariable(firmware.elf), load.base),
     ];
     for (const m of misdeeds) await commit(m, device, mps2An386, witness, folder.dir);
     await device.reset();

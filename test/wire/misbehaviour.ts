@@ -31,18 +31,24 @@ export const jump = c('return ((uint32_t (*)(void))(uintptr_t)a)();');
 export const assembly = (body: string): string =>
   `__asm__(".text\\n.global mt_entry\\n.type mt_entry, %function\\nmt_entry:\\n${body.replaceAll(';', '\\n')}\\n");\n`;
 export const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
+/** `before`, `floats` where there is an FPU, `body`. */
+const withFloats = (floats: string, body: string, before = 'nop'): string =>
+  `#ifdef __ARM_FP\n${thumb(`${before}; ${floats}; ${body}`)}#else\n${thumb(`${before}; ${body}`)}#endif\n`;
 const x86 = (body: string): string =>
   `__asm__(".intel_syntax noprefix\\n");\n${assembly(body)}__asm__(".att_syntax prefix\\n");\n`;
+
+/** No board has memory there. */
+const nowhere = 0x70000000;
 
 /** What goes wrong the same way on every CPU. `load` and `data`: addresses in those regions; `server`: a variable of the server. */
 export const everywhere = (at: { readonly load: number; readonly data: number }): readonly Misdeed[] => [
   { name: 'reads through a null pointer', source: peek, arg: 0, ends: 'FAULT' },
   { name: 'writes through a null pointer', source: poke, arg: 0, ends: 'FAULT' },
-  { name: 'reads where nothing is', source: peek, arg: 0x60000000, ends: 'FAULT' },
-  { name: 'writes where nothing is', source: poke, arg: 0x60000000, ends: 'FAULT' },
+  { name: 'reads where nothing is', source: peek, arg: nowhere, ends: 'FAULT' },
+  { name: 'writes where nothing is', source: poke, arg: nowhere, ends: 'FAULT' },
   { name: 'writes to the load region', source: poke, arg: at.load, ends: 'FAULT' },
   { name: 'jumps to null', source: jump, arg: 0, ends: 'FAULT' },
-  { name: 'jumps to nowhere', source: jump, arg: 0x60000001, ends: 'FAULT' },
+  { name: 'jumps to nowhere', source: jump, arg: nowhere + 1, ends: 'FAULT' },
   { name: 'runs its data', source: jump, arg: at.data + 1, ends: 'FAULT' },
   { name: 'an undefined instruction', source: c('__builtin_trap();'), arg: 0, ends: 'FAULT' },
   {
@@ -77,7 +83,8 @@ export const everywhere = (at: { readonly load: number; readonly data: number })
   },
 ];
 
-export const onCortexM4 = (server: number): readonly Misdeed[] => [
+/** On a Cortex-M with an MPU, from Armv7-M on. `server`: a variable of the server; `load`: a place in the load region. */
+export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
   { name: "writes the server's memory", source: poke, arg: server, ends: 'FAULT' },
   { name: "reads the server's memory", source: peek, arg: server, ends: 'FAULT' },
   { name: 'writes the code', source: poke, arg: 0x1000, ends: 'FAULT' },
@@ -90,7 +97,7 @@ export const onCortexM4 = (server: number): readonly Misdeed[] => [
     ends: 'FAULT',
   },
   { name: 'returns from an exception that is none', source: jump, arg: 0xfffffff9, ends: 'FAULT' },
-  { name: 'jumps to Arm code', source: jump, arg: 0x20080000, ends: 'FAULT' },
+  { name: 'jumps to Arm code', source: jump, arg: load, ends: 'FAULT' },
   { name: 'a breakpoint', source: c('__asm__ volatile("bkpt #0"); return 0;'), arg: 0, ends: 'FAULT' },
   {
     name: 'masks interrupts and loops',
@@ -108,15 +115,16 @@ export const onCortexM4 = (server: number): readonly Misdeed[] => [
   { name: 'calls the supervisor', source: c('__asm__ volatile("svc #7"); return 1;'), arg: 0, ends: 'OK' },
   {
     name: 'changes every register it must keep',
-    source: thumb(
-      'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; vmov s16, r4; vmov s31, r5; movs r0, #0; bx lr',
+    source: withFloats(
+      'vmov s16, r0; vmov s31, r0',
+      'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; movs r0, #0; bx lr',
     ),
     arg: 0,
     ends: 'OK',
   },
   {
     name: 'changes rounding and masks, and returns',
-    source: thumb('ldr r1, =0x03c00000; vmsr fpscr, r1; cpsid i; movs r0, #0; bx lr; .ltorg'),
+    source: withFloats('vmsr fpscr, r1', 'cpsid i; movs r0, #0; bx lr', 'ldr r1, =0x03c00000; b 1f; .ltorg; 1:'),
     arg: 0,
     ends: 'OK',
   },

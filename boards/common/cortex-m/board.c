@@ -22,6 +22,9 @@ const mt_board_info *board_init(void) {
 #if MT_FAULT_STATUS
     SCB_SHCSR |= 7u << 16; /* MemManage, BusFault, UsageFault of their own */
     SCB_CCR |= 1u << 4;    /* division by zero traps */
+#ifdef __ARM_ARCH_6M__
+    SCB_CCR |= 1u << 3; /* and unaligned accesses, as they do on the CPU that the code is for */
+#endif
 #endif
     info.name = MT_BOARD;
     info.load = range(mt_load_start, mt_load_end);
@@ -39,8 +42,9 @@ const mt_board_info *board_init(void) {
     return &info;
 }
 
-uint32_t board_cpu_hz(void) { return MT_CPU_HZ; }
-void board_sync_code(uint32_t address, uint32_t bytes) {
+/* Weak: a machine whose clock may come out slower, or that has caches, knows better. */
+__attribute__((weak)) uint32_t board_cpu_hz(void) { return MT_CPU_HZ; }
+__attribute__((weak)) void board_sync_code(uint32_t address, uint32_t bytes) {
     (void)address;
     (void)bytes;
     __asm__ volatile("dsb\n\tisb" ::: "memory");
