@@ -42,11 +42,14 @@ static uint64_t *bank_of(struct region *r, uint32_t address) {
 }
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* A read that nothing else answers: waits for the bank, then for the memory. */
+/*
+ * A read that nothing else answers: waits for the bank, then for the memory. It takes 1 + read_wait cycles, the first of
+ * which lies before `now`: it is the cycle in which memory without wait states would have answered.
+ */
 static uint32_t read_bank(struct region *r, uint32_t address, uint64_t now) {
     uint64_t *const busy = bank_of(r, address);
     const uint64_t start = later(now, *busy);
-    *busy = start + r->read_wait + 1u;
+    *busy = start + r->read_wait;
     return (uint32_t)(start - now) + r->read_wait;
 }
 
@@ -116,7 +119,7 @@ uint32_t memory_fetch(struct memory *m, struct region *r, uint32_t address, uint
 /* Stores leave the CPU through a buffer of one: it waits only where the buffer is still full. */
 static uint32_t write_through_buffer(struct memory *m, const struct region *r, uint64_t now) {
     const uint64_t start = later(now, m->write_done);
-    m->write_done = start + r->write_wait + 1u;
+    if (r->write_wait != 0u) m->write_done = start + r->write_wait + 1u;
     return (uint32_t)(start - now);
 }
 
