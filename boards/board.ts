@@ -75,6 +75,8 @@ export interface Board {
   readonly ramBytes: number;
   /** Of the load region, where a candidate's code and constants go. */
   readonly loadBytes: number;
+  /** Of the data region in a trial, where the load region takes of `ramBytes`. */
+  readonly dataBytes?: number;
   /** Of the regions ram_code and ram_data in a trial, both part of `ramBytes`; undefined where the board has none. */
   readonly placed?: { readonly codeBytes: number; readonly dataBytes: number };
   /** Bytes of a way of the largest set-associative cache: constants are aligned to it, so that equal trials meet equal sets. */

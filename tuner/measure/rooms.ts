@@ -48,9 +48,10 @@ export function constantsTooLarge(board: Board, constants: readonly KernelConsta
 }
 
 export const alignBuffer = (n: number): number => Math.ceil(n / 16) * 16;
-/** Scratch bytes that a device of this board has beside inputs and outputs. */
-export function scratchRoom({ ramBytes, placed }: Board, bench: Bench): number {
-  const dataBytes = ramBytes - (placed?.codeBytes ?? 0) - (placed?.dataBytes ?? 0);
-  const io = [...bench.inputBytes, ...bench.outputBytes].reduce((n, b) => n + alignBuffer(b) + guardBytes, 4096);
-  return dataBytes - io;
+/** Scratch bytes that a device of this board has beside inputs, outputs and the table of their addresses; below 0 where even those do not fit. */
+export function scratchRoom({ ramBytes, dataBytes, placed }: Board, bench: Bench): number {
+  const data = dataBytes ?? ramBytes - (placed?.codeBytes ?? 0) - (placed?.dataBytes ?? 0);
+  const buffers = [...bench.inputBytes, ...bench.outputBytes];
+  const table = alignBuffer(4 * (buffers.length + 1));
+  return data - buffers.reduce((n, b) => n + alignBuffer(b) + guardBytes, guardBytes + 15 + table);
 }

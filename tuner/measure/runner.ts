@@ -143,7 +143,7 @@ export class Station {
   ): Promise<{ readonly table: number; readonly tableBytes: number; readonly outputs: readonly number[] }> {
     for (const { base, bytes } of images) await this.device.load(base, bytes);
     const vector = a.bench.vector(a.vector);
-    let at = this.device.info.data.base + 4096;
+    let at = alignBuffer(this.device.info.data.base);
     const take = (bytes: number): number => {
       const here = at;
       at += alignBuffer(bytes) + guardBytes;
@@ -160,7 +160,7 @@ export class Station {
     for (const [i, bytes] of a.bench.outputBytes.entries())
       await this.device.fill(outputs[i] as number, bytes + guardBytes, guardFill.seed, guardFill.shr);
     const addresses = [...inputs, ...outputs, ...(a.kernel.scratchBytes > 0 ? [scratch] : [])];
-    const table = this.device.info.data.base;
+    const table = at;
     const bytes = new Uint8Array(Uint32Array.from(addresses).buffer);
     await this.device.load(table, bytes);
     return { table, tableBytes: bytes.length, outputs };
