@@ -65,11 +65,15 @@ static void add_marker(struct qemu_plugin_insn *handle, struct insn i) {
     qemu_plugin_register_vcpu_insn_exec_cb(handle, on_marker, QEMU_PLUGIN_CB_NO_REGS, &b->insn[0]);
 }
 
+/*
+ * QEMU looks ahead from the last halfword of a page and takes what it sees for a part of the instruction before: the size is
+ * what the first halfword says, not what QEMU says.
+ */
 static struct insn decoded(const struct qemu_plugin_insn *handle) {
     uint16_t code[2] = {0, 0};
     const size_t size = qemu_plugin_insn_size(handle);
     memcpy(code, qemu_plugin_insn_data(handle), size < sizeof code ? size : sizeof code);
-    return decode((uint32_t)qemu_plugin_insn_vaddr(handle), code, size == 2u ? 2u : 4u);
+    return decode((uint32_t)qemu_plugin_insn_vaddr(handle), code, code[0] >= 0xe800u ? 4u : 2u);
 }
 
 /* The block is complete: its accesses that matter are watched. `first`: its place in the translation. */
