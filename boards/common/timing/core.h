@@ -48,7 +48,8 @@ struct core {
 
 /* Can this instruction be followed by another than the next one? */
 static inline int insn_may_branch(const struct insn *i) {
-    return (i->kind >= INSN_BRANCH && i->kind <= INSN_LOOP) || (i->flags & INSN_WRITES_PC) != 0u;
+    const int loops_back = i->kind == INSN_LOOP && (i->flags & INSN_CONDITIONAL) != 0u; /* not DLS */
+    return (i->kind >= INSN_BRANCH && i->kind < INSN_LOOP) || loops_back || (i->flags & INSN_WRITES_PC) != 0u;
 }
 
 extern const struct core core_cortex_m0plus;
@@ -56,6 +57,7 @@ extern const struct core core_cortex_m3;
 extern const struct core core_cortex_m4;
 extern const struct core core_cortex_m7;
 extern const struct core core_cortex_m33;
+extern const struct core core_cortex_m55;
 
 /* The core of this name; NULL where there is none. */
 const struct core *core_find(const char *name);
