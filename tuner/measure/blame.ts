@@ -16,10 +16,11 @@ type Failed = Extract<CallResult, { readonly ok: false }>;
 const quoted = (place: SourcePlace, source: string): string =>
   `${place.function} line ${place.line}: \`${source.split('\n')[place.line - 1]?.trim() ?? ''}\``;
 
-/** Where it was, or who had called what is not the candidate's (a call to nowhere). */
-function where([here, caller]: readonly (SourcePlace | undefined)[], source: string): string {
+/** Where it was, or who had called what is not the candidate's (a call to nowhere). A CPU that lost its stack tells neither. */
+function where({ pc, lr }: CallEnding, [here, caller]: readonly (SourcePlace | undefined)[], source: string): string {
   if (here !== undefined) return `in ${quoted(here, source)}`;
-  return caller === undefined ? 'outside of its C code' : `called from ${quoted(caller, source)}`;
+  if (caller !== undefined) return `called from ${quoted(caller, source)}`;
+  return pc === 0 && lr === 0 ? 'where, the CPU cannot tell' : 'outside of its C code';
 }
 
 function whatHappened(code: Failed['code'], isa: string, ending: CallEnding): string {
@@ -52,5 +53,5 @@ export async function blame(
   const addresses = [pc, lr > 2 ? (lr & ~1) - 2 : 0].map((a) => a >>> 0);
   const unit = unitOf(kernel, target);
   const places = await placesInSource(unit, link, addresses, cacheDir);
-  return `${whatHappened(run.code, target.isa, ending)}, ${where(places, unit.source)} ${registers}`;
+  return `${whatHappened(run.code, target.isa, ending)}, ${where(ending, places, unit.source)} ${registers}`;
 }

@@ -56,9 +56,9 @@ const cortexM = (cause: number): string =>
 const signal = (cause: number): string | undefined =>
   Object.entries(constants.signals).find(([, number]) => number === cause)?.[0];
 
-/** The fault in words; "fault" alone where the CPU tells no more (Armv6-M has no fault status). */
+/** The fault in words; "fault" alone where the CPU tells no more. Armv6-M has no fault status, but its twins may. */
 export function faultWords(isa: string, { cause }: Pick<CallEnding, 'cause'>): string {
-  if (isa.startsWith('armv6')) return 'HardFault';
+  if (isa.startsWith('armv6') && cause === 0) return 'HardFault';
   const words = isa.startsWith('arm') ? cortexM(cause) : isa.startsWith('rv') ? mcauses[cause] : signal(cause);
   return words === undefined || words === '' ? 'fault' : words;
 }
