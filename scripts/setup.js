@@ -1,7 +1,7 @@
 /**
- * Makes a fresh clone ready: Node packages (with a Node 24 of the project's own) and the Debian packages that compile and
- * emulate. Plain JavaScript without imports of ours, because it runs on whatever Node the system has, before anything is
- * installed. Says one line for each thing that it does, and nothing when all is there.
+ * Makes a fresh clone ready: Node packages (with a Node 24 of the project's own), the Debian packages that compile and
+ * emulate, and the timing model of emulated boards, compiled. Plain JavaScript without imports of ours, because it runs on
+ * whatever Node the system has, before anything is installed. Says one line for each thing that it does, and nothing when all is there.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -67,6 +67,14 @@ function debianPackages() {
   if (still.length > 0) stop(`setup: ${still.join(', ')} installed, but ${still.map((n) => debian[n]).join(', ')} not found`);
 }
 
+/** The plugin that gives emulated boards their cycles: by the project's own Node, which runs TypeScript. */
+function timingPlugin() {
+  const script = join(root, 'scripts/build-timing.ts');
+  const done = spawnSync(join(root, 'node_modules/.bin/node'), [script], { cwd: root, stdio: 'inherit' });
+  if (done.status !== 0) stop('setup: the timing model was not built; see the line above');
+}
+
 if (Number(process.versions.node.split('.')[0]) < 20) stop(`setup: Node 20 or newer is needed, this is ${process.version}`);
 debianPackages();
 nodePackages();
+timingPlugin();

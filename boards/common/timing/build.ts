@@ -81,6 +81,9 @@ async function unsuitable(program: string): Promise<string | undefined> {
   return `${program} is ${found}; the timing model needs QEMU ${suitable.from} to ${suitable.to}`;
 }
 
+/** Where the plugin is, or will be once it is built. */
+export const pluginFile = (): string => join(cacheFolder(), nameOf(filesOf('.c')));
+
 /**
  * Path of the plugin for this emulator, built if it is not there. Failures: EMULATOR_MISSING, EMULATOR_UNSUITABLE,
  * TOOL_MISSING, PLUGIN_BUILD.
@@ -89,14 +92,11 @@ export async function buildPlugin(program: string): Promise<Result<string>> {
   if (findTool(program) === undefined) return failure('EMULATOR_MISSING', toolHint(program));
   const why = await unsuitable(program);
   if (why !== undefined) return failure('EMULATOR_UNSUITABLE', why);
-  const sources = filesOf('.c');
-  const name = nameOf(sources);
-  const dir = cacheFolder();
-  const out = join(dir, name);
+  const out = pluginFile();
   if (existsSync(out)) return { ok: true, value: out };
   if (findTool('gcc') === undefined) return failure('TOOL_MISSING', toolHint('gcc'));
-  const half = join(dir, `${name}.${randomUUID()}`);
-  const built = await run(['gcc', ...flags, ...sources, '-o', half]);
+  const half = `${out}.${randomUUID()}`;
+  const built = await run(['gcc', ...flags, ...filesOf('.c'), '-o', half]);
   if (built.code !== 0) return failure('PLUGIN_BUILD', built.stderr.slice(0, 2000));
   renameSync(half, out);
   return { ok: true, value: out };
