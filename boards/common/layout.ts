@@ -59,7 +59,7 @@ export function layoutOf(board: Board, twin: Twin, staging: Span): Readonly<Reco
   const from = (part: Span): Span => reach(board, twin, part, [server, staging]);
   const ramCode = from(code);
   const ramData = inside(ramCode, constants.base) ? ramCode : from(constants);
-  const arena = twin.ramData !== undefined && inside(ramData, data.base) ? ramData : from(data);
+  const arena = inside(ramData, data.base) ? ramData : from(data);
   return {
     MT_FLASH: flash.base,
     // Behind it there may be a load region of its own; within it, load is what the image leaves.

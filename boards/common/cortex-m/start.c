@@ -8,6 +8,7 @@ extern uint32_t mt_ramfunc_load[], mt_ramfunc_start[], mt_ramfunc_end[];
 extern uint32_t mt_data_load[], mt_data_image_start[], mt_data_image_end[];
 extern uint32_t mt_stack_top[], mt_bss_start[], mt_bss_end[];
 int main(void);
+void SysTick_Handler(void);
 
 typedef void (*vector)(void);
 
@@ -17,8 +18,11 @@ __attribute__((section(".vectors"), used)) static const struct {
 } vectors = {
     mt_stack_top,
     {Reset_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, 0, 0, 0,
-     SVC_Handler, Fault_Handler, 0, Fault_Handler, Fault_Handler},
+     SVC_Handler, Fault_Handler, 0, Fault_Handler, SysTick_Handler},
 };
+
+/* Of a machine that has no better timer for deadlines. */
+__attribute__((weak)) void SysTick_Handler(void) { mt_server_fault(); }
 
 static void copy(uint32_t *to, const uint32_t *end, const uint32_t *from) {
     while (to < end) *to++ = *from++;
