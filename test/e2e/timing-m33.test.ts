@@ -5,12 +5,10 @@
  *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33
  */
 import { describe, expect, it } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
 import { an505, measure } from './timing-machine.ts';
-import { expectRules, type Rule } from './timing-rules.ts';
+import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
 
-/** No memory that waits. */
-const timing: Timing = { core: 'cortex-m33', caches: [], regions: [] };
+const timing = withoutWaiting('cortex-m33', an505);
 
 const integer: readonly Rule[] = [
   { rule: 'two 16-bit ALU instructions do not go together', source: 'J', body: 'adds r4, r5\nadds r6, r7', cycles: 2 },

@@ -7,12 +7,10 @@
  *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M55
  */
 import { describe, expect, it } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
 import { an547, measure } from './timing-machine.ts';
-import { expectRules, type Rule } from './timing-rules.ts';
+import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
 
-/** No memory that waits. */
-const timing: Timing = { core: 'cortex-m55', caches: [], regions: [] };
+const timing = withoutWaiting('cortex-m55', an547);
 
 const integer: readonly Rule[] = [
   { rule: 'ADD of a constant beside an ALU instruction', source: 'L', body: 'adds r4, #1\nadds r5, r5, r6', cycles: 1 },

@@ -5,12 +5,10 @@
  *   Q  quinapalus.com/cm7cycles.html (measured on STM32H730)
  */
 import { describe, expect, it } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
 import { an500, measure, times } from './timing-machine.ts';
-import { expectRules, type Rule } from './timing-rules.ts';
+import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
 
-/** Everything in tightly coupled memory: no waiting. */
-const timing: Timing = { core: 'cortex-m7', caches: [], regions: [] };
+const timing = withoutWaiting('cortex-m7', an500);
 
 const pairs: readonly Rule[] = [
   { rule: 'two independent ALU instructions', source: 'J, Q', body: 'add.w r4, r4, #1\neor.w r5, r5, r6', cycles: 1 },
@@ -67,6 +65,22 @@ const products: readonly Rule[] = [
 const loads: readonly Rule[] = [
   { rule: 'loads of even and odd words', source: 'J', body: 'ldr.w r4, [r0]\nldr.w r5, [r0, #4]', cycles: 1 },
   { rule: 'loads of one bank', source: 'J, Q', body: 'ldr.w r4, [r0]\nldr.w r5, [r0, #8]', cycles: 2 },
+  {
+    rule: 'loads of one bank, by different registers',
+    source: 'J',
+    before: 'add.w r7, r0, #8',
+    body: 'ldr.w r4, [r0]\nldr.w r5, [r7]',
+    cycles: 2,
+  },
+  {
+    rule: 'loads of different banks, by different registers',
+    source: 'J',
+    before: 'add.w r7, r0, #12',
+    body: 'ldr.w r4, [r0]\nldr.w r5, [r7]',
+    cycles: 1,
+  },
+  { rule: 'FP loads of one bank', source: 'J', body: 'vldr s0, [r0]\nvldr s1, [r0, #8]', cycles: 2 },
+  { rule: 'FP loads of different banks', source: 'J', body: 'vldr s0, [r0]\nvldr s1, [r0, #4]', cycles: 1 },
   { rule: 'a load and a store', source: 'J', body: 'ldr.w r4, [r0]\nstr.w r5, [r0, #8]', cycles: 1 },
   {
     rule: 'a loaded word is stored in the same cycle',

@@ -4,7 +4,7 @@
  * Must stay true: a rule names where its number comes from, and the number follows from there, not from the model.
  */
 import { expect } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
+import type { Timing, TimingCore } from '../../boards/board.ts';
 import { type Machine, measure, times } from './timing-machine.ts';
 
 export interface Rule {
@@ -17,6 +17,16 @@ export interface Rule {
   readonly before?: string;
   /** Of one body. */
   readonly cycles: number;
+}
+
+/** A core on memories that never wait. */
+export function withoutWaiting(core: TimingCore, m: Machine): Timing {
+  const region = (name: 'code' | 'ram' | 'shared'): Timing['regions'][number] => ({
+    name,
+    base: `0x${m[name].base.toString(16)}`,
+    bytes: m[name].bytes,
+  });
+  return { core, caches: [], regions: [region('code'), region('ram'), region('shared')] };
 }
 
 const repeats = [8, 16] as const;

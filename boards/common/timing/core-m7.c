@@ -110,7 +110,10 @@ static unsigned fp_wait(const struct state *s, const struct insn *i) {
     return wait;
 }
 
-/* [J] Two loads go together only to different banks, even and odd words. Seen here where both have one base register. */
+/*
+ * [J] Two loads go together only to different banks, even and odd words. Seen here where both have one base register; for the
+ * rest `chained` has the model look at the addresses.
+ */
 static int same_bank(const struct state *s, const struct insn *i) {
     int32_t offset = 0;
     if (!load_offset(i, &offset) || s->older_base != i->base) return 0;
@@ -119,7 +122,7 @@ static int same_bank(const struct state *s, const struct insn *i) {
 
 static int may_join(const struct state *s, const struct insn *i, enum unit unit) {
     if ((partners[s->older] & BIT(unit)) == 0u) return 0;
-    if (unit == LOAD && s->older == LOAD && same_bank(s, i)) return 0;
+    if ((unit == LOAD || unit == FP_LOAD) && (s->older == LOAD || s->older == FP_LOAD) && same_bank(s, i)) return 0;
     /* [J] In the 3 cycles after a MAC VLDR, VSTR and VMOV issue as older ones only. */
     return !(s->mac_shadow != 0u && (unit == FP_LOAD || unit == FP_STORE || unit == FP_MOVE));
 }
@@ -237,6 +240,8 @@ static int has(const struct insn *i) { return i->kind < INSN_MVE_ALU && i->kind 
 
 const struct core core_cortex_m7 = {
     .name = "cortex-m7",
+    .chain_cycles = 1,
+    .bank_bits = 4, /* [J] even and odd words */
     .bus_bytes = 8, /* [T] two DTCM interfaces of 32 bits, 64 bits to the caches */
     .history_bytes = sizeof(struct m7_history),
     .has = has,

@@ -21,7 +21,7 @@ struct pipe {
 
 struct issued {
     uint16_t cycles[MT_CAUSES];
-    /* This load saved a cycle by following a load; it may only where both go to the same memory. */
+    /* This load saved a cycle by following a load; where both went decides whether it may. */
     uint16_t chained;
 };
 
@@ -29,8 +29,10 @@ struct core {
     const char *name; /* as in board.json */
     /* Bytes of one data transfer: a wider or unaligned access takes several. */
     uint32_t bus_bytes;
-    /* Cycles that `chained` saved and that are lost where the load before went to another memory. */
+    /* Cycles that `chained` saved and that are lost where the load before went to another memory … */
     uint32_t chain_cycles;
+    /* … or, where these are not 0, to the same bank: banks differ in one of these bits of the address. */
+    uint32_t bank_bits;
     /* Bytes that branch() keeps in `history`: predictors, branch target caches. Zeroed by SETTLE, survives calls. */
     size_t history_bytes;
     /* False for instructions that the core does not have: counted as unknown. NULL: all that decode() knows. */

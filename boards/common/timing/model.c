@@ -10,7 +10,7 @@ static uint32_t charge_access(struct model *m, const struct block *b, const stru
     const struct insn *const i = &b->insn[a->insn];
     const uint32_t bus = m->core->bus_bytes;
     uint32_t wait = m->core->unaligned(i, a->address, a->bytes);
-    if (a->elsewhere && chained) wait += m->core->chain_cycles;
+    if (a->unchains && chained) wait += m->core->chain_cycles;
     if (a->region == NULL) return wait;
     for (uint32_t at = a->address & ~(bus - 1u); at < a->address + a->bytes; at += bus)
         wait += memory_data(&m->memory, a->region, at, a->write, now + wait);
@@ -125,14 +125,17 @@ void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t 
         abort();
     }
     if (r == NULL) m->counts.unmapped++;
-    m->access[m->accesses++] = (struct access){a->insn, address, (uint8_t)bytes, write, r != m->last_data, r};
+    const bool unchains = model_unchains(m, r, address);
+    m->access[m->accesses++] = (struct access){a->insn, address, (uint8_t)bytes, write, unchains, r};
     m->last_data = a->region = r;
+    m->last_address = address;
 }
 
 void model_settle(struct model *m) {
     memory_settle(&m->memory);
     if (m->core->history_bytes != 0u) memset(m->history, 0, m->core->history_bytes);
     m->last_data = NULL;
+    m->last_address = 0;
 }
 
 /* What ran since END left nothing in the pipeline that is told here: it is empty. */

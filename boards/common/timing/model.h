@@ -66,7 +66,7 @@ struct block {
 struct access {
     uint32_t insn, address;
     uint8_t bytes;
-    bool write, elsewhere; /* not in the memory that the access before went to */
+    bool write, unchains; /* the access before went where this one, a load, cannot be chained to it */
     struct region *region;
 };
 
@@ -80,7 +80,8 @@ struct model {
     uint32_t state; /* of the pipe, before the pending block */
     void *history;
     struct block *pending;    /* entered, not yet charged */
-    struct region *last_data;
+    struct region *last_data; /* where the access before went */
+    uint32_t last_address;
     uint32_t accesses;
     struct access access[MAX_ACCESSES];
 };
@@ -109,18 +110,24 @@ void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t 
 
 static inline bool region_holds(const struct region *r, uint32_t address) { return address - r->base < r->bytes; }
 
+static inline bool model_unchains(const struct model *m, const struct region *r, uint32_t address) {
+    const uint32_t banks = m->core->bank_bits;
+    return banks == 0u ? r != m->last_data : ((address ^ m->last_address) & banks) == 0u;
+}
+
 /*
- * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only one
- * that may be chained to a load of other memory must be kept.
+ * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only a
+ * load that may be chained to the one before and cannot must be kept.
  */
 static inline bool model_needs(struct model *m, struct accessor *a, uint32_t address) {
     struct region *const r = a->region;
     if (!m->running || a->block != m->pending) return false;
     if (r == NULL || !region_holds(r, address) || !r->plain || (address & a->misaligned) != 0u) return true;
     if (a->block->region != NULL && a->block->region->shared_bus != 0u) return true;
-    const bool elsewhere = r != m->last_data;
-    if (elsewhere && !a->after_load) m->last_data = r;
-    return elsewhere && a->after_load;
+    if (a->after_load && model_unchains(m, r, address)) return true;
+    m->last_data = r;
+    m->last_address = address;
+    return false;
 }
 
 #endif

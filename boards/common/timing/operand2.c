@@ -81,6 +81,10 @@ static int wide_load_offset(const struct insn *i, int32_t *offset) {
     return 1;
 }
 int load_offset(const struct insn *i, int32_t *offset) {
+    if (i->kind == INSN_FP_LOAD && i->base != REG_PC) {
+        *offset = (int32_t)(bits(i, 23, 23) != 0u ? 4u * bits(i, 7, 0) : 0u - 4u * bits(i, 7, 0));
+        return 1;
+    }
     if (i->kind != INSN_LOAD || i->base == REG_PC || (i->flags & (INSN_REGISTER_OFFSET | INSN_EXCLUSIVE)) != 0u) return 0;
     if (i->size == 4u) return wide_load_offset(i, offset);
     *offset = (int32_t)(i->base == REG_SP ? 4u * bits(i, 7, 0) : i->bytes * bits(i, 10, 6));
