@@ -45,6 +45,7 @@ export const unguardedHost: BoardModule = {
 
 export interface ListeningBoard {
   readonly port: number;
+  readonly pid: number;
   /** Ends the process as a power cut would. */
   kill(): Promise<void>;
 }
@@ -57,8 +58,10 @@ export async function listening({ elf }: BuiltFirmware): Promise<ListeningBoard>
     child.once('error', reject);
     child.stdout.once('data', (d: Buffer) => resolve(Number(/port (\d+)/.exec(d.toString())?.[1])));
   });
+  if (child.pid === undefined) throw new Error('a process without an id');
   return {
     port,
+    pid: child.pid,
     async kill() {
       child.kill('SIGKILL');
       await ended;

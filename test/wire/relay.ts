@@ -1,0 +1,39 @@
+/**
+ * A listener in front of a board that listens itself. Several hosts may come: all reach the one board, as all paths to a device
+ * do. Cut, it is gone like an adapter that was pulled out; another one may then take its place.
+ */
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface Relay {
+  readonly address: string;
+  cut(): Promise<void>;
+}
+
+export async function relayTo(port: number): Promise<Relay> {
+  const board = connect(port, '127.0.0.1');
+  const hosts = new Set<Socket>();
+  board.on('data', (bytes) => {
+    for (const host of hosts) host.write(bytes);
+  });
+  board.on('error', () => undefined);
+  const server = createServer((host) => {
+    hosts.add(host);
+    host.setNoDelay(true);
+    host.on('data', (bytes) => board.write(bytes));
+    host.on('error', () => undefined);
+    host.on('close', () => hosts.delete(host));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const at = server.address();
+  if (at === null || typeof at !== 'object') throw new Error('a relay without an address');
+  const gone = new Promise<void>((resolve) => board.once('close', () => resolve()));
+  return {
+    address: `127.0.0.1:${at.port}`,
+    async cut() {
+      board.destroy();
+      for (const host of hosts) host.destroy();
+      server.close();
+      await gone;
+    },
+  };
+}
