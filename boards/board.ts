@@ -119,10 +119,34 @@ export interface Twin {
     readonly regions: readonly Omit<TimingRegion, 'base' | 'bytes'>[];
   };
 }
+/** Drivers of a real part: a folder of common/stm32 each. */
+export type Stm32Family = 'f4' | 'g0' | 'h7' | 'l4' | 'u5';
+/** A tool that puts firmware on a board; server/firmware.ts runs the first that is installed. */
+export type FlashTool =
+  /** Files of OpenOCD's scripts folder: the probe, the part. */
+  | { readonly tool: 'openocd'; readonly files: readonly string[] }
+  /** `--target` of pyOCD. */
+  | { readonly tool: 'pyocd'; readonly target: string }
+  /** Address of the image. */
+  | { readonly tool: 'st-flash'; readonly address: string }
+  /** A boot loader that shows itself as a volume with this name and takes UF2 files. */
+  | { readonly tool: 'uf2'; readonly volume: string };
+/** The real product: how server, trials and networks share its memories at their own addresses, and how firmware gets there. */
+export interface Silicon {
+  readonly family: Stm32Family;
+  readonly flash: string;
+  readonly server: Part;
+  readonly stackKiB: number;
+  /** RAM: flash is not written a trial at a time. */
+  readonly load: Part;
+  readonly data: Part;
+  readonly tools: readonly FlashTool[];
+}
 /** What board.json states of an emulated board; common/twin.ts computes the rest of `Board` from it. */
 export type TwinData = Omit<
   Board,
   'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'wayBytes' | 'deterministic'
 > & {
   readonly twin: Twin;
+  readonly silicon?: Silicon;
 };

@@ -1,7 +1,7 @@
 /** A board with its code: what boards/index.ts lists. */
 import type { Result } from '../compiler/result.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
-import type { Board } from './board.ts';
+import type { Board, FlashTool } from './board.ts';
 
 export interface BuildRequest {
   /** Where the ELF and its .bin go. */
@@ -36,6 +36,13 @@ export interface TwinCounters {
   /** Accesses outside all memory that the model knows, taken as without waiting. */
   readonly unmapped: number;
 }
+/** The real product of a board, for those that have one. */
+export interface Product {
+  /** A flashable image: an ELF file, its .bin, and where the boot loader takes one a .uf2 beside it. */
+  build(request: BuildRequest): Promise<Result<BuiltFirmware>>;
+  /** What can flash it, best first. */
+  readonly tools: readonly FlashTool[];
+}
 export interface BoardModule extends Board {
   /** Builds the server, with a network where objects are given. */
   build(request: BuildRequest): Promise<Result<BuiltFirmware>>;
@@ -43,4 +50,6 @@ export interface BoardModule extends Board {
   open?(request: OpenRequest): Promise<Result<Device>>;
   /** Of a device that `open` gave; undefined where the board is no twin. */
   counters?(device: Device): Promise<TwinCounters>;
+  /** Undefined where there is no real one, or no port to it. */
+  readonly product?: Product;
 }

@@ -12,16 +12,19 @@ export interface Span {
 }
 
 const kib = 1024;
+type Memories = Pick<Board, 'id' | 'memory'>;
+/** How memories are shared out, on whatever machine. */
+export type Shares = Omit<Twin, 'machine' | 'timing'>;
 
 /** Where a product's memory lies in the machine. */
-export function memoryOf(board: Pick<Board, 'id' | 'memory'>, twin: Twin, name: string): Span {
+export function memoryOf(board: Memories, twin: Shares, name: string): Span {
   const at = twin.at[name];
   const memory = board.memory.find((m) => m.name === name);
   if (at === undefined || memory === undefined) throw new Error(`${board.id}: board.json knows no memory ${name}`);
   return { base: Number(at), bytes: memory.bytes };
 }
 
-export function partOf(board: Pick<Board, 'id' | 'memory'>, twin: Twin, part: Part): Span {
+export function partOf(board: Memories, twin: Shares, part: Part): Span {
   const memory = memoryOf(board, twin, part.in);
   const span = { base: memory.base + part.fromKiB * kib, bytes: part.kiB * kib };
   if (span.base + span.bytes > memory.base + memory.bytes)
@@ -32,7 +35,7 @@ export function partOf(board: Pick<Board, 'id' | 'memory'>, twin: Twin, part: Pa
 const end = (s: Span): number => s.base + s.bytes;
 
 /** From the start of a part to where the memory ends that it can stretch over: neighbours count, what is taken does not. */
-function reach(board: Board, twin: Twin, from: Span, taken: readonly Span[]): Span {
+function reach(board: Memories, twin: Shares, from: Span, taken: readonly Span[]): Span {
   const memories = Object.keys(twin.at).map((name) => memoryOf(board, twin, name));
   let limit = from.base;
   for (let next = memories.find((m) => m.base <= limit && end(m) > limit); next !== undefined; ) {
@@ -46,7 +49,11 @@ function reach(board: Board, twin: Twin, from: Span, taken: readonly Span[]): Sp
 const inside = (s: Span, address: number): boolean => address >= s.base && address < end(s);
 
 /** Symbols of the link script, by name. `staging`: what of the machine's memory is no board's. */
-export function layoutOf(board: Board, twin: Twin, staging: Span): Readonly<Record<string, number>> {
+export function layoutOf(
+  board: Memories & Pick<Board, 'target'>,
+  twin: Shares,
+  staging: Span,
+): Readonly<Record<string, number>> {
   const flash = memoryOf(board, twin, twin.flash);
   const server = partOf(board, twin, twin.server);
   const load = partOf(board, twin, twin.load);

@@ -11,19 +11,19 @@ import { layoutOf, memoryOf, partOf } from './layout.ts';
 import { readMailbox } from './mailbox.ts';
 import { type Machine, machineOf, mailboxBytes } from './mps2/machines.ts';
 import { startQemu } from './qemu.ts';
+import { productOf } from './silicon.ts';
 
 const here = import.meta.dirname;
 const cortexM = (file: string): string => join(here, 'cortex-m', file);
 
 export function emulated(data: TwinData): BoardModule {
-  const { twin, ...rest } = data;
+  const { twin, silicon } = data;
   const board = boardOf(data);
   const machine = machineOf(twin.machine);
   const recipe = recipeOf(data, board, machine);
   const timing = timingOf(data);
   const { shared, staging, mailbox } = machine;
   return {
-    ...rest,
     ...board,
     build: (request) => buildServer(recipe, request),
     // One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count instructions.
@@ -39,6 +39,7 @@ export function emulated(data: TwinData): BoardModule {
         bulk,
       }),
     ...(timing !== undefined && { counters: (device: Device) => readMailbox(device, mailbox) }),
+    ...(silicon !== undefined && { product: productOf(board, silicon, join(here, '..', data.id)) }),
   };
 }
 
@@ -63,7 +64,7 @@ function wayBytesOf({ twin }: TwinData): number | undefined {
 
 /** What of a board follows from how its twin shares out the memories. */
 function boardOf(data: TwinData): Board {
-  const { twin, ...rest } = data;
+  const { twin, silicon: _, ...rest } = data;
   const bytes = (part: TwinData['twin']['data'] | undefined): number =>
     part === undefined ? 0 : partOf(data, twin, part).bytes;
   const placed = { codeBytes: bytes(twin.ramCode), dataBytes: bytes(twin.ramData) };

@@ -1,0 +1,59 @@
+/**
+ * Firmware of a real STM32 board from its board.json: the same server, call and guard as on its twin, with the part's own drivers
+ * (common/stm32) and addresses. Must stay true: nothing here has run on silicon; what emulators could show of it is said
+ * in the boards' READMEs.
+ */
+import { join } from 'node:path';
+import type { Board, Silicon, Stm32Family } from '../board.ts';
+import type { Product } from '../module.ts';
+import { type BuildRecipe, buildServer } from './build.ts';
+import { layoutOf } from './layout.ts';
+
+const here = import.meta.dirname;
+const cortexM = (file: string): string => join(here, 'cortex-m', file);
+const stm32 = (file: string): string => join(here, 'stm32', file);
+
+/** The way into a call, and the guard. */
+const cores: Readonly<Record<Stm32Family, readonly string[]>> = {
+  f4: ['enter-v7m.c', 'mpu-v7m.c'],
+  g0: ['enter-v6m.c', 'mpu-v7m.c'],
+  h7: ['enter-v7m.c', 'mpu-v7m.c'],
+  l4: ['enter-v7m.c', 'mpu-v7m.c'],
+  u5: ['enter-v8m.c', 'mpu-v8m.c'],
+};
+
+/** `folder` has the board's silicon.h. */
+export function productOf(board: Board, silicon: Silicon, folder: string): Product {
+  const recipe = stm32Recipe(board, silicon, folder, []);
+  return { build: (request) => buildServer(recipe, request), tools: silicon.tools };
+}
+
+/** `flags`: for the compiler, where an emulator lacks something of the part. */
+export function stm32Recipe(
+  board: Pick<Board, 'id' | 'clockHz' | 'memory' | 'target'>,
+  silicon: Omit<Silicon, 'tools'>,
+  folder: string,
+  flags: readonly string[],
+): BuildRecipe {
+  const at = Object.fromEntries(board.memory.map((m) => [m.name, String(m.base)]));
+  const layout = layoutOf(board, { at, ...silicon }, { base: 0, bytes: 0 });
+  const symbols = Object.entries(layout).map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
+  return {
+    target: board.target,
+    sources: [
+      ...['board.c', 'call.c', 'start.c', ...cores[silicon.family]].map(cortexM),
+      ...['machine.c', 'timers.c', 'usart.c', join(silicon.family, 'family.c')].map(stm32),
+    ],
+    includeDirs: [cortexM(''), stm32(''), stm32(silicon.family), folder],
+    flags: [
+      '-ffreestanding',
+      `-DMT_BOARD="${board.id}"`,
+      `-DMT_CPU_HZ=${board.clockHz}u`,
+      // As delivered the part's Security Extension is off.
+      ...(silicon.family === 'u5' ? ['-DMT_NO_SECURITY'] : []),
+      ...flags,
+    ],
+    linkScript: cortexM('sections.ld'),
+    linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],
+  };
+}

@@ -1,0 +1,70 @@
+/* The STM32L4+: PLL from HSI16 to 120 MHz in range 1 boost mode, five wait states, flash caches and prefetch. */
+#include "stm32.h"
+
+#define RCC_CR (RCC + 0x00u)
+#define HSION (1u << 8)
+#define HSIRDY (1u << 10)
+#define PLLON (1u << 24)
+#define PLLRDY (1u << 25)
+#define RCC_CFGR (RCC + 0x08u)
+#define SW_MASK 3u
+#define SW_PLL 3u
+#define SWS_MASK (3u << 2)
+#define SWS_PLL (3u << 2)
+#define HPRE_MASK (0xfu << 4)
+#define HPRE_BY_2 (8u << 4)
+#define RCC_PLLCFGR (RCC + 0x0cu)
+#define RCC_APB1ENR1 (RCC + 0x58u)
+#define PWREN (1u << 28)
+#define PWR_CR1 (PWR + 0x00u)
+#define VOS_MASK (3u << 9)
+#define VOS_RANGE_1 (1u << 9)
+#define PWR_CR2 (PWR + 0x04u)
+#define IOSV (1u << 9)        /* VDDIO2 is there: without it PG2 to PG15 are cut off */
+#define PWR_SR2 (PWR + 0x14u)
+#define VOSF (1u << 10)
+#define PWR_CR5 (PWR + 0x80u)
+#define R1MODE (1u << 8)      /* 0: boost */
+#define FLASH_ACR (FLASH_INTERFACE + 0x00u)
+#define LATENCY_MASK 0xfu
+#define PRFTEN (1u << 8)
+#define ICEN (1u << 9)
+#define DCEN (1u << 10)
+#define ICRST (1u << 11)
+#define DCRST (1u << 12)
+#define ACCELERATED (PRFTEN | ICEN | DCEN)
+
+/* HSI16 / 4 = 4 MHz into the VCO, times 60, half of it out at R: 120 MHz. */
+#define PLL_SETTINGS (2u << 0 | (4u - 1u) << 4 | 60u << 8 | 1u << 24 | 0u << 25)
+
+uint32_t stm32_start_clock(void) {
+    change(RCC_APB1ENR1, PWREN, PWREN);
+    change(PWR_CR2, IOSV, IOSV);
+    change(RCC_CR, HSION, HSION);
+    if (comes(RCC_CR, HSIRDY, HSIRDY) == 0u) return 0u;
+    /* Chapter 5, from range 1 normal to boost: the AHB at half speed while the frequency changes. */
+    change(PWR_CR1, VOS_MASK, VOS_RANGE_1);
+    if (comes(PWR_SR2, VOSF, 0u) == 0u) return 0u;
+    change(PWR_CR5, R1MODE, 0u);
+    REG32(FLASH_ACR) = SILICON_WAIT_STATES | ACCELERATED;
+    if (comes(FLASH_ACR, LATENCY_MASK, SILICON_WAIT_STATES) == 0u) return 0u;
+    REG32(RCC_PLLCFGR) = PLL_SETTINGS;
+    change(RCC_CR, PLLON, PLLON);
+    if (comes(RCC_CR, PLLRDY, PLLRDY) == 0u) return 0u;
+    change(RCC_CFGR, HPRE_MASK, HPRE_BY_2);
+    change(RCC_CFGR, SW_MASK, SW_PLL);
+    const uint32_t fast = comes(RCC_CFGR, SWS_MASK, SWS_PLL);
+    if (fast == 0u) change(RCC_CFGR, SW_MASK, 0u); /* MSI */
+    for (volatile uint32_t i = 0; i < 60u; i++) {  /* at least 1 us */
+    }
+    change(RCC_CFGR, HPRE_MASK, 0u);
+    return fast;
+}
+
+/* Chapter 3: cache lines can be dropped only while their cache is off. */
+void board_settle(void) {
+    change(FLASH_ACR, ACCELERATED, 0u);
+    change(FLASH_ACR, ICRST | DCRST, ICRST | DCRST);
+    change(FLASH_ACR, ICRST | DCRST, 0u);
+    change(FLASH_ACR, ACCELERATED, ACCELERATED);
+}

@@ -1,0 +1,19 @@
+/* NUCLEO-G0B1RE: USART2 at PA2 and PA3 leads to the ST-LINK's virtual COM port (UM2324, "USART communication"). */
+#ifndef MICROTUNE_SILICON_H
+#define MICROTUNE_SILICON_H
+
+#define SILICON_CPU_HZ 64000000u
+#define SILICON_WAIT_STATES 2u /* RM0444, chapter 3: 48 to 64 MHz in range 1 */
+
+#define SILICON_UART 0x40004400u /* USART2 */
+#define SILICON_UART_IRQ 28u
+#define SILICON_UART_ENABLE (RCC + 0x3cu) /* RCC_APBENR1 */
+#define SILICON_UART_ENABLE_BIT 17u
+#define SILICON_UART_DIVIDER APB1_DIVIDER
+#define SILICON_UART_STEPS 1u
+#define SILICON_UART_PORT 0u /* A */
+#define SILICON_UART_TX 2u
+#define SILICON_UART_RX 3u
+#define SILICON_UART_FUNCTION 1u
+
+#endif
