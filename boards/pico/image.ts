@@ -6,15 +6,17 @@
 /** The second stage of the boot with its checksum, at the start of flash. */
 export const secondStageBytes = 256;
 
-/** CRC-32 with the polynomial 0x04c11db7, most significant bit first, initial value all ones, no final XOR, of the first 252 bytes. */
-export function bootChecksum(image: Uint8Array): number {
+/** CRC-32/MPEG-2: polynomial 0x04c11db7, most significant bit first, initial value all ones, no final XOR. */
+export function crc32Mpeg2(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of image.subarray(0, secondStageBytes - 4)) {
+  for (const byte of bytes) {
     crc ^= byte << 24;
     for (let i = 0; i < 8; i++) crc = (crc << 1) ^ (crc < 0 ? 0x04c11db7 : 0);
   }
   return crc >>> 0;
 }
+/** What the last word of an image's second stage must be. */
+export const bootChecksum = (image: Uint8Array): number => crc32Mpeg2(image.subarray(0, secondStageBytes - 4));
 
 const blockBytes = 512;
 const payloadBytes = 256;

@@ -140,8 +140,8 @@ export class Memory {
       this.rp2040.writeUint8(at, value);
     }
   }
-  /** The instruction's first halfword. Costs nothing: the core reads it again, and waits for it then. */
-  opcodeAt(at: number): number {
+  /** The first halfword of the instruction there. */
+  fetch(at: number): number {
     const ram = at - ramBase;
     if (ram >= 0 && ram < this.ram8.length) {
       this.needRam(ram, may.execute);
@@ -149,6 +149,7 @@ export class Memory {
     }
     if (isFlash(at)) {
       this.needFlash(at, may.execute);
+      this.stall += this.xip.read(at);
       return this.flash16[(at & (flashBytes - 1)) >>> 1] as number;
     }
     // The ROM is not ours to ship, and nothing else can be executed.
@@ -172,8 +173,9 @@ export class Memory {
       if ((((this.flashRights[offset >>> 5] as number) >> this.level) & right) === 0) throw atInstruction;
     } else if (right === may.write || ((this.mpu.rights(at) >> this.level) & right) === 0) throw atInstruction;
   }
+  /** Of privileged code no region of ours keeps a peripheral. */
   private need(at: number, right: number): void {
-    if (((this.mpu.rights(at) >> this.level) & right) === 0) throw atInstruction;
+    if (this.level !== privileged && ((this.mpu.rights(at) >> this.level) & right) === 0) throw atInstruction;
   }
   private needPeripheral(at: number): void {
     if (this.rp2040.findPeripheral(at) === undefined) throw atInstruction;
@@ -204,7 +206,7 @@ export class Memory {
     }
   }
   private askMpu(): void {
-    for (let i = 0; i < this.ramRights.length; i++) this.ramRights[i] = this.mpu.rights(ramBase + granule * i);
-    for (let i = 0; i < this.flashRights.length; i++) this.flashRights[i] = this.mpu.rights(flashBase + granule * i);
+    this.mpu.fill(this.ramRights, ramBase);
+    this.mpu.fill(this.flashRights, flashBase);
   }
 }

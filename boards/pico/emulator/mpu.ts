@@ -49,26 +49,47 @@ function rightsOf(attributes: number): number {
   return rights | (readable * may.execute);
 }
 
-const holds = ({ base, attributes }: Region, address: number): boolean => {
-  if ((attributes & 1) === 0) return false;
+/** A stretch of addresses, and what may be done there. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly rights: number;
+}
+
+/** The parts of a region that are not left out. */
+function spansOf({ base, attributes }: Region): readonly Span[] {
+  if ((attributes & 1) === 0) return [];
   const bytes = 2 ** (((attributes >>> 1) & 31) + 1);
-  const offset = address - (base - (base % bytes));
-  if (offset < 0 || offset >= bytes) return false;
-  return (attributes & (0x100 << Math.floor(offset / (bytes / 8)))) === 0;
-};
+  const start = base - (base % bytes);
+  const rights = rightsOf(attributes);
+  return Array.from({ length: 8 }, (_, i) => i)
+    .filter((i) => (attributes & (0x100 << i)) === 0)
+    .map((i) => ({ from: start + (i * bytes) / 8, to: start + ((i + 1) * bytes) / 8, rights }));
+}
 
 export class Mpu {
   private control = 0;
   private number = 0;
   private readonly regions: readonly Region[] = Array.from({ length: 8 }, () => ({ base: 0, attributes: 0 }));
+  /** Of all regions in their order: of overlapping ones the last counts. Empty while the unit is off. */
+  private spans: readonly Span[] = [];
   /** Called when other rights hold. */
   onChange: () => void = () => undefined;
 
   /** Of what lies at an address. */
   rights(address: number): number {
+    return this.spans.findLast((s) => address >= s.from && address < s.to)?.rights ?? this.background;
+  }
+  /** Of all granules from `base` on, one a byte. */
+  fill(rights: Uint8Array, base: number): void {
+    rights.fill(this.background);
+    for (const { from, to, rights: there } of this.spans) {
+      const [first, end] = [from, to].map((at) => Math.max(0, (at - base) / granule)) as [number, number];
+      rights.fill(there, first, end);
+    }
+  }
+  private get background(): number {
     if ((this.control & enabled) === 0) return may.all;
-    const region = this.regions.findLast((r) => holds(r, address));
-    if (region !== undefined) return rightsOf(region.attributes);
     return (this.control & backgroundForPrivileged) !== 0 ? may.all & ~((1 << privileged) - 1) : 0;
   }
   /** A register by its offset from 0xE000E000; undefined where that is none of the MPU's. */
@@ -108,6 +129,7 @@ export class Mpu {
       default:
         return false;
     }
+    this.spans = (this.control & enabled) === 0 ? [] : this.regions.flatMap(spansOf);
     this.onChange();
     return true;
   }

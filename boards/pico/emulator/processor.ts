@@ -81,8 +81,9 @@ export class Processor {
   private readonly memory: Memory;
   private readonly clock: CycleClock;
   private readonly executePlain: () => number;
-  /** The instruction that is being executed. */
+  /** The instruction that is being executed: where it is, and its first halfword. */
   private at = 0;
+  private opcode = 0;
 
   constructor(rp2040: RP2040, memory: Memory, clock: CycleClock) {
     [this.core, this.memory, this.clock] = [rp2040.core, memory, clock];
@@ -115,8 +116,8 @@ export class Processor {
     }
     this.at = (core.PC & ~1) >>> 0;
     memory.stall = 0;
-    const opcode = memory.opcodeAt(this.at);
-    return this.execute(kinds[opcode] as number, opcode) + memory.stall;
+    this.opcode = memory.fetch(this.at);
+    return this.execute(kinds[this.opcode] as number, this.opcode) + memory.stall;
   }
   private execute(what: number, opcode: number): number {
     const { core, memory } = this;
@@ -147,7 +148,6 @@ export class Processor {
     }
   }
   private skip(cycles: number): number {
-    this.memory.read16(this.at); // for what the fetch waits
     this.core.PC = this.at + 2;
     return cycles;
   }
@@ -190,7 +190,8 @@ export class Processor {
   private seeMemory(): void {
     const { core, memory } = this;
     core.readUint32 = (address) => memory.read32(address);
-    core.readUint16 = (address) => memory.read16(address);
+    // rp2040js reads the instruction once more.
+    core.readUint16 = (address) => (address === this.at ? this.opcode : memory.read16(address));
     core.readUint8 = (address) => memory.read8(address);
     core.writeUint32 = (address, value) => memory.write32(address, value);
     core.writeUint16 = (address, value) => memory.write16(address, value);

@@ -57,9 +57,14 @@ export class XipCache {
     return (second & 3) !== 0 && (second & ~3) === tag ? 1 : -1;
   }
   private keep(set: number, found: number, tag: number, half: number): void {
-    const way = found >= 0 ? found : 1 - (this.latest[set] as number);
+    const way = found >= 0 ? found : this.victim(set);
     const had = found >= 0 ? (this.lines[2 * set + way] as number) & 3 : 0;
     this.lines[2 * set + way] = tag | had | half;
     this.latest[set] = way;
+  }
+  /** An empty way, or the one that was not used last. */
+  private victim(set: number): number {
+    for (const way of [0, 1]) if (((this.lines[2 * set + way] as number) & 3) === 0) return way;
+    return 1 - (this.latest[set] as number);
   }
 }
