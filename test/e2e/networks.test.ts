@@ -1,5 +1,9 @@
-/** The MLPerf Tiny networks on the emulated Cortex-M4: all nine golden vectors over the wire, whatever the schedules and passes. */
+/**
+ * The MLPerf Tiny networks on the emulated Cortex-M4: all nine golden vectors over the wire, whatever the schedules and passes; and
+ * on every other emulated Cortex-M from Armv7-M on, and the M0+ twin, whose memory holds them.
+ */
 import { expect, test } from 'vitest';
+import { boards } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
@@ -33,4 +37,20 @@ for (const name of names.slice(0, samples(1, 4))) {
   test.skipIf(model === undefined)(`${name} without optional passes`, async () => {
     if (model !== undefined) await runGolden(model, mps2An386, { passes: 'none', schedules: 'default' });
   });
+}
+
+const others = boards.filter((b) => /^(mps2|nucleo|corstone)/.test(b.id) && b !== mps2An386);
+for (const board of others) {
+  // In a bounded run the smallest on each, and one more on one of them.
+  const bounded = board.id === 'nucleo-l4r5zi' ? ['kws'] : ['ad'];
+  const taken = names.filter((name) => samples(0, 1) === 1 || bounded.includes(name));
+  for (const name of taken) {
+    const model = goldenModel(name);
+    test.skipIf(model === undefined)(`${name} on ${board.id}`, async () => {
+      if (model === undefined) return;
+      const { built, cycles, stackBytes } = await runGolden(model, board, { passes: 'all', schedules: 'default' });
+      expect(cycles).toBeGreaterThan(model.golden.input_bytes);
+      expect(stackBytes).toBeLessThanOrEqual(built.memory.stackBytes + 16);
+    });
+  }
 }
