@@ -1,4 +1,5 @@
 /** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
+import { corstone300 } from './corstone-300/index.ts';
 import { host } from './host/index.ts';
 import { microbit } from './microbit/index.ts';
 import type { BoardModule } from './module.ts';
@@ -11,12 +12,14 @@ import { nucleoG0b1re } from './nucleo-g0b1re/index.ts';
 import { nucleoH743zi } from './nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from './nucleo-l4r5zi/index.ts';
 import { nucleoL4r5ziSinglebank } from './nucleo-l4r5zi-singlebank/index.ts';
+import { nucleoU575zi } from './nucleo-u575zi/index.ts';
 import { pico } from './pico/index.ts';
 import { riscv32Virt } from './riscv32-virt/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
 export { type BoardModule, type BuiltFirmware, type Cause, causes, mapCauses, type TwinCounters } from './module.ts';
 export const boards: readonly BoardModule[] = [
+  corstone300,
   host,
   microbit,
   mps2An385,
@@ -28,6 +31,7 @@ export const boards: readonly BoardModule[] = [
   nucleoH743zi,
   nucleoL4r5zi,
   nucleoL4r5ziSinglebank,
+  nucleoU575zi,
   pico,
   riscv32Virt,
 ];

@@ -1,0 +1,19 @@
+/* NUCLEO-U575ZI-Q: USART1 at PA9 and PA10 leads to the ST-LINK's virtual COM port (UM2861, "Virtual COM port"). */
+#ifndef MICROTUNE_SILICON_H
+#define MICROTUNE_SILICON_H
+
+#define SILICON_CPU_HZ 160000000u
+#define SILICON_WAIT_STATES 4u /* RM0456, chapter 7: 128 to 160 MHz in range 1 */
+
+#define SILICON_UART 0x40013800u /* USART1 */
+#define SILICON_UART_IRQ 61u
+#define SILICON_UART_ENABLE (RCC + 0xa4u) /* RCC_APB2ENR */
+#define SILICON_UART_ENABLE_BIT 14u
+#define SILICON_UART_DIVIDER APB2_DIVIDER
+#define SILICON_UART_STEPS 1u
+#define SILICON_UART_PORT 0u /* A */
+#define SILICON_UART_TX 9u
+#define SILICON_UART_RX 10u
+#define SILICON_UART_FUNCTION 7u
+
+#endif
