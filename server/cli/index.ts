@@ -76,6 +76,8 @@ function programOf(act: Act, { stdout }: Terminal): Command {
     .description('Tunes neural networks for microcontrollers and compiles them to plain C.')
     .version(version)
     .addHelpText('after', `\nExample:\n  $ microtune tune model.tflite --board mps2-an386 --out out\n\n${exitCodes}`)
+    // Options behind a command are that command's, also where it has commands of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined });
   for (const add of commands) add(program, act);

@@ -96,8 +96,8 @@ interface Ran {
   readonly records: readonly TrialRecord[];
   readonly pool: DevicePool;
 }
+/** Searches one random convolution after another until there are enough trials. */
 async function searchOn(sources: readonly DeviceSource[], trials: number, onTrial: (n: number) => void): Promise<Ran> {
-  const graph = randomNode('conv2d', new Random(5));
   // Each device has a baseline of its own here, for each counts from another number.
   const checks = new Map(sources.map((s) => [s.name, healthCheck(mps2An386, folder.dir, new Baselines())]));
   const check: CheckHealth = (device, patient) => {
@@ -110,29 +110,34 @@ async function searchOn(sources: readonly DeviceSource[], trials: number, onTria
   const records: TrialRecord[] = [];
   const policy = policies.random;
   if (policy === undefined) throw new Error('no policy is called random');
-  const end = await tune({
-    graph,
-    tasks: tasksOf(graph, { rounding: 'double' }),
-    board: mps2An386,
-    pool,
-    templates: { templates, defaultSchedule },
-    policy,
-    policyName: 'random',
-    seed: 3,
-    budget: { trials },
-    cores: 2,
-    cacheDir: folder.dir,
-    known: () => [],
-    record: (trial) => {
-      onTrial(records.length);
-      return String(records.push(trial));
-    },
-    signal: new AbortController().signal,
-    now: () => performance.now(),
-  });
-  expect(['budget', 'exhausted']).toContain(end.reason);
+  for (let seed = 5; records.length < trials; seed++) {
+    const graph = randomNode('conv2d', new Random(seed));
+    const end = await tune({
+      graph,
+      tasks: tasksOf(graph, { rounding: 'double' }),
+      board: mps2An386,
+      pool,
+      templates: { templates, defaultSchedule },
+      policy,
+      policyName: 'random',
+      seed,
+      budget: { trials: trials - records.length },
+      cores: 2,
+      cacheDir: folder.dir,
+      known: () => [],
+      record: (trial) => {
+        onTrial(records.length);
+        return String(records.push(trial));
+      },
+      signal: new AbortController().signal,
+      now: () => performance.now(),
+    });
+    expect(['budget', 'exhausted']).toContain(end.reason);
+  }
   return { records, pool };
 }
+/** What must be measured once. */
+const keyOf = ({ task, result }: TrialRecord): string => `${task.id} ${result.binary}`;
 
 test('four devices on bad lines: every trial once, from the device that it names, with the count of a good line', async () => {
   const trials = samples(60, 1000);
@@ -145,15 +150,16 @@ test('four devices on bad lines: every trial once, from the device that it names
   expect(sources.every((s) => s.faults > 0)).toBe(true);
 
   const measured = records.filter((r) => r.reusedFrom === null);
-  const configs = records.map((r) => JSON.stringify(r.config));
+  const configs = records.map((r) => `${r.task.id} ${JSON.stringify(r.config)}`);
   expect(new Set(configs).size).toBe(records.length);
   const counts = new Map<string, number>();
-  for (const { result } of measured) {
+  for (const trial of measured) {
+    const { result } = trial;
     if (result.status === 'failed') throw new Error(`${result.code}: ${result.detail}`);
     const at = Math.floor(result.cycles / step);
     expect(result.device).toBe(sources[at - 1]?.name);
-    expect(counts.has(result.binary)).toBe(false);
-    counts.set(result.binary, result.cycles - at * step);
+    expect(counts.has(keyOf(trial))).toBe(false);
+    counts.set(keyOf(trial), result.cycles - at * step);
   }
   const states = pool.states();
   expect(new Set(measured.map((r) => r.result.device))).toEqual(new Set(states.map((s) => s.name)));
@@ -166,7 +172,7 @@ test('four devices on bad lines: every trial once, from the device that it names
 
   const good = await searchOn([new Behind(0, emulators[0]?.path ?? '', 0)], trials, () => undefined);
   const want = new Map(
-    good.records.flatMap(({ result: r }) => (r.status === 'ok' ? [[r.binary, r.cycles] as const] : [])),
+    good.records.flatMap((r) => (r.result.status === 'ok' ? [[keyOf(r), r.result.cycles] as const] : [])),
   );
   expect(counts).toEqual(want);
 });

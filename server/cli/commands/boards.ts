@@ -8,7 +8,6 @@ import { count, table } from '../table.ts';
 import { addDoctor } from './doctor.ts';
 
 export function addBoards(program: Command, act: Act): void {
-  // Options behind `doctor` are doctor's.
   const command = program.command('boards').description('list the boards that are supported').enablePositionalOptions();
   common(command, 'microtune boards --json').action(act(async () => ok({ json: boards.map(plain), text: listed() })));
   addDoctor(command, act);
