@@ -34,11 +34,15 @@ struct block *block_new(uint32_t capacity) {
     return b;
 }
 
+/* One register, core or FP. */
+static bool loads(const struct insn *i) { return i->kind == INSN_LOAD || i->kind == INSN_FP_LOAD; }
+
 void block_add(struct block *b, struct insn i) {
     const uint32_t k = b->insns++;
     b->insn[k] = i;
     b->accessor[k] = (struct accessor){.block = b, .insn = k, .misaligned = i.bytes == 0u ? 0u : i.bytes - 1u};
     b->accessor[k].after_load = i.kind == INSN_LOAD && (k == 0u || b->insn[k - 1u].kind == INSN_LOAD);
+    if (loads(&i) && (k == 0u || loads(&b->insn[k - 1u])) && b->banked < 64u) b->accessor[k].bank_bit = 1ull << b->banked++;
 }
 
 void block_prepare(struct model *m, struct block *b) {
@@ -68,8 +72,11 @@ static void work_out(struct model *m, const struct block *b, struct memo *memo) 
     uint32_t *const at = memo->at != NULL ? memo->at : allocate(b->insns, sizeof *memo->at);
     struct pipe pipe = m->pipes.pipe[m->state];
     *memo = (struct memo){.generation = m->pipes.generation, .before = m->state, .at = at, .way = UINT64_MAX};
+    memo->same_bank = b->same_bank;
     for (uint32_t k = 0; k < b->insns; k++) {
-        const struct issued issued = m->core->issue(&pipe, &b->insn[k]);
+        struct insn i = b->insn[k];
+        if ((b->accessor[k].bank_bit & b->same_bank) != 0u) i.flags |= INSN_SAME_BANK;
+        const struct issued issued = m->core->issue(&pipe, &i);
         at[k] = memo->total | (issued.chained != 0u ? AT_CHAINED : 0u);
         for (unsigned c = 0; c < MT_CAUSES; c++) {
             memo->cycles[c] += issued.cycles[c];
@@ -81,16 +88,18 @@ static void work_out(struct model *m, const struct block *b, struct memo *memo) 
 
 struct memo *block_memo(struct model *m, struct block *b) {
     for (unsigned i = 0; i < MEMOS; i++)
-        if (b->memo[i].before == m->state && b->memo[i].generation == m->pipes.generation) return &b->memo[i];
+        if (b->memo[i].before == m->state && b->memo[i].same_bank == b->same_bank &&
+            b->memo[i].generation == m->pipes.generation)
+            return &b->memo[i];
     m->state = pipes_make_room(&m->pipes, m->state);
     struct memo *const memo = &b->memo[b->next_memo++ % MEMOS];
     work_out(m, b, memo);
     return memo;
 }
 
-/* A load beside a load may be chained, and what is chained depends on where both go. */
+/* What loads side by side cost may depend on where both go. */
 static bool beside_load(const struct block *b, uint32_t k) {
-    return k == 0u || k + 1u == b->insns || b->insn[k - 1u].kind == INSN_LOAD || b->insn[k + 1u].kind == INSN_LOAD;
+    return k == 0u || k + 1u == b->insns || loads(&b->insn[k - 1u]) || loads(&b->insn[k + 1u]);
 }
 
 bool block_watches(const struct model *m, const struct block *b, uint32_t k) {
@@ -99,5 +108,6 @@ bool block_watches(const struct model *m, const struct block *b, uint32_t k) {
     for (unsigned r = 0; r < m->memory.regions; r++)
         if (!m->memory.region[r].plain || m->memory.region[r].shared_bus != 0u) return true;
     const bool may_be_unaligned = i->bytes > 1u && (i->kind == INSN_LOAD || i->kind == INSN_STORE || i->kind >= INSN_MVE_ALU);
-    return may_be_unaligned || (m->core->chain_cycles != 0u && i->kind == INSN_LOAD && beside_load(b, k));
+    const bool place_matters = m->core->bank_bits != 0u ? loads(i) : m->core->chain_cycles != 0u && i->kind == INSN_LOAD;
+    return may_be_unaligned || (place_matters && beside_load(b, k));
 }

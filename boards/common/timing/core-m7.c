@@ -57,8 +57,6 @@ struct state {
     uint8_t mac_shadow;   /* cycles in which FP MACs keep others away */
     uint8_t mla_shadow;
     uint8_t older;        /* enum unit of the instruction that a younger one may join; ALONE: none */
-    uint8_t older_base;   /* of a load: its base register, or NO_REGISTER */
-    uint8_t older_offset; /* the two low words of its offset */
     uint8_t movw;         /* 1 + register that a MOVW just wrote */
     uint8_t in_it;        /* instructions of an IT block to come */
 };
@@ -110,19 +108,10 @@ static unsigned fp_wait(const struct state *s, const struct insn *i) {
     return wait;
 }
 
-/*
- * [J] Two loads go together only to different banks, even and odd words. Seen here where both have one base register; for the
- * rest `chained` has the model look at the addresses.
- */
-static int same_bank(const struct state *s, const struct insn *i) {
-    int32_t offset = 0;
-    if (!load_offset(i, &offset) || s->older_base != i->base) return 0;
-    return (((uint32_t)offset ^ s->older_offset) & 4u) == 0u;
-}
-
 static int may_join(const struct state *s, const struct insn *i, enum unit unit) {
     if ((partners[s->older] & BIT(unit)) == 0u) return 0;
-    if ((unit == LOAD || unit == FP_LOAD) && (s->older == LOAD || s->older == FP_LOAD) && same_bank(s, i)) return 0;
+    /* [J] Two loads go together only to different banks: even and odd words. */
+    if ((s->older == LOAD || s->older == FP_LOAD) && (i->flags & INSN_SAME_BANK) != 0u) return 0;
     /* [J] In the 3 cycles after a MAC VLDR, VSTR and VMOV issue as older ones only. */
     return !(s->mac_shadow != 0u && (unit == FP_LOAD || unit == FP_STORE || unit == FP_MOVE));
 }
@@ -183,10 +172,7 @@ static void remember_flags(struct state *s, const struct insn *i) {
 }
 /* What its unit is busy with for the ones behind. */
 static void remember_unit(struct state *s, const struct insn *i, enum unit unit, int joins) {
-    int32_t offset = 0;
     s->older = (uint8_t)(joins ? ALONE : unit);
-    s->older_base = load_offset(i, &offset) ? i->base : NO_REGISTER;
-    s->older_offset = (uint8_t)offset & 4u;
     if (m7_fp_mac(i) && (i->flags & INSN_WIDE) == 0u) s->mac_shadow = 4; /* [J] the 3 cycles behind it */
     if (i->kind == INSN_FP_MAC) s->mla_shadow = 2;
 }
@@ -202,7 +188,6 @@ static struct issued issue(struct pipe *pipe, const struct insn *i) {
     const int early = i->kind == INSN_ALU && goes_early(&s, i, unit, joins, wait);
     out.cycles[MT_CAUSE_ISSUE] = (uint16_t)((joins ? 0u : 1u) + alone);
     out.cycles[MT_CAUSE_PIPELINE] = (uint16_t)(joins ? 0u : wait - 1u);
-    out.chained = joins && unit == LOAD && s.older == LOAD;
     pass(&s, wait + alone);
     remember_results(&s, i, unit, early);
     remember_flags(&s, i);
@@ -240,7 +225,6 @@ static int has(const struct insn *i) { return i->kind < INSN_MVE_ALU && i->kind 
 
 const struct core core_cortex_m7 = {
     .name = "cortex-m7",
-    .chain_cycles = 1,
     .bank_bits = 4, /* [J] even and odd words */
     .bus_bytes = 8, /* [T] two DTCM interfaces of 32 bits, 64 bits to the caches */
     .history_bytes = sizeof(struct m7_history),

@@ -21,7 +21,7 @@ struct pipe {
 
 struct issued {
     uint16_t cycles[MT_CAUSES];
-    /* This load saved a cycle by following a load; where both went decides whether it may. */
+    /* This load saved a cycle by following a load; it may only where both go to the same memory. */
     uint16_t chained;
 };
 
@@ -29,9 +29,10 @@ struct core {
     const char *name; /* as in board.json */
     /* Bytes of one data transfer: a wider or unaligned access takes several. */
     uint32_t bus_bytes;
-    /* Cycles that `chained` saved and that are lost where the load before went to another memory … */
+    /* Cycles that `chained` saved and that are lost where the load before went to another memory. */
     uint32_t chain_cycles;
-    /* … or, where these are not 0, to the same bank: banks differ in one of these bits of the address. */
+    /* Where memory has banks that a load beside a load asks for: the bits of the address that tell them apart. issue() finds
+       INSN_SAME_BANK in the flags where they are equal. */
     uint32_t bank_bits;
     /* Bytes that branch() keeps in `history`: predictors, branch target caches. Zeroed by SETTLE, survives calls. */
     size_t history_bytes;

@@ -86,6 +86,7 @@ enum insn_flag {
     INSN_WIDE = 1u << 7,            /* doubles */
     INSN_EXCLUSIVE = 1u << 8,
     INSN_ACCUMULATES = 1u << 9,     /* a multiplication that adds; `accumulator` holds the registers */
+    INSN_SAME_BANK = 1u << 10,      /* not by decode(): this load went to the bank of the access before (core.h, bank_bits) */
 };
 
 #define NO_REGISTER 0xffu

@@ -10,7 +10,7 @@ static uint32_t charge_access(struct model *m, const struct block *b, const stru
     const struct insn *const i = &b->insn[a->insn];
     const uint32_t bus = m->core->bus_bytes;
     uint32_t wait = m->core->unaligned(i, a->address, a->bytes);
-    if (a->unchains && chained) wait += m->core->chain_cycles;
+    if (a->elsewhere && chained) wait += m->core->chain_cycles;
     if (a->region == NULL) return wait;
     for (uint32_t at = a->address & ~(bus - 1u); at < a->address + a->bytes; at += bus)
         wait += memory_data(&m->memory, a->region, at, a->write, now + wait);
@@ -109,6 +109,7 @@ static void charge(struct model *m, const struct insn *target) {
     charge_way(m, b, memo, target);
     if (target->address != b->end) memory_redirect(&m->memory);
     m->accesses = 0;
+    b->same_bank = 0;
     m->pending = NULL;
 }
 
@@ -125,10 +126,8 @@ void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t 
         abort();
     }
     if (r == NULL) m->counts.unmapped++;
-    const bool unchains = model_unchains(m, r, address);
-    m->access[m->accesses++] = (struct access){a->insn, address, (uint8_t)bytes, write, unchains, r};
+    m->access[m->accesses++] = (struct access){a->insn, address, (uint8_t)bytes, write, r != m->last_data, r};
     m->last_data = a->region = r;
-    m->last_address = address;
 }
 
 void model_settle(struct model *m) {

@@ -10,13 +10,17 @@
 #include "memory.h"
 #include "pipes.h"
 
-#define MEMOS 4u
+#define MEMOS 8u
 #define MAX_ACCESSES 32768u
 
-/* What a block costs on memory without wait states, from one state of the pipe. States are numbers of pipes.h. */
+/*
+ * What a block costs on memory without wait states, from one state of the pipe and with the same loads beside loads going to
+ * one bank. States are numbers of pipes.h.
+ */
 struct memo {
     uint32_t generation; /* of the numbers; 0: an empty memo */
     uint32_t before, after;
+    uint64_t same_bank;
     uint32_t cycles[MT_CAUSES], total;
     uint32_t *at; /* when each instruction issues, from the block's begin; bit 31: chained to the load before */
     /* The way that its last instruction took last time: where to, at what cost, into which state. */
@@ -37,6 +41,7 @@ struct accessor {
     uint32_t insn;
     uint32_t misaligned; /* bits of an address that are 0 where it is aligned */
     bool after_load;     /* may be chained to a load before */
+    uint64_t bank_bit;   /* of block.same_bank; 0 where no load is before */
 };
 
 /* A run of instructions that QEMU executes in one go, up to the next marker. */
@@ -58,6 +63,8 @@ struct block {
     uint32_t lines;
     uint32_t ahead;
     bool needs_ahead;
+    uint64_t same_bank; /* in this run: the loads that went to the bank of the access before, by accessor.bank_bit */
+    uint32_t banked;    /* such bits */
     uint32_t unknown, unknown_code;
     uint32_t next_memo;
     struct memo memo[MEMOS];
@@ -66,7 +73,7 @@ struct block {
 struct access {
     uint32_t insn, address;
     uint8_t bytes;
-    bool write, unchains; /* the access before went where this one, a load, cannot be chained to it */
+    bool write, elsewhere; /* not in the memory that the access before went to */
     struct region *region;
 };
 
@@ -81,7 +88,7 @@ struct model {
     void *history;
     struct block *pending;    /* entered, not yet charged */
     struct region *last_data; /* where the access before went */
-    uint32_t last_address;
+    uint32_t last_address;    /* for cores with banks */
     uint32_t accesses;
     struct access access[MAX_ACCESSES];
 };
@@ -110,24 +117,25 @@ void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t 
 
 static inline bool region_holds(const struct region *r, uint32_t address) { return address - r->base < r->bytes; }
 
-static inline bool model_unchains(const struct model *m, const struct region *r, uint32_t address) {
-    const uint32_t banks = m->core->bank_bits;
-    return banks == 0u ? r != m->last_data : ((address ^ m->last_address) & banks) == 0u;
+/* For cores with banks: does this load go to the same as the access before? */
+static inline void model_compare_banks(struct model *m, const struct accessor *a, uint32_t address) {
+    if (((address ^ m->last_address) & m->core->bank_bits) == 0u) a->block->same_bank |= a->bank_bit;
+    m->last_address = address;
 }
 
 /*
- * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only a
- * load that may be chained to the one before and cannot must be kept.
+ * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only one
+ * that may be chained to a load of other memory must be kept.
  */
 static inline bool model_needs(struct model *m, struct accessor *a, uint32_t address) {
     struct region *const r = a->region;
     if (!m->running || a->block != m->pending) return false;
+    if (m->core->bank_bits != 0u) model_compare_banks(m, a, address);
     if (r == NULL || !region_holds(r, address) || !r->plain || (address & a->misaligned) != 0u) return true;
     if (a->block->region != NULL && a->block->region->shared_bus != 0u) return true;
-    if (a->after_load && model_unchains(m, r, address)) return true;
-    m->last_data = r;
-    m->last_address = address;
-    return false;
+    const bool elsewhere = r != m->last_data;
+    if (elsewhere && !a->after_load) m->last_data = r;
+    return elsewhere && a->after_load;
 }
 
 #endif

@@ -71,22 +71,3 @@ enum bitfield bitfield_of(const struct insn *i) {
 uint32_t fp_factors(const struct insn *i) {
     return BIT(bits(i, 19, 16) << 1 | bits(i, 7, 7)) | BIT(bits(i, 3, 0) << 1 | bits(i, 5, 5));
 }
-
-static int wide_load_offset(const struct insn *i, int32_t *offset) {
-    const int32_t low = (int32_t)bits(i, 7, 0);
-    if (bits(i, 23, 23) != 0u) *offset = (int32_t)bits(i, 11, 0);
-    else if ((i->flags & INSN_REGISTER_OFFSET) != 0u) return 0;
-    else if (bits(i, 10, 10) == 0u) *offset = 0; /* post-indexed */
-    else *offset = bits(i, 9, 9) != 0u ? low : -low;
-    return 1;
-}
-int load_offset(const struct insn *i, int32_t *offset) {
-    if (i->kind == INSN_FP_LOAD && i->base != REG_PC) {
-        *offset = (int32_t)(bits(i, 23, 23) != 0u ? 4u * bits(i, 7, 0) : 0u - 4u * bits(i, 7, 0));
-        return 1;
-    }
-    if (i->kind != INSN_LOAD || i->base == REG_PC || (i->flags & (INSN_REGISTER_OFFSET | INSN_EXCLUSIVE)) != 0u) return 0;
-    if (i->size == 4u) return wide_load_offset(i, offset);
-    *offset = (int32_t)(i->base == REG_SP ? 4u * bits(i, 7, 0) : i->bytes * bits(i, 10, 6));
-    return 1;
-}

@@ -50,7 +50,4 @@ enum bitfield bitfield_of(const struct insn *i);
 /* The registers that an FP multiplication-addition of singles multiplies; one of them may be what it adds to, too. */
 uint32_t fp_factors(const struct insn *i);
 
-/* The immediate of an LDR or VLDR whose address is a register and an immediate; 0 where it is anything else. */
-int load_offset(const struct insn *i, int32_t *offset);
-
 #endif
