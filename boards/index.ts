@@ -15,6 +15,7 @@ import { nucleoL4r5ziSinglebank } from './nucleo-l4r5zi-singlebank/index.ts';
 import { nucleoU575zi } from './nucleo-u575zi/index.ts';
 import { pico } from './pico/index.ts';
 import { riscv32Virt } from './riscv32-virt/index.ts';
+import { stm32f405 } from './stm32f405/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
 export { type BoardModule, type BuiltFirmware, type Cause, causes, mapCauses, type TwinCounters } from './module.ts';
@@ -34,5 +35,6 @@ export const boards: readonly BoardModule[] = [
   nucleoU575zi,
   pico,
   riscv32Virt,
+  stm32f405,
 ];
 export const boardOf = (id: string): BoardModule | undefined => boards.find((b) => b.id === id);
