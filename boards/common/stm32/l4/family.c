@@ -1,4 +1,4 @@
-/* The STM32L4+: PLL from HSI16 to 120 MHz in range 1 boost mode, five wait states, flash caches and prefetch. */
+/* The STM32L4+: PLL from HSI16 to 120 MHz in range 1 boost mode, five wait states, flash caches. */
 #include "stm32.h"
 
 #define RCC_CR (RCC + 0x00u)
@@ -27,12 +27,15 @@
 #define R1MODE (1u << 8)      /* 0: boost */
 #define FLASH_ACR (FLASH_INTERFACE + 0x00u)
 #define LATENCY_MASK 0xfu
-#define PRFTEN (1u << 8)
 #define ICEN (1u << 9)
 #define DCEN (1u << 10)
 #define ICRST (1u << 11)
 #define DCRST (1u << 12)
-#define ACCELERATED (PRFTEN | ICEN | DCEN)
+/*
+ * Without prefetch, as ST's own projects for this family have it (PREFETCH_ENABLE 0 in stm32l4xx_hal_conf_template.h): it keeps
+ * the flash busy when constants are wanted from it. board.json's timing says the same.
+ */
+#define ACCELERATED (ICEN | DCEN)
 
 /* HSI16 / 4 = 4 MHz into the VCO, times 60, half of it out at R: 120 MHz. */
 #define PLL_SETTINGS (2u << 0 | (4u - 1u) << 4 | 60u << 8 | 1u << 24 | 0u << 25)
