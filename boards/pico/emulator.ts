@@ -60,4 +60,8 @@ function emulate(image: Uint8Array, port: number): void {
 
 const [image, port] = process.argv.slice(2);
 if (image === undefined || port === undefined) throw new Error('usage: node emulator.ts IMAGE PORT');
+// Whoever started us gets these last words: no more than what is wrong.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.message}\n`, () => process.exit(1));
+});
 emulate(readFileSync(image), Number(port));
