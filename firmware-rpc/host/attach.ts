@@ -2,6 +2,7 @@
 import type { Result } from '../../compiler/result.ts';
 import { type ClientOptions, connect } from './client.ts';
 import { type Device, LinkError } from './device.ts';
+import { openProbe } from './gdb-remote.ts';
 import { openSerial } from './serial.ts';
 import { openSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
@@ -13,15 +14,33 @@ const openAddress = (address: string): Promise<Transport> => {
     : openSocket(host.replace(/^\[(.*)\]$/, '$1'), Number(port));
 };
 
+export interface AttachOptions extends ClientOptions {
+  /** Where a GDB server listens that reaches this device: HOST:PORT, or the path of a Unix socket. */
+  readonly probeAt?: string;
+}
+
 /**
  * A device that has answered HELLO. Failures, with what to do in the detail: DEVICE_UNREACHABLE (no such port, no answer, no
  * rights, another protocol), DEVICE_BUSY (the port is open elsewhere), NOT_A_SERIAL_PORT.
  */
-export async function attach(address: string, options: ClientOptions = {}): Promise<Result<Device>> {
+export async function attach(address: string, options: AttachOptions = {}): Promise<Result<Device>> {
   try {
-    return { ok: true, value: await connect(await openAddress(address), options) };
+    return { ok: true, value: await open(address, options) };
   } catch (error) {
     if (!(error instanceof LinkError)) throw error;
     return { ok: false, error: { stage: 'load', code: error.code, detail: error.message } };
   }
+}
+
+/** The probe comes first: its server halts the target when somebody connects, and lets it run then. */
+async function open(address: string, { probeAt, ...options }: AttachOptions): Promise<Device> {
+  const probe = probeAt === undefined ? undefined : await openProbe(probeAt);
+  let transport: Transport;
+  try {
+    transport = await openAddress(address);
+  } catch (error) {
+    await probe?.close();
+    throw error;
+  }
+  return connect(transport, { ...options, ...(probe !== undefined && { probe }) });
 }

@@ -10,6 +10,7 @@ import {
   type DeviceInfo,
   LinkError,
 } from './device.ts';
+import type { Probe } from './gdb-remote.ts';
 import { type Answer, Link, type LinkOptions, restarted } from './link.ts';
 import type { Transport } from './transport.ts';
 
@@ -23,14 +24,17 @@ export interface Bulk {
 
 export interface ClientOptions extends LinkOptions {
   readonly bulk?: Bulk;
+  /** Writes straight to where loaded bytes belong; while it works longer loads go through it. */
+  readonly probe?: Probe;
   /** How many times slower than the wall clock the device's own clock may run: 1 for silicon, more for an emulator. */
   readonly slowdown?: number;
   /** Called by close(), after the transport is closed. */
   readonly onClose?: () => Promise<void>;
 }
 
-/** Shorter loads are not worth a way around the link. */
+/** Shorter loads are not worth a way around the link; through a probe, which halts the target, not for longer. */
 const bulkFrom = 64;
+const probeFrom = 256;
 
 /** Opens a session: HELLO until it answers. Throws LinkError for silence, a stranger, or another protocol. */
 export async function connect(transport: Transport, options: ClientOptions = {}): Promise<Device> {
@@ -50,12 +54,15 @@ class Client implements Device {
   private readonly transport: Transport;
   private readonly options: ClientOptions;
   private readonly link: Link;
+  /** As long as it works. */
+  private probe: Probe | undefined;
   private hi: (DeviceInfo & { readonly staging: Staging }) | undefined;
 
   constructor(transport: Transport, options: ClientOptions) {
     this.transport = transport;
     this.options = options;
     this.link = new Link(transport, options);
+    this.probe = options.probe;
   }
 
   get info(): DeviceInfo {
@@ -85,6 +92,7 @@ class Client implements Device {
     const staging = this.hi?.staging;
     if (bulk !== undefined && staging !== undefined && staging.bytes > 0 && bytes.length > bulkFrom)
       return this.loadStaged(address, bytes, bulk, staging);
+    if (bytes.length > probeFrom && (await this.loadByProbe(address, bytes))) return;
     const step = maxBody - 4;
     for (let at = 0; at < bytes.length; at += step)
       await this.expectOk('LOAD', joined(fields([address + at, 4]), bytes.subarray(at, at + step)));
@@ -96,6 +104,25 @@ class Client implements Device {
       await bulk.write(0, part);
       await this.expectOk('COPY', fields([address + at, 4], [staging.base, 4], [part.length, 4]));
     }
+  }
+  /**
+   * Writes through the probe, then has the device copy the bytes onto themselves, which brings them before its instruction
+   * fetch. False where that is not possible: a range that is not the host's (the device will say so), a probe that failed.
+   */
+  private async loadByProbe(address: number, bytes: Uint8Array): Promise<boolean> {
+    const { probe } = this;
+    const { load, data, ramCode, ramData } = this.info;
+    const holds = (r: Staging): boolean => address >= r.base && address + bytes.length <= r.base + r.bytes;
+    if (probe === undefined || ![load, data, ramCode, ramData].some(holds)) return false;
+    try {
+      await probe.write(address, bytes);
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+      this.probe = undefined;
+      return false;
+    }
+    await this.expectOk('COPY', fields([address, 4], [address, 4], [bytes.length, 4]));
+    return true;
   }
   async fill(address: number, bytes: number, seed: number, shr: number): Promise<void> {
     await this.expectOk('FILL', fields([address, 4], [bytes, 4], [seed, 4], [shr, 1]));
@@ -144,6 +171,7 @@ class Client implements Device {
   }
   async close(): Promise<void> {
     await this.link.close();
+    await this.options.probe?.close();
     await this.options.onClose?.();
   }
 

@@ -1,5 +1,12 @@
 /** Sockets as a Transport: listeners for boards that connect to us (TCP, or a path in a folder), and a client for those that listen. */
-import { createServer, connect as dial, type ListenOptions, type Server, type Socket } from 'node:net';
+import {
+  createServer,
+  connect as dial,
+  type ListenOptions,
+  type NetConnectOpts,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { LinkError } from './device.ts';
 import type { Transport } from './transport.ts';
 
@@ -36,10 +43,14 @@ function socketTransport(socket: Socket, name: string): Transport {
 const dialMs = 10_000;
 
 /** Connects to host:port. Throws LinkError with what to do. */
-export function openSocket(host: string, port: number): Promise<Transport> {
-  const name = `tcp ${host}:${port}`;
+export const openSocket = (host: string, port: number): Promise<Transport> =>
+  opened(`tcp ${host}:${port}`, { host, port });
+/** Connects to a Unix socket. Throws LinkError. */
+export const openPath = (path: string): Promise<Transport> => opened(path, { path });
+
+function opened(name: string, where: NetConnectOpts): Promise<Transport> {
   return new Promise((resolve, reject) => {
-    const socket = dial({ host, port });
+    const socket = dial(where);
     const refuse = (reason: string): void => {
       socket.destroy();
       reject(new LinkError(`${name}: ${reason}; is the board on, and its address right?`));
