@@ -65,13 +65,15 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
 
 /** Where a section's place depends on others the linker names an address; what a user wants to know is by how much it is beyond. */
 function inBytes(detail: string, { linkFlags }: BuildRecipe): string {
-  return detail.replace(
-    /address (0x[0-9a-f]+) of \S+ section `\S+' is not within region `(\w+)'/,
-    (words: string, address: string, region: string) => {
-      const value = (name: string): number =>
-        Number(linkFlags.find((f) => f.startsWith(`-Wl,--defsym,${name}=`))?.split('=')[1]);
+  const value = (name: string): number =>
+    Number(linkFlags.find((f) => f.startsWith(`-Wl,--defsym,${name}=`))?.split('=')[1]);
+  const words = detail.replace(
+    /address (0x[0-9a-f]+) of \S+ section `\S+' is not within region `(\w+)'/g,
+    (whole: string, address: string, region: string) => {
       const beyond = Number(address) - value(`MT_${region}`) - value(`MT_${region}_BYTES`);
-      return beyond > 0 ? `region \`${region}' overflowed by ${beyond} bytes` : words;
+      return beyond > 0 ? `region \`${region}' overflowed by ${beyond} bytes` : whole;
     },
   );
+  // The linker says it for each time that it tries.
+  return [...new Set(words.split('\n'))].join('\n');
 }

@@ -32,11 +32,17 @@ export function partOf(board: Memories, twin: Shares, part: Part): Span {
   return span;
 }
 
+/** What data accesses see of the memory of placed code, where that is at another address. */
+export const seenElsewhere = (board: Memories, twin: Shares): readonly Span[] =>
+  twin.ramCodeSeenAt === undefined || twin.ramCode === undefined
+    ? []
+    : [{ base: Number(twin.ramCodeSeenAt), bytes: memoryOf(board, twin, twin.ramCode.in).bytes }];
+
 const end = (s: Span): number => s.base + s.bytes;
 
 /** From the start of a part to where the memory ends that it can stretch over: neighbours count, what is taken does not. */
 function reach(board: Memories, twin: Shares, from: Span, taken: readonly Span[]): Span {
-  const memories = Object.keys(twin.at).map((name) => memoryOf(board, twin, name));
+  const memories = [...Object.keys(twin.at).map((name) => memoryOf(board, twin, name)), ...seenElsewhere(board, twin)];
   let limit = from.base;
   for (let next = memories.find((m) => m.base <= limit && end(m) > limit); next !== undefined; ) {
     limit = end(next);

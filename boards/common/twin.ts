@@ -7,7 +7,7 @@ import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { Board, Timing, TwinData } from '../board.ts';
 import type { BoardModule } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
-import { layoutOf, memoryOf, partOf } from './layout.ts';
+import { layoutOf, memoryOf, partOf, type Span, seenElsewhere } from './layout.ts';
 import { readMailbox } from './mailbox.ts';
 import { type Machine, machineOf, mailboxBytes } from './mps2/machines.ts';
 import { startQemu } from './qemu.ts';
@@ -47,9 +47,17 @@ export function emulated(data: TwinData): BoardModule {
 function timingOf(data: TwinData): Timing | undefined {
   const { timing } = data.twin;
   if (timing === undefined) return undefined;
-  const regions = timing.regions.map((r) => {
-    const { base, bytes } = memoryOf(data, data.twin, r.name);
-    return { ...r, base: `0x${base.toString(16)}`, bytes };
+  const at = (r: (typeof timing.regions)[number], { base, bytes }: Span) => ({
+    ...r,
+    base: `0x${base.toString(16)}`,
+    bytes,
+  });
+  const regions = timing.regions.flatMap((r) => {
+    const again = r.name === data.twin.ramCode?.in ? seenElsewhere(data, data.twin) : [];
+    return [
+      at(r, memoryOf(data, data.twin, r.name)),
+      ...again.map((span) => at({ ...r, name: `${r.name}-data` }, span)),
+    ];
   });
   return { ...timing, regions };
 }
