@@ -18,7 +18,15 @@ import { riscv32Virt } from './riscv32-virt/index.ts';
 import { stm32f405 } from './stm32f405/index.ts';
 
 export type { Board, Kind, Target } from './board.ts';
-export { type BoardModule, type BuiltFirmware, type Cause, causes, mapCauses, type TwinCounters } from './module.ts';
+export {
+  type BoardModule,
+  type BuiltFirmware,
+  type Cause,
+  causes,
+  mapCauses,
+  type Product,
+  type TwinCounters,
+} from './module.ts';
 export const boards: readonly BoardModule[] = [
   corstone300,
   host,

@@ -102,6 +102,13 @@ export const errors = {
   CANCELLED: row(409, 130, 'The job was cancelled.', 'What was measured is kept; start it again to go on from there.'),
   NOT_SET_UP: row(500, 4, "The project's packages are not installed.", 'Run `npm run setup` in the clone.'),
 
+  KINDS_MIXED: row(
+    409,
+    2,
+    'Counts of several kinds (silicon, model, instructions, host) would be compared with each other.',
+    'Name one kind: --kind K, or kind=K in a request. For devices: attached ones, or emulated ones.',
+  ),
+
   // Requests.
   BAD_REQUEST: row(
     400,
@@ -227,6 +234,28 @@ export const errors = {
     4,
     'The timing model could not be compiled; the detail has what the compiler said.',
     'Install gcc and libc6-dev, then run `npm run setup` again.',
+  ),
+
+  // Firmware of real boards.
+  NO_PRODUCT: row(400, 2, 'The board has no firmware for hardware.', 'Build that of its emulated form with --twin.'),
+  NOT_EMULATED: row(400, 2, 'The board exists only as hardware.', 'Leave --twin out.'),
+  FLASH_TOOL_MISSING: row(
+    500,
+    4,
+    'None of the tools that can flash the board is installed.',
+    'Install one of those that the detail names.',
+  ),
+  BOOT_VOLUME_MISSING: row(
+    500,
+    4,
+    'The volume of the boot loader is not mounted.',
+    'Plug the board in with its BOOTSEL button held, or name the folder with --port.',
+  ),
+  FLASH_FAILED: row(
+    502,
+    4,
+    'Flashing did not work; the detail has what the tool said.',
+    'Check cable, probe and rights (udev rules of the tool); no debugger may be attached.',
   ),
 
   // Devices.

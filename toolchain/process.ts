@@ -33,8 +33,10 @@ const packages: Readonly<Record<string, string>> = {
   'arm-none-eabi-gcc': 'gcc-arm-none-eabi libnewlib-arm-none-eabi',
   gcc: 'gcc libc6-dev',
   clang: 'clang',
+  openocd: 'openocd',
   'qemu-system-arm': 'qemu-system-arm',
   'qemu-system-riscv32': 'qemu-system-misc',
+  'st-flash': 'stlink-tools',
   'riscv64-unknown-elf-gcc': 'gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf',
 };
 /** What to type to get a missing tool. */

@@ -8,6 +8,7 @@ import { errorOf } from '../errors.ts';
 import { version } from '../version.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
+import { addFirmware } from './commands/firmware.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProfile } from './commands/profile.ts';
 import { addRecords } from './commands/records.ts';
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addProfile,
   addRecords,
   addBoards,
+  addFirmware,
   addJobs,
 ];
 
