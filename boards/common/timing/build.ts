@@ -27,6 +27,7 @@ const suitable = { from: 6, to: 8 };
 const flags = [
   '-std=gnu11',
   '-O2',
+  '-flto=auto',
   '-fPIC',
   '-shared',
   '-fvisibility=hidden',
