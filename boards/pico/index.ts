@@ -9,7 +9,7 @@ import type { Result } from '../../compiler/result.ts';
 import { connect } from '../../firmware-rpc/host/client.ts';
 import { listenOnce } from '../../firmware-rpc/host/socket.ts';
 import { readElf } from '../../toolchain/index.ts';
-import type { Board, Part, Twin } from '../board.ts';
+import type { Board, FlashTool, Part, Twin } from '../board.ts';
 import { type BuildRecipe, buildServer } from '../common/build.ts';
 import { layoutOf } from '../common/layout.ts';
 import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
@@ -26,6 +26,7 @@ const slowdown = 200;
 export const pico: BoardModule = {
   ...board,
   build: (request) => build(twin, request),
+  product: { build: buildForSilicon, tools: silicon.tools as readonly FlashTool[] },
   async open({ firmware }) {
     const listener = await listenOnce();
     // In a session of its own: Ctrl-C in our terminal is for us to handle. It ends when its standard input does.
@@ -46,16 +47,17 @@ export const pico: BoardModule = {
   },
 };
 
-/** For the real board: trials are loaded into RAM, all of them. `uf2` is what its USB drive takes. */
-export async function buildForSilicon(
-  request: BuildRequest,
-): Promise<Result<BuiltFirmware & { readonly uf2: string }>> {
+/** For the real board: trials are loaded into RAM, all of them. Beside the .bin lies the .uf2 that its USB drive takes. */
+async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmware>> {
   const { ramCode: _code, ramData: _data, ...shared } = twin;
-  const built = await build({ ...shared, ...silicon }, request);
-  if (!built.ok) return built;
-  const path = join(request.dir, `${request.name}.uf2`);
-  writeFileSync(path, uf2(readFileSync(built.value.bin), data.memory[0]?.base ?? 0));
-  return { ok: true, value: { ...built.value, uf2: path } };
+  const { load, data: trialData } = silicon;
+  const built = await build({ ...shared, load, data: trialData }, request);
+  if (built.ok) {
+    const flash = data.memory[0];
+    if (flash === undefined) throw new Error('board.json knows no flash');
+    writeFileSync(join(request.dir, `${request.name}.uf2`), uf2(readFileSync(built.value.bin), flash.base));
+  }
+  return built;
 }
 
 async function build(parts: Twin, request: BuildRequest): Promise<Result<BuiltFirmware>> {

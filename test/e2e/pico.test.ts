@@ -3,13 +3,14 @@
  * cache against their sources, networks bit for bit, and the image for the real board, which starts the same way.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
-import { bootChecksum } from '../../boards/pico/image.ts';
-import { pico as board, buildForSilicon } from '../../boards/pico/index.ts';
+import { bootChecksum, uf2 } from '../../boards/pico/image.ts';
+import { pico as board } from '../../boards/pico/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { flash, planFlash } from '../../server/firmware.ts';
 import { readElf } from '../../toolchain/index.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
@@ -177,10 +178,18 @@ for (const name of ['ad', 'kws', 'vww', 'ic'] as const) {
 }
 
 test('the image for the real board starts by the same second stage, and its trials run from RAM', async () => {
-  const silicon = expectOk(await buildForSilicon({ dir: join(folder.dir, 'silicon'), name: 'server', objects: [] }));
+  const { product } = board;
+  if (product === undefined) throw new Error('there is a real one');
+  const dir = join(folder.dir, 'silicon');
+  const silicon = expectOk(await product.build({ dir, name: 'server', objects: [] }));
   const image = readFileSync(silicon.bin);
   expect(image.readUInt32LE(252)).toBe(bootChecksum(image));
-  expect(readFileSync(silicon.uf2).length).toBe(Math.ceil(image.length / 256) * 512);
+  // The boot loader's volume is a folder here.
+  const volume = join(dir, 'RPI-RP2');
+  mkdirSync(volume);
+  const plan = expectOk(planFlash({ board: board.id, product, firmware: silicon, where: volume }));
+  expectOk(await flash(plan));
+  expect(readFileSync(join(volume, 'server.uf2'))).toEqual(Buffer.from(uf2(image, 0x10000000)));
   await withDevice(async (device) => {
     const { load, data, ramCode } = device.info;
     expect([load, data, ramCode.bytes]).toEqual([
