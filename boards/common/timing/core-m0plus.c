@@ -25,9 +25,9 @@ static struct issued issue(struct pipe *pipe, const struct insn *i) {
 }
 
 /* B, BX, BLX, MOV PC: 2. BL: 3. POP with PC: 3 + N. */
-static uint32_t branch(struct pipe *pipe, void *history, const struct insn *i, int taken, const struct insn *target) {
+static uint32_t branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target) {
     (void)pipe;
-    (void)history;
+    (void)predicted;
     (void)target;
     if (!taken) return 0;
     return i->kind == INSN_CALL || i->kind == INSN_LOAD_MULTIPLE ? 2u : 1u;

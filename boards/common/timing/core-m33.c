@@ -174,8 +174,8 @@ static struct issued issue(struct pipe *pipe, const struct insn *i) {
  * is not taken costs its slot only. POP {PC}: the address is loaded (2) before it can be fetched from; [J] has it 1 or 2
  * slower than POP {LR} and BX LR with something between.
  */
-static uint32_t branch(struct pipe *pipe, void *history, const struct insn *i, int taken, const struct insn *target) {
-    (void)history;
+static uint32_t branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target) {
+    (void)predicted;
     (void)target;
     if (!taken) return 0;
     struct state s;

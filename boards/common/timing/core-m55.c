@@ -90,21 +90,28 @@ static struct issued issue(struct pipe *pipe, const struct insn *i) {
     return out;
 }
 
+/* [D] Knows a loop's end from the first time on, until the loop is over or another takes its place. 1 where it was known. */
+static uint32_t predict(void *history, const struct insn *i, int taken, const struct insn *target) {
+    (void)target;
+    struct history *const h = history;
+    if (!m55_loop_end(i)) return 0;
+    const uint32_t known = h->loop_end == i->address ? 1u : 0u;
+    h->loop_end = taken ? i->address : 0u;
+    return known;
+}
+
 /*
  * [L] A taken branch costs 3 with its own cycle ("MispredictPenalty", which in the models of M3 and M4 of the same authors is
  * the "best case branch taken cost"). An address that is loaded comes 2 later. [D] LE costs that the first time; then the
- * core knows the loop's end and goes back on its own, until the loop is over or another takes its place.
+ * core goes back on its own.
  */
-static uint32_t branch(struct pipe *pipe, void *history, const struct insn *i, int taken, const struct insn *target) {
+static uint32_t branch(struct pipe *pipe, uint32_t known, const struct insn *i, int taken, const struct insn *target) {
     (void)target;
-    struct history *const h = history;
     struct state s;
     memcpy(&s, pipe, sizeof s);
-    const int loop_end = m55_loop_end(i), known = loop_end && h->loop_end == i->address;
     const int loaded = (i->flags & INSN_WRITES_PC) != 0u || i->kind == INSN_TABLE_BRANCH;
-    const unsigned own = loop_end && !known ? 1u : 0u;
-    const unsigned refill = own + (!taken || known ? 0u : loaded ? 4u : 2u);
-    if (loop_end) h->loop_end = taken ? i->address : 0u;
+    const unsigned own = m55_loop_end(i) && known == 0u ? 1u : 0u;
+    const unsigned refill = own + (!taken || known != 0u ? 0u : loaded ? 4u : 2u);
     pass(&s, refill);
     if (taken) s.first = NOTHING_TO_JOIN;
     memcpy(pipe, &s, sizeof s);
@@ -122,6 +129,7 @@ const struct core core_cortex_m55 = {
     .bus_bytes = 8,
     .history_bytes = sizeof(struct history),
     .issue = issue,
+    .predict = predict,
     .branch = branch,
     .unaligned = unaligned,
 };

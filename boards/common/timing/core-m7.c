@@ -200,14 +200,14 @@ static struct issued issue(struct pipe *pipe, const struct insn *i) {
  * [J] A branch that was predicted costs nothing but its slot, taken or not. A wrong one 8 cycles, 6 where the flags were
  * set 3 cycles before. A taken one's target issues in a new cycle ([J]: sometimes in the same, by the code's alignment).
  */
-static uint32_t branch(struct pipe *pipe, void *history, const struct insn *i, int taken, const struct insn *target) {
+static uint32_t branch(struct pipe *pipe, uint32_t right, const struct insn *i, int taken, const struct insn *target) {
+    (void)target;
     struct state s;
     memcpy(&s, pipe, sizeof s);
-    const int right = m7_predicted(history, i, taken, target->address);
     const int by_flags = (i->flags & INSN_READS_FLAGS) != 0u;
-    const unsigned lost = right ? 0u : by_flags && s.flags_near == 0u ? 6u : 8u;
+    const unsigned lost = right != 0u ? 0u : by_flags && s.flags_near == 0u ? 6u : 8u;
     pass(&s, lost);
-    if (taken || !right) {
+    if (taken || right == 0u) {
         s.older = ALONE;
         s.movw = 0;
     }
@@ -230,6 +230,7 @@ const struct core core_cortex_m7 = {
     .history_bytes = sizeof(struct m7_history),
     .has = has,
     .issue = issue,
+    .predict = m7_predict,
     .branch = branch,
     .unaligned = unaligned,
 };

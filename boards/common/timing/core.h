@@ -34,17 +34,20 @@ struct core {
     /* Where memory has banks that a load beside a load asks for: the bits of the address that tell them apart. issue() finds
        INSN_SAME_BANK in the flags where they are equal. */
     uint32_t bank_bits;
-    /* Bytes that branch() keeps in `history`: predictors, branch target caches. Zeroed by SETTLE, survives calls. */
+    /* Bytes that predict() keeps in `history`: predictors, branch target caches. Zeroed by SETTLE, survives calls. */
     size_t history_bytes;
     /* False for instructions that the core does not have: counted as unknown. NULL: all that decode() knows. */
     int (*has)(const struct insn *i);
     /* Issues one instruction, on memory without wait states. */
     struct issued (*issue)(struct pipe *pipe, const struct insn *i);
     /*
-     * Called after issue() for each instruction that can change the flow. `target` is the instruction that is executed next,
-     * taken or not. Answers the cycles until it can issue.
+     * Called after issue() for each instruction that can change the flow, taken or not; `target` is the instruction that is
+     * executed next. predict() says how the branch's past was of use: a small number that only branch() understands. NULL:
+     * the core has no memory of branches; then it is 0.
      */
-    uint32_t (*branch)(struct pipe *pipe, void *history, const struct insn *i, int taken, const struct insn *target);
+    uint32_t (*predict)(void *history, const struct insn *i, int taken, const struct insn *target);
+    /* Answers the cycles until the target can issue. */
+    uint32_t (*branch)(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target);
     /* Cycles that an access takes beyond those of an aligned one at the same place. */
     uint32_t (*unaligned)(const struct insn *i, uint32_t address, uint32_t bytes);
 };

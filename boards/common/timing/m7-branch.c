@@ -32,15 +32,17 @@ static void allocate(struct m7_history *h, uint32_t address, uint32_t target) {
     set[0] = (struct m7_target){address, target, 2u};
 }
 
-int m7_predicted(struct m7_history *h, const struct insn *i, int taken, uint32_t target) {
+uint32_t m7_predict(void *history, const struct insn *i, int taken, const struct insn *target) {
+    struct m7_history *const h = history;
     struct m7_target *const e = find(h, i->address);
     if (e == NULL) {
-        if (taken) allocate(h, i->address, target);
-        return statically(i, taken);
+        if (taken) allocate(h, i->address, target->address);
+        return statically(i, taken) ? 1u : 0u;
     }
-    const int right = taken ? e->taken >= 2u && e->target == target : e->taken < 2u;
-    if (taken && e->target != target) *e = (struct m7_target){i->address, target, 2u};
+    const int same = e->target == target->address;
+    const int right = taken ? e->taken >= 2u && same : e->taken < 2u;
+    if (taken && !same) *e = (struct m7_target){i->address, target->address, 2u};
     else if (taken && e->taken < 3u) e->taken++;
     else if (!taken && e->taken > 0u) e->taken--;
-    return right;
+    return right ? 1u : 0u;
 }

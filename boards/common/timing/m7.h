@@ -47,7 +47,7 @@ struct m7_history {
         uint8_t taken;            /* 0 … 3; from 2 on it is predicted taken */
     } set[M7_TARGET_SETS][M7_TARGET_WAYS];
 };
-/* Did the core go on at the right place? Learns. */
-int m7_predicted(struct m7_history *h, const struct insn *i, int taken, uint32_t target);
+/* 1 where the core went on at the right place. Learns. `history` is a struct m7_history. */
+uint32_t m7_predict(void *history, const struct insn *i, int taken, const struct insn *target);
 
 #endif

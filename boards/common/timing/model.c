@@ -77,14 +77,15 @@ static void charge_memory(struct model *m, struct block *b, const struct memo *m
 /* Where the block led, by its last instruction. */
 static void charge_way(struct model *m, const struct block *b, struct memo *memo, const struct insn *target) {
     const struct insn *const last = &b->insn[b->insns - 1u];
-    const uint64_t way = (uint64_t)target->address << 8 | target->size;
     m->state = memo->after;
     if (!insn_may_branch(last)) return;
-    if (memo->way != way || m->core->history_bytes != 0u) {
-        /* A branch to the very next instruction counts as taken only where it always is. */
-        const bool taken = target->address != b->end || (last->flags & INSN_CONDITIONAL) == 0u;
+    /* A branch to the very next instruction counts as taken only where it always is. */
+    const bool taken = target->address != b->end || (last->flags & INSN_CONDITIONAL) == 0u;
+    const uint32_t predicted = m->core->predict == NULL ? 0u : m->core->predict(m->history, last, taken, target);
+    const uint64_t way = ((uint64_t)target->address << 8 | target->size) << 8 | predicted;
+    if (memo->way != way) {
         struct pipe pipe = m->pipes.pipe[memo->after];
-        memo->way_cycles = m->core->branch(&pipe, m->history, last, taken, target);
+        memo->way_cycles = m->core->branch(&pipe, predicted, last, taken, target);
         memo->way_after = pipes_number(&m->pipes, &pipe);
         memo->way = way;
     }
