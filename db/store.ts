@@ -29,6 +29,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     records: (filter, limit, cursor) => read(() => trials.page(filter, limit, cursor)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
+    kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
     close: () => db.close(),
   };

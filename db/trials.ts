@@ -182,6 +182,15 @@ export class Trials {
     return [...best.values()].map(recordOf);
   }
 
+  kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[] {
+    return this.db
+      .prepare<[string, string], { readonly kind: Kind; readonly count: number }>(
+        `SELECT kind, count(*) AS count FROM trials WHERE task = ? AND board = ? AND status = 'ok'
+         GROUP BY kind ORDER BY kind`,
+      )
+      .all(task, board);
+  }
+
   counts(job: string): { readonly done: number; readonly failed: number } {
     return this.db
       .prepare<[string], { readonly done: number; readonly failed: number }>(

@@ -147,6 +147,8 @@ export interface Store {
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Successful ones, fastest first, at most `limit`, one per binary. */
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[];
+  /** Which kinds a task's successful records on a board are of, and how many each. */
+  kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */
   counts(job: string): { readonly done: number; readonly failed: number };
   close(): void;

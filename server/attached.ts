@@ -7,8 +7,8 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import { attach } from '../firmware-rpc/host/attach.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { answering, askAll } from '../firmware-rpc/host/discover.ts';
-import { run } from '../toolchain/index.ts';
 import type { LinkOptions } from '../firmware-rpc/host/link.ts';
+import { run } from '../toolchain/index.ts';
 import type { DeviceSource } from '../tuner/measure/pool.ts';
 
 /** A device that somebody attached. */

@@ -20,10 +20,12 @@ import { buildApp } from './app.ts';
 import type { AttachedDevice } from './attached.ts';
 import { Farm, type FarmOptions } from './devices.ts';
 import { Feed } from './feed.ts';
+import { flasherOf } from './firmware.ts';
 import { JobViews } from './job-views.ts';
 import { Jobs } from './jobs.ts';
 import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
+import { boardsFor } from './product.ts';
 import { version } from './version.ts';
 import { workOf } from './work.ts';
 
@@ -52,18 +54,23 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
+/** Where firmware for real boards is built. */
+const firmwareDir = (dataDir: string): string => join(dataDir, 'firmware');
+
 /** Random inputs on which each tuned network is compared with its model. */
 const verifiedInputs = 8;
 
 /**
  * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_IN_USE, RECORD_BAD, PORT_IN_USE, LISTEN_FAILED,
- * BOARD_UNKNOWN.
+ * BOARD_UNKNOWN, KINDS_MIXED.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const named = [...o.devices.map((d) => d.board), ...Object.keys(o.emulate), ...Object.keys(o.powerCycle ?? {})];
   const unknown = named.find((id) => !boards.some((b) => b.id === id));
   if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
   const dataDir = resolve(o.dataDir);
+  const mine = boardsFor(boards, o, (board) => flasherOf(board, firmwareDir(dataDir)));
+  if (!mine.ok) return mine;
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;
   const store = openRecords(dataDir, o.recordsFile);
@@ -71,7 +78,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     lock.value.release();
     return store;
   }
-  const parts = await assemble(o, dataDir, store.value);
+  const parts = await assemble(o, dataDir, mine.value, store.value);
   const stop = once(async () => {
     await takeDown(parts);
     store.value.close();
@@ -117,7 +124,12 @@ interface Parts {
   readonly log: Logger;
 }
 
-async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promise<Parts> {
+async function assemble(
+  o: DaemonOptions,
+  dataDir: string,
+  boards: readonly BoardModule[],
+  store: Store,
+): Promise<Parts> {
   const log = openLog(dataDir, o.logLevel);
   const cacheDir = join(dataDir, 'cache');
   makeDir(cacheDir);
@@ -131,6 +143,7 @@ async function assemble(o: DaemonOptions, dataDir: string, store: Store): Promis
     ...(o.discover !== undefined && { discover: o.discover }),
     ...(o.powerCycle !== undefined && { powerCycle: o.powerCycle }),
     ...(o.pool !== undefined && { pool: o.pool }),
+    flasherOf: (board) => flasherOf(board, firmwareDir(dataDir)),
     cores,
     cacheDir,
     log: (message) => log.warn(message),

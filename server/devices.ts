@@ -11,6 +11,7 @@ import { untouched } from '../tuner/measure/device-state.ts';
 import { Baselines, healthCheck } from '../tuner/measure/health.ts';
 import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
 import { type AttachedDevice, AttachedSource, type Flasher } from './attached.ts';
+import { isEmulated, mixed } from './product.ts';
 import type { DeviceBody } from './schemas.ts';
 
 export interface FarmOptions {
@@ -61,7 +62,12 @@ export class Farm {
     const ports = (await this.ports()).filter((p) => !taken.has(p));
     const added: AttachedDevice[] = [];
     for (const { board, address, uid } of answering(await askAll(ports))) {
-      if (!this.o.boards.some((b) => b.id === board) || (await this.hasMoved(uid))) continue;
+      const known = this.o.boards.find((b) => b.id === board);
+      if (known === undefined || (await this.hasMoved(uid))) continue;
+      if (!suits(known)) {
+        this.o.log(`found a ${board} at ${address}, not used: ${mixed(known)}`);
+        continue;
+      }
       added.push({ board, address });
       this.attach({ board, address });
       this.o.log(`found a ${board} at ${address}`);
@@ -87,6 +93,7 @@ export class Farm {
     const names = this.namesOf(board);
     if (names.length === 0)
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
+    if (this.attachedOf(board).length > 0 && !suits(board)) return failed('load', 'KINDS_MIXED', mixed(board));
     const sources = await this.sourcesOf(board);
     if (!sources.ok) return sources;
     const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
@@ -132,7 +139,7 @@ export class Farm {
     return [...this.attached.values()].filter((s) => s.board === board.id);
   }
   private emulatedOf(board: BoardModule): readonly string[] {
-    const count = board.open === undefined ? 0 : (this.o.emulate[board.id] ?? this.o.cores);
+    const count = !isEmulated(board) ? 0 : (this.o.emulate[board.id] ?? this.o.cores);
     return Array.from({ length: count }, (_, i) => `${board.id}#${i}`);
   }
   private namesOf(board: BoardModule): readonly string[] {
@@ -155,7 +162,7 @@ export class Farm {
     const source: AttachedSource = new AttachedSource(device, {
       ports: () => this.ports(),
       taken: () => [...this.attached.values()].flatMap((s) => (s === source ? [] : [s.address])),
-      firmware: () => (flasher === undefined ? this.firmwareFor(board) : flasher.build()),
+      firmware: () => this.firmwareFor(board),
       flash: flasher?.flash,
       powerCycle: this.o.powerCycle?.[board.id],
       ...(this.o.link !== undefined && { link: this.o.link }),
@@ -209,6 +216,9 @@ export class Farm {
     }
   }
 }
+
+/** Attached devices of a board that has a product are that product, and count what silicon counts. */
+const suits = (board: BoardModule): boolean => board.product === undefined || board.kind === 'silicon';
 
 async function emulate(board: BoardModule, firmware: BuiltFirmware): ReturnType<DeviceSource['open']> {
   if (board.open === undefined) throw new Error(`${board.id} is not emulated`);

@@ -40,6 +40,9 @@ export class Client {
   records(query: URLSearchParams): Promise<Result<RecordPage>> {
     return this.json(`/v1/records?${query}`);
   }
+  bestRecords(query: URLSearchParams): Promise<Result<RecordPage>> {
+    return this.json(`/v1/records/best?${query}`);
+  }
   artifactUrl(id: string): string {
     return `${this.url}${artifactPath(id)}`;
   }

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BoardModule } from '../../boards/index.ts';
 import type { AppContext } from '../api.ts';
+import { isEmulated } from '../product.ts';
 import { type BoardBody, BoardList, DeviceList } from '../schemas.ts';
 
 /** A board as the interface shows it. */
@@ -18,7 +19,7 @@ const boardBody = (b: BoardModule): BoardBody => ({
   flashBytes: b.flashBytes,
   ramBytes: b.ramBytes,
   deterministic: b.deterministic,
-  emulated: b.open !== undefined,
+  emulated: isEmulated(b),
 });
 
 export const boardRoutes =

@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import type { Kind } from '../../boards/index.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
 import type { RecordFilter } from '../../db/types.ts';
-import type { AppContext } from '../api.ts';
+import { type AppContext, orThrow } from '../api.ts';
+import { ranked } from '../ranking.ts';
 import { ErrorBody, RecordPage } from '../schemas.ts';
 
 const text = Type.Optional(Type.String({ minLength: 1 }));
@@ -25,6 +26,16 @@ const Query = Type.Object(
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
     cursor: Type.Optional(Type.String({ description: '`next` of the page before, with the same filters' })),
     format: one(formats),
+  },
+  { additionalProperties: false },
+);
+
+const BestQuery = Type.Object(
+  {
+    task: Type.String({ minLength: 1 }),
+    board: Type.String({ minLength: 1 }),
+    kind: one(kinds),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
   },
   { additionalProperties: false },
 );
@@ -60,6 +71,25 @@ export const recordRoutes =
         if (page.next !== null) reply.header(nextHeader, page.next);
         const text = wanted === 'csv' ? recordsToCsv(page.items) : recordsToJsonLines(page.items);
         return reply.type(mediaTypes[wanted]).send(text);
+      },
+    );
+
+    app.get(
+      '/v1/records/best',
+      {
+        schema: {
+          summary: 'The fastest records of a task on a board, one for each binary',
+          description:
+            'Counts of several kinds are not compared: where there are some, `kind` must say which is meant.',
+          querystring: BestQuery,
+          response: { 200: RecordPage, '4xx': ErrorBody },
+        },
+      },
+      async (request) => {
+        const { limit = 10, ...of } = request.query;
+        const { kind, ...rest } = of;
+        const items = orThrow(ranked(c.store, { ...rest, limit, ...(kind !== undefined && { kind }) }));
+        return { items, next: null } as RecordPage;
       },
     );
   };

@@ -1,12 +1,13 @@
 /** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
 import type { Command } from 'commander';
 import type { Kind } from '../../../boards/index.ts';
-import { ok, type Result } from '../../../compiler/result.ts';
+import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
 import { openRecordsFile } from '../../../db/records-file.ts';
 import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
+import { ranked } from '../../ranking.ts';
 import type { Client } from '../client.ts';
 import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
@@ -17,6 +18,7 @@ import { count, table } from '../table.ts';
 
 interface RecordsOptions extends CommonOptions, RecordFilter {
   readonly limit?: number;
+  readonly best?: true;
   readonly format: 'table' | 'json' | 'jsonl' | 'csv';
   readonly url?: string;
 }
@@ -35,6 +37,7 @@ export function addRecords(program: Command, act: Act): void {
     .option('--status <status>', 'ok or failed', oneOf('ok', 'failed'))
     .option('--kind <kind>', `what was counted: ${kinds.join(', ')}`, oneOf(...kinds))
     .option('--since <time>', 'at or after this date or time', instant)
+    .option('--best', 'the fastest of --task on --board, one for each binary; of one --kind where there are several')
     .option('--limit <n>', 'at most so many (default: all)', whole(1))
     .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table')
     .option('--url <url>', 'a running daemon (default: the one of the data directory)');
@@ -44,7 +47,7 @@ export function addRecords(program: Command, act: Act): void {
 }
 
 async function records(io: Io, o: RecordsOptions): Shows {
-  const all = await recordsFor(o);
+  const all = await (o.best === true ? bestFor(o) : recordsFor(o));
   if (!all.ok) return all;
   return ok({ json: all.value.map(inOrder), text: textOf(all.value, io.format === 'json' ? 'json' : o.format) });
 }
@@ -57,6 +60,35 @@ function recordsFor(o: RecordsOptions): Promise<Result<readonly TuningRecord[]>>
     o,
     (client) => readAll(pagesOf(client, o), o),
     () => fromStore(readingStore(o.data), o),
+  );
+}
+
+/** The ranking, of wherever the records are. Failures: KINDS_MIXED, and those of getting at them. */
+async function bestFor({
+  task,
+  board,
+  kind,
+  limit = 10,
+  ...o
+}: RecordsOptions): Promise<Result<readonly TuningRecord[]>> {
+  if (task === undefined || board === undefined)
+    return failed('input', 'USAGE', '--best ranks the records of one --task on one --board');
+  if (o.records === 'none') return ok([]);
+  const request = { task, board, limit, ...(kind !== undefined && { kind }) };
+  const read = (opened: Result<Store | undefined>): Result<readonly TuningRecord[]> => {
+    if (!opened.ok) return opened;
+    const best = opened.value === undefined ? ok([]) : ranked(opened.value, request);
+    opened.value?.close();
+    return best;
+  };
+  if (o.records !== undefined) return read(openRecordsFile(o.records));
+  return askOrRead(
+    o,
+    async (client) => {
+      const page = await client.bestRecords(new URLSearchParams({ ...request, limit: String(limit) }));
+      return page.ok ? ok(page.value.items as readonly TuningRecord[]) : page;
+    },
+    async () => read(readingStore(o.data)),
   );
 }
 

@@ -1,0 +1,56 @@
+/**
+ * Boards whose real product hangs on this daemon. Must stay true: a daemon counts one kind for a board. Attached products count
+ * cycles of silicon, their twins those of a model; whoever has the one does not get the other beside it.
+ */
+import type { BoardModule } from '../boards/index.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
+import { attach } from '../firmware-rpc/host/attach.ts';
+import type { AttachedDevice, Flasher } from './attached.ts';
+
+export interface Wishes {
+  readonly devices: readonly AttachedDevice[];
+  /** Emulated devices by board. */
+  readonly emulate: Readonly<Record<string, number>>;
+}
+
+/**
+ * The boards as this daemon has them: a board whose product is attached, or whose twin is not wanted, is the product. Failure:
+ * KINDS_MIXED where both are asked for.
+ */
+export function boardsFor(
+  all: readonly BoardModule[],
+  wishes: Wishes,
+  flasherOf: (board: BoardModule) => Flasher | undefined,
+): Result<readonly BoardModule[]> {
+  const out: BoardModule[] = [];
+  for (const board of all) {
+    const addresses = wishes.devices.filter((d) => d.board === board.id).map((d) => d.address);
+    const wanted = wishes.emulate[board.id];
+    if (board.product === undefined || (addresses.length === 0 && wanted !== 0)) out.push(board);
+    else if (wanted !== undefined && wanted > 0) return failed('start', 'KINDS_MIXED', mixed(board));
+    else out.push(asProduct(board, addresses[0], flasherOf(board)));
+  }
+  return ok(out);
+}
+
+/** Said where both are asked for. */
+export const mixed = ({ id, kind }: BoardModule): string =>
+  `attached devices of ${id} count cycles of silicon, emulated ones count ${kind}: leave out one of the two (--emulate ${id}=0)`;
+
+/** Opening it puts the firmware of a network on the device at `address`, where there is a way to. */
+function asProduct(board: BoardModule, address: string | undefined, flasher: Flasher | undefined): BoardModule {
+  const { product, open: _, counters: __, ...rest } = board;
+  if (product === undefined) throw new Error(`${board.id} has no product`);
+  const silicon = { ...rest, product, kind: 'silicon', deterministic: false, build: product.build } as const;
+  if (address === undefined || flasher === undefined) return silicon;
+  return {
+    ...silicon,
+    open: async ({ firmware }) => {
+      const flashed = await flasher.flash(firmware, address);
+      return flashed.ok ? attach(address) : flashed;
+    },
+  };
+}
+
+/** Whether devices of this board are started here, not attached. */
+export const isEmulated = (board: BoardModule): boolean => board.open !== undefined && board.kind !== 'silicon';
