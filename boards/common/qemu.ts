@@ -162,13 +162,16 @@ async function startIn(dir: string, o: QemuOptions, plugin: string | undefined):
   }
 }
 
+/** MiB that the emulator keeps of translated code: the plugin keeps about as much beside it, and both for the emulator's life. */
+const translationMiB = 32;
+
 /** Writes what the plugin reads at its start. Without options that differ from run to run but this folder's name. */
 function timingArgs(o: QemuOptions, plugin: string, dir: string, ram: string): readonly string[] {
   if (o.timing === undefined || o.shared === undefined) return [];
   const config = join(dir, 'timing');
   const { model, ramBase, mailbox } = o.timing;
   writeFileSync(config, timingConfig(model, { base: ramBase, bytes: o.shared.bytes, path: ram, mailbox }));
-  return ['-plugin', `${plugin},config=${config}`];
+  return ['-accel', `tcg,tb-size=${translationMiB}`, '-plugin', `${plugin},config=${config}`];
 }
 
 interface SharedMemory {

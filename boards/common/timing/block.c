@@ -17,7 +17,6 @@ static void find_crossings(struct block *b) {
     const uint32_t unit = r->fetch_wait != 0u ? 4u : r->unit;
     uint32_t last = 0;
     b->crossing = allocate(2u * (size_t)b->insns, sizeof *b->crossing);
-    b->line = allocate(2u * (size_t)b->insns, sizeof *b->line);
     for (uint32_t k = 0; k < b->insns; k++) {
         const uint32_t first = b->insn[k].address & ~(unit - 1u);
         const uint32_t behind = (b->insn[k].address + b->insn[k].size - 1u) & ~(unit - 1u);
@@ -25,6 +24,10 @@ static void find_crossings(struct block *b) {
         if (behind != first) b->crossing[b->crossings++] = (struct crossing){k, behind};
         last = behind;
     }
+    /* Blocks are kept by the thousand: no more than is needed. */
+    struct crossing *const fitting = realloc(b->crossing, b->crossings * sizeof *b->crossing);
+    if (fitting != NULL) b->crossing = fitting;
+    b->line = allocate(b->crossings, sizeof *b->line);
 }
 
 struct block *block_new(uint32_t capacity) {
