@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
 import { type Bulk, connect } from '../../firmware-rpc/host/client.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
+import { openProbe } from '../../firmware-rpc/host/gdb-remote.ts';
 import { listenAt } from '../../firmware-rpc/host/socket.ts';
 import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { findTool, toolHint } from '../../toolchain/index.ts';
@@ -28,7 +29,9 @@ export interface QemuOptions {
   readonly shared?: { readonly bytes: number; readonly stagingOffset: number; readonly stagingBytes?: number };
   /** Cycles by the timing plugin: what it models, and where in the shared RAM, which begins at `ramBase`, its mailbox is. */
   readonly timing?: { readonly model: Timing; readonly ramBase: number; readonly mailbox: number };
-  /** Bulk data through shared memory, or everything over the UART. */
+  /** For a machine whose memory cannot be shared: bulk data goes through the emulator's GDB server instead. */
+  readonly probe?: 'gdb';
+  /** Bulk data through shared memory or the probe, or everything over the UART. */
   readonly bulk: 'shared' | 'uart';
 }
 
@@ -143,8 +146,20 @@ async function startIn(dir: string, o: QemuOptions, plugin: string | undefined):
   const quiet = ['-display', 'none', '-monitor', 'none'];
   const serial = ['-chardev', `socket,id=uart,path=${uart}`, '-serial', 'chardev:uart'];
   const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
+  const gdb = join(dir, 'gdb');
+  const hasProbe = o.probe === 'gdb' && o.bulk === 'shared';
+  // Before the UART: when that is connected, the server listens.
+  const server = ['-chardev', `socket,id=gdb,path=${gdb},server=on,wait=off`, '-gdb', 'chardev:gdb'];
   const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
-  const options = [...(memory?.args ?? []), ...timing, ...o.args, ...quiet, ...serial, ...image];
+  const options = [
+    ...(memory?.args ?? []),
+    ...timing,
+    ...o.args,
+    ...quiet,
+    ...(hasProbe ? server : []),
+    ...serial,
+    ...image,
+  ];
   const emulator = launch([o.program, '-M', machine, ...options], dir);
   const stop = async (): Promise<void> => {
     listener.close();
@@ -155,7 +170,8 @@ async function startIn(dir: string, o: QemuOptions, plugin: string | undefined):
   try {
     const transport = withEnd(await uartOf(listener.peer, emulator), emulator);
     const bulk = memory === undefined || o.bulk === 'uart' ? {} : { bulk: memory.bulk };
-    return await connect(transport, { ...bulk, slowdown, onClose: stop });
+    const probe = hasProbe ? { probe: await openProbe(gdb) } : {};
+    return await connect(transport, { ...bulk, ...probe, slowdown, onClose: stop });
   } catch (error) {
     await stop();
     throw error;

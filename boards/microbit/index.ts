@@ -1,4 +1,4 @@
-/** The smallest board: a Cortex-M0 with 16 KiB of RAM and no MPU, under QEMU, counting instructions. All goes over the UART. */
+/** The smallest board: a Cortex-M0 with 16 KiB of RAM and no MPU, under QEMU, counting instructions. */
 import { join } from 'node:path';
 import type { Board } from '../board.ts';
 import { buildServer } from '../common/build.ts';
@@ -28,12 +28,13 @@ export const microbit: BoardModule = {
       request,
     ),
   // One instruction is one nanosecond of virtual time.
-  open: ({ firmware }) =>
+  open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
       machine: 'microbit',
       args: ['-icount', 'shift=0'],
       elf: firmware.elf,
-      bulk: 'uart',
+      probe: 'gdb',
+      bulk,
     }),
 };

@@ -1,6 +1,6 @@
 /**
  * An STM32F405 under QEMU, counting instructions: the part's own start-up code, clock set-up and USART on another machine than
- * the MPS2 boards. All goes over the UART.
+ * the MPS2 boards.
  */
 import { join } from 'node:path';
 import type { Board, Silicon } from '../board.ts';
@@ -23,12 +23,13 @@ export const stm32f405: BoardModule = {
   ...board,
   build: (request) => buildServer(recipe, request),
   // One instruction is one nanosecond of virtual time.
-  open: ({ firmware }) =>
+  open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
       machine: 'netduinoplus2',
       args: ['-icount', 'shift=0'],
       elf: firmware.elf,
-      bulk: 'uart',
+      probe: 'gdb',
+      bulk,
     }),
 };

@@ -111,9 +111,10 @@ class Client implements Device {
    */
   private async loadByProbe(address: number, bytes: Uint8Array): Promise<boolean> {
     const { probe } = this;
-    const { load, data, ramCode, ramData } = this.info;
+    const { load, data, ramCode, ramData, network } = this.info;
+    const input = { base: network?.input ?? 0, bytes: network?.inputBytes ?? 0 };
     const holds = (r: Staging): boolean => address >= r.base && address + bytes.length <= r.base + r.bytes;
-    if (probe === undefined || ![load, data, ramCode, ramData].some(holds)) return false;
+    if (probe === undefined || ![load, data, ramCode, ramData, input].some(holds)) return false;
     try {
       await probe.write(address, bytes);
     } catch (error) {

@@ -35,9 +35,9 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-async function withDevice(work: (device: Device) => Promise<void>): Promise<void> {
+async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
   if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware, bulk: 'uart' }));
+  const device = expectOk(await board.open({ firmware, bulk }));
   try {
     await work(device);
   } finally {
@@ -57,19 +57,20 @@ test('counts are exact to the instruction, though its timer ticks every 125th', 
     }
   }));
 
-test('all of its memory can be written and read', () =>
-  withDevice(async (device) => {
-    const { load, data } = device.info;
-    expect(load.bytes).toBe(board.loadBytes);
-    expect(data.bytes).toBeGreaterThanOrEqual(board.dataBytes ?? 0);
-    expect(data.base + data.bytes).toBe(0x20004000);
-    const block = Uint8Array.from({ length: data.bytes }, (_, i) => (i * 7) & 255);
-    for (const range of [load, data]) {
-      await device.load(range.base, block.subarray(0, range.bytes));
-      const last = await device.fetch(range.base + range.bytes - 500, 500);
-      expect(Buffer.from(last)).toEqual(Buffer.from(block.subarray(range.bytes - 500, range.bytes)));
-    }
-  }));
+for (const bulk of ['shared', 'uart'] as const)
+  test(`all of its memory can be written and read, bulk data by ${bulk === 'shared' ? "QEMU's GDB server" : 'UART'}`, () =>
+    withDevice(async (device) => {
+      const { load, data } = device.info;
+      expect(load.bytes).toBe(board.loadBytes);
+      expect(data.bytes).toBeGreaterThanOrEqual(board.dataBytes ?? 0);
+      expect(data.base + data.bytes).toBe(0x20004000);
+      const block = Uint8Array.from({ length: data.bytes }, (_, i) => (i * 7 + (i >> 8)) & 255);
+      for (const range of [load, data]) {
+        await device.load(range.base, block.subarray(0, range.bytes));
+        const got = await device.fetch(range.base, range.bytes);
+        expect(Buffer.from(got)).toEqual(Buffer.from(block.subarray(0, range.bytes)));
+      }
+    }, bulk));
 
 const onMicrobit = (at: {
   readonly server: number;
@@ -143,6 +144,13 @@ test('misbehaving candidates: each ends as it must, and the next call is right',
 const damages = (server: number): readonly (readonly [string, string, number])[] => [
   ["writes the server's memory", poke, server + 8],
   ["takes the server's memory for its stack", thumb('mov sp, r0; svc #0; bx lr'), server + 0x40],
+  [
+    'writes over everything above its stack',
+    c(
+      'volatile uint8_t here = 0; volatile uint8_t *p = &here; for (uint32_t i = 0; i < a; i++) p[i] = 0xff; return here;',
+    ),
+    1 << 20,
+  ],
   ['resets the CPU', c('*(volatile uint32_t *)(uintptr_t)a = 0x05fa0004u; for (;;) {}'), 0xe000ed0c],
 ];
 
