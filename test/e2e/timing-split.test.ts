@@ -19,6 +19,7 @@ import {
   type Measured,
   measure,
   type Piece,
+  times,
 } from './timing-machine.ts';
 
 /** Small caches, so that short programs fill and empty them; `m` says where the memories are. */
@@ -117,7 +118,10 @@ test.each(cores)(
   '%s: cut into single instructions, and translated anew: the same counts',
   async (core, machine, lines) => {
     const r = new Random(77);
-    const pieces = Array.from({ length: programs }, (_, i) => piece(r, lines, `program ${i}`));
+    const random = Array.from({ length: programs }, (_, i) => piece(r, lines, `program ${i}`));
+    // More translations than a MiB can hold, so that they are thrown away while it runs.
+    const long: Piece = { name: 'long', text: times(10_000, 'adds r4, #1\nldr r5, [r2]\nldrb r6, [r2, r3]') };
+    const pieces = [...random, long];
     const t = timing(core, machine);
     const usual = await measure(machine, t, pieces);
     const single = await measure(machine, t, pieces, ['-singlestep']);
