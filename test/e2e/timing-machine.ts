@@ -62,7 +62,9 @@ export const an547: Machine = {
 export const an385AsM0plus: Machine = { name: 'mps2-an385', cpu: ['-mcpu=cortex-m0plus', '-mthumb'], ...mps2 };
 
 /** Where the pieces find memory: offsets of the addresses that they get in r0, r1, r2. */
-const scratch = { ram: 0x100000, shared: 0x100000, code: 0x100000 };
+const scratch = 0x100000;
+/** Behind the code, in a memory that may be small. */
+const constants = (m: Machine): number => m.code.base + Math.min(scratch, (m.code.bytes / 4) * 3);
 const results = 0xf00000;
 const mailbox = 0xff0000;
 const mailboxBytes = 96;
@@ -119,8 +121,8 @@ static struct mt_mailbox (*const out)[3] = (struct mt_mailbox (*)[3])${m.shared.
 #define MAILBOX ((const volatile struct mt_mailbox *)${m.shared.base + mailbox}u)
 __attribute__((naked, noinline)) static void count(uint32_t piece) {
     __asm__ volatile("push {r4-r7, lr}\\n mov r4, r8\\n mov r5, r9\\n mov r6, r10\\n mov r7, r11\\n push {r4-r7}\\n"
-                     "mov r12, r0\\n ldr r0, =${m.ram.base + scratch.ram}\\n ldr r1, =${m.code.base + scratch.code}\\n"
-                     "ldr r2, =${m.shared.base + scratch.shared}\\n movs r3, #4\\n movs r4, #0\\n movs r5, #0\\n movs r6, #0\\n"
+                     "mov r12, r0\\n ldr r0, =${m.ram.base + scratch}\\n ldr r1, =${constants(m)}\\n"
+                     "ldr r2, =${m.shared.base + scratch}\\n movs r3, #4\\n movs r4, #0\\n movs r5, #0\\n movs r6, #0\\n"
                      "movs r7, #0\\n b 1f\\n .balign 64\\n 1:" MT_TIMING_BEGIN "blx r12\\n nop\\n" MT_TIMING_END
                      "pop {r4-r7}\\n mov r8, r4\\n mov r9, r5\\n mov r10, r6\\n mov r11, r7\\n pop {r4-r7, pc}\\n .ltorg");
 }

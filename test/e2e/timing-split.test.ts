@@ -15,6 +15,7 @@ import {
   an386,
   an500,
   an505,
+  an547,
   type Machine,
   type Measured,
   measure,
@@ -108,6 +109,7 @@ const cores: readonly (readonly [TimingCore, Machine, readonly Line[]])[] = [
   ['cortex-m0plus', an385AsM0plus, simple],
   ['cortex-m7', an500, all],
   ['cortex-m33', an505, all],
+  ['cortex-m55', an547, all],
 ];
 
 const programs = samples(24, 200);
