@@ -110,7 +110,8 @@ async function searchOn(sources: readonly DeviceSource[], trials: number, onTria
   const records: TrialRecord[] = [];
   const policy = policies.random;
   if (policy === undefined) throw new Error('no policy is called random');
-  for (let seed = 5; records.length < trials; seed++) {
+  const left = (): number => trials - records.filter((r) => r.reusedFrom === null).length;
+  for (let seed = 5; left() > 0; seed++) {
     const graph = randomNode('conv2d', new Random(seed));
     const end = await tune({
       graph,
@@ -121,7 +122,7 @@ async function searchOn(sources: readonly DeviceSource[], trials: number, onTria
       policy,
       policyName: 'random',
       seed,
-      budget: { trials: trials - records.length },
+      budget: { trials: left() },
       cores: 2,
       cacheDir: folder.dir,
       known: () => [],
@@ -139,43 +140,50 @@ async function searchOn(sources: readonly DeviceSource[], trials: number, onTria
 /** What must be measured once. */
 const keyOf = ({ task, result }: TrialRecord): string => `${task.id} ${result.binary}`;
 
-test('four devices on bad lines: every trial once, from the device that it names, with the count of a good line', async () => {
-  const trials = samples(60, 1000);
-  const emulators = await Promise.all([1, 2, 3, 4].map(() => emulator()));
-  const sources = emulators.map(({ path }, i) => new Behind(i + 1, path, 0.004));
-  const { records, pool } = await searchOn(sources, trials, (n) => {
-    if (n === trials >> 1) sources[1]?.die();
-  });
-  await pool.closeAll();
-  expect(sources.every((s) => s.faults > 0)).toBe(true);
+/** A thousand trials on bad lines and again on a good one take five minutes. */
+const longMs = 1_200_000;
 
-  const measured = records.filter((r) => r.reusedFrom === null);
-  const configs = records.map((r) => `${r.task.id} ${JSON.stringify(r.config)}`);
-  expect(new Set(configs).size).toBe(records.length);
-  const counts = new Map<string, number>();
-  for (const trial of measured) {
-    const { result } = trial;
-    if (result.status === 'failed') throw new Error(`${result.code}: ${result.detail}`);
-    const at = Math.floor(result.cycles / step);
-    expect(result.device).toBe(sources[at - 1]?.name);
-    expect(counts.has(keyOf(trial))).toBe(false);
-    counts.set(keyOf(trial), result.cycles - at * step);
-  }
-  const states = pool.states();
-  expect(new Set(measured.map((r) => r.result.device))).toEqual(new Set(states.map((s) => s.name)));
-  // The device that died was opened again, and nothing that it had done is missing.
-  expect(states[1]?.failures).toBeGreaterThan(0);
-  expect(states.every((s) => s.state !== 'quarantined' && s.health !== null)).toBe(true);
-  const tries = states.reduce((n, s) => n + s.trials, 0);
-  expect(tries).toBeGreaterThanOrEqual(measured.length);
-  expect(states.every((s) => s.suspects === 0)).toBe(true);
+test(
+  'four devices on bad lines: every trial once, from the device that it names, with the count of a good line',
+  async () => {
+    const trials = samples(60, 1000);
+    const emulators = await Promise.all([1, 2, 3, 4].map(() => emulator()));
+    const sources = emulators.map(({ path }, i) => new Behind(i + 1, path, 0.004));
+    const { records, pool } = await searchOn(sources, trials, (n) => {
+      if (n === trials >> 1) sources[1]?.die();
+    });
+    await pool.closeAll();
+    expect(sources.every((s) => s.faults > 0)).toBe(true);
 
-  const good = await searchOn([new Behind(0, emulators[0]?.path ?? '', 0)], trials, () => undefined);
-  const want = new Map(
-    good.records.flatMap((r) => (r.result.status === 'ok' ? [[keyOf(r), r.result.cycles] as const] : [])),
-  );
-  expect(counts).toEqual(want);
-});
+    const measured = records.filter((r) => r.reusedFrom === null);
+    const configs = records.map((r) => `${r.task.id} ${JSON.stringify(r.config)}`);
+    expect(new Set(configs).size).toBe(records.length);
+    const counts = new Map<string, number>();
+    for (const trial of measured) {
+      const { result } = trial;
+      if (result.status === 'failed') throw new Error(`${result.code}: ${result.detail}`);
+      const at = Math.floor(result.cycles / step);
+      expect(result.device).toBe(sources[at - 1]?.name);
+      expect(counts.has(keyOf(trial))).toBe(false);
+      counts.set(keyOf(trial), result.cycles - at * step);
+    }
+    const states = pool.states();
+    expect(new Set(measured.map((r) => r.result.device))).toEqual(new Set(states.map((s) => s.name)));
+    // The device that died was opened again, and nothing that it had done is missing.
+    expect(states[1]?.failures).toBeGreaterThan(0);
+    expect(states.every((s) => s.state !== 'quarantined' && s.health !== null)).toBe(true);
+    const tries = states.reduce((n, s) => n + s.trials, 0);
+    expect(tries).toBeGreaterThanOrEqual(measured.length);
+    expect(states.every((s) => s.suspects === 0)).toBe(true);
+
+    const good = await searchOn([new Behind(0, emulators[0]?.path ?? '', 0)], trials, () => undefined);
+    const want = new Map(
+      good.records.flatMap((r) => (r.result.status === 'ok' ? [[keyOf(r), r.result.cycles] as const] : [])),
+    );
+    expect(counts).toEqual(want);
+  },
+  longMs,
+);
 
 /** A trial on each device of a pool, all at the same time; what each was. */
 async function onAll(pool: DevicePool): Promise<readonly (readonly [string, string])[]> {

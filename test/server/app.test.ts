@@ -28,6 +28,7 @@ test('every route is documented, and the page works without the network', async 
     '/v1/models',
     '/v1/models/{id}',
     '/v1/records',
+    '/v1/records/best',
   ]);
   for (const methods of Object.values(api.paths))
     for (const m of Object.values(methods)) expect(m.summary).toBeTruthy();
