@@ -9,11 +9,13 @@ import type { Result } from '../../compiler/result.ts';
 import { connect } from '../../firmware-rpc/host/client.ts';
 import { listenOnce } from '../../firmware-rpc/host/socket.ts';
 import { readElf } from '../../toolchain/index.ts';
-import type { Board, FlashTool, Part, Twin } from '../board.ts';
+import type { Board, FlashTool, Twin } from '../board.ts';
 import { type BuildRecipe, buildServer } from '../common/build.ts';
 import { layoutOf } from '../common/layout.ts';
+import { readMailbox } from '../common/mailbox.ts';
 import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
 import data from './board.json' with { type: 'json' };
+import { mailbox, mailboxBytes } from './emulator/counters.ts';
 import { bootChecksum, secondStageBytes, uf2 } from './image.ts';
 
 const { twin, silicon, ...rest } = data;
@@ -25,7 +27,8 @@ const slowdown = 200;
 
 export const pico: BoardModule = {
   ...board,
-  build: (request) => build(twin, request),
+  build: (request) => build(twin, [`-DMT_MAILBOX=${mailbox}u`, `-DMT_MAILBOX_BYTES=${mailboxBytes}u`], request),
+  counters: (device) => readMailbox(device, mailbox),
   product: { build: buildForSilicon, tools: silicon.tools as readonly FlashTool[] },
   async open({ firmware }) {
     const listener = await listenOnce();
@@ -51,7 +54,7 @@ export const pico: BoardModule = {
 async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmware>> {
   const { ramCode: _code, ramData: _data, ...shared } = twin;
   const { load, data: trialData } = silicon;
-  const built = await build({ ...shared, load, data: trialData }, request);
+  const built = await build({ ...shared, load, data: trialData }, [], request);
   if (built.ok) {
     const flash = data.memory[0];
     if (flash === undefined) throw new Error('board.json knows no flash');
@@ -60,13 +63,13 @@ async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmw
   return built;
 }
 
-async function build(parts: Twin, request: BuildRequest): Promise<Result<BuiltFirmware>> {
-  const built = await buildServer(recipeOf(parts), request);
+async function build(parts: Twin, flags: readonly string[], request: BuildRequest): Promise<Result<BuiltFirmware>> {
+  const built = await buildServer(recipeOf(parts, flags), request);
   if (built.ok) addChecksum(built.value);
   return built;
 }
 
-function recipeOf(parts: Twin & { readonly ramCode?: Part }): BuildRecipe {
+function recipeOf(parts: Twin, flags: readonly string[]): BuildRecipe {
   const nothing = { base: 0, bytes: 0 };
   const symbols = Object.entries(layoutOf(board, parts, nothing)).map(
     ([name, value]) => `-Wl,--defsym,${name}=${value}`,
@@ -78,7 +81,7 @@ function recipeOf(parts: Twin & { readonly ramCode?: Part }): BuildRecipe {
       ...['boot2.c', 'pico.c'].map((f) => join(here, f)),
     ],
     includeDirs: [cortexM, here],
-    flags: ['-ffreestanding', '-Os', `-DMT_BOARD="${board.id}"`, `-DMT_CPU_HZ=${board.clockHz}u`],
+    flags: ['-ffreestanding', '-Os', `-DMT_BOARD="${board.id}"`, `-DMT_CPU_HZ=${board.clockHz}u`, ...flags],
     linkScript: join(cortexM, 'sections.ld'),
     insertScripts: [join(here, 'pico.ld')],
     linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],

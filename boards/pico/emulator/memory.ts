@@ -25,8 +25,9 @@ const isFlash = (at: number): boolean => at >= flashBase && at < windowEnd;
 export class Memory {
   /** How far the rights of the code that runs are shifted in the MPU's: 0, or `privileged`. */
   level: number = privileged;
-  /** Cycles that the instruction which is being executed has waited. */
-  stall = 0;
+  /** Cycles that the instruction which is being executed has waited: for itself, and for data. */
+  fetchStall = 0;
+  dataStall = 0;
   /** While the frame of an exception cannot be stacked: stores vanish. */
   dropStores = false;
 
@@ -67,7 +68,7 @@ export class Memory {
     }
     if (!isFlash(at)) return this.readElsewhere(at);
     this.needFlash(at, may.read);
-    this.stall += this.xip.read(at);
+    this.dataStall += this.xip.read(at);
     return this.flash32[(at & (flashBytes - 1)) >>> 2] as number;
   }
   read16(address: number): number {
@@ -80,7 +81,7 @@ export class Memory {
     }
     if (!isFlash(at)) return (this.readElsewhere((at & ~3) >>> 0) >>> (8 * (at & 2))) & 0xffff;
     this.needFlash(at, may.read);
-    this.stall += this.xip.read(at);
+    this.dataStall += this.xip.read(at);
     return this.flash16[(at & (flashBytes - 1)) >>> 1] as number;
   }
   read8(address: number): number {
@@ -92,7 +93,7 @@ export class Memory {
     }
     if (!isFlash(at)) return (this.readElsewhere((at & ~3) >>> 0) >>> (8 * (at & 3))) & 0xff;
     this.needFlash(at, may.read);
-    this.stall += this.xip.read(at);
+    this.dataStall += this.xip.read(at);
     return this.flash8[at & (flashBytes - 1)] as number;
   }
   write32(address: number, value: number): void {
@@ -140,7 +141,7 @@ export class Memory {
       this.rp2040.writeUint8(at, value);
     }
   }
-  /** The first halfword of the instruction there. */
+  /** A halfword of an instruction. */
   fetch(at: number): number {
     const ram = at - ramBase;
     if (ram >= 0 && ram < this.ram8.length) {
@@ -149,7 +150,7 @@ export class Memory {
     }
     if (isFlash(at)) {
       this.needFlash(at, may.execute);
-      this.stall += this.xip.read(at);
+      this.fetchStall += this.xip.read(at);
       return this.flash16[(at & (flashBytes - 1)) >>> 1] as number;
     }
     // The ROM is not ours to ship, and nothing else can be executed.

@@ -6,6 +6,7 @@
  */
 import type { RP2040 } from 'rp2040js';
 import type { CycleClock } from './clock.ts';
+import { Counters } from './counters.ts';
 import { atInstruction, atTarget, Fault } from './fault.ts';
 import { addWithCarry, type Flagged, type Shift, shifted } from './flags.ts';
 import type { Memory } from './memory.ts';
@@ -27,6 +28,7 @@ const kind = {
   hint: 9,
 } as const;
 
+const sram4 = 0x20040000;
 const hardFault = 3;
 const supervisorCall = 11;
 const threadMode = 0;
@@ -78,6 +80,7 @@ const isWide = (first: number, second: number): boolean =>
 
 export class Processor {
   readonly core: Core;
+  readonly counters = new Counters();
   private readonly memory: Memory;
   private readonly clock: CycleClock;
   private readonly executePlain: () => number;
@@ -115,9 +118,23 @@ export class Processor {
       this.updateLevel();
     }
     this.at = (core.PC & ~1) >>> 0;
-    memory.stall = 0;
+    memory.fetchStall = 0;
+    memory.dataStall = 0;
     this.opcode = memory.fetch(this.at);
-    return this.execute(kinds[this.opcode] as number, this.opcode) + memory.stall;
+    const cycles = this.execute(kinds[this.opcode] as number, this.opcode);
+    if (memory.level !== privileged) this.count(cycles);
+    return cycles + memory.fetchStall + memory.dataStall;
+  }
+  /** What is unprivileged is a call, but for the server's own way into it and out of it, which runs from SRAM4. */
+  private count(cycles: number): void {
+    const { at, opcode, counters, memory } = this;
+    if (at >= sram4) return;
+    const next = at + (opcode >>> 11 >= 0b11101 ? 4 : 2);
+    const branched = (this.core.PC & ~1) >>> 0 !== next;
+    // B, BX, BLX, MOV PC: 2 cycles. BL: 3. POP {.., pc}: 3 + N.
+    const two = kinds[opcode] === kind.wide || kinds[opcode] === kind.linked;
+    const refill = branched ? (two ? 2 : 1) : 0;
+    counters.add(cycles - refill, refill, memory.fetchStall, memory.dataStall);
   }
   private execute(what: number, opcode: number): number {
     const { core, memory } = this;
@@ -130,7 +147,7 @@ export class Processor {
       case kind.flags:
         return this.executeFlags(opcode);
       case kind.wide:
-        if (!isWide(opcode, memory.read16(this.at + 2))) throw atInstruction;
+        if (!isWide(opcode, memory.fetch(this.at + 2))) throw atInstruction;
         return this.executePlain();
       case kind.blx:
         return this.executeBlx((opcode >>> 3) & 15);
@@ -190,7 +207,7 @@ export class Processor {
   private seeMemory(): void {
     const { core, memory } = this;
     core.readUint32 = (address) => memory.read32(address);
-    // rp2040js reads the instruction once more.
+    // rp2040js reads the instruction once more; the rest of a long one is in the cache by then.
     core.readUint16 = (address) => (address === this.at ? this.opcode : memory.read16(address));
     core.readUint8 = (address) => memory.read8(address);
     core.writeUint32 = (address, value) => memory.write32(address, value);
