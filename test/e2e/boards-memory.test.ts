@@ -70,6 +70,7 @@ const boards: readonly (readonly [BoardModule, Shape])[] = [
   [nucleoF446re, { arena: 65_000, flash: 450_000, ram: 40_000, code: 'ram' }],
   [nucleoG0b1re, { arena: 90_000, flash: 450_000, ram: 40_000, code: 'ram' }],
   [nucleoL4r5zi, { arena: 458_000, flash: 1_900_000, ram: 130_000, code: 'ram' }],
+  [nucleoL4r5zi, { arena: 163_000, flash: 1_500_000, ram: 458_000, code: 'ram' }],
   [nucleoL4r5zi, { arena: 622_500, flash: 2_000_000, ram: 1, code: 'flash' }],
   [nucleoH743zi, { arena: 524_000, flash: 1_900_000, ram: 95_000, code: 'ram' }],
 ];
