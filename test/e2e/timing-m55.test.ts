@@ -7,7 +7,8 @@
  *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M55
  */
 import { describe, expect, it } from 'vitest';
-import { an547, measure } from './timing-machine.ts';
+import type { Timing } from '../../boards/board.ts';
+import { an547, measure, times } from './timing-machine.ts';
 import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
 
 const timing = withoutWaiting('cortex-m55', an547);
@@ -128,7 +129,30 @@ async function expectLoops(): Promise<void> {
   expect(round('bne')).toBe(3);
 }
 
+/** Each line of a data cache is brought in once, however many elements of vectors come from it. */
+async function expectCache(): Promise<void> {
+  const cached: Timing = {
+    core: 'cortex-m55',
+    caches: [{ name: 'd', lines: 1024, ways: 4, lineBytes: 32, writes: 'back' }],
+    regions: timing.regions.map((r) => (r.name === 'ram' ? { ...r, readWait: 9, data: 'd' } : r)),
+  };
+  const read = (e: string): string => times(8, `${e} q0, [r0], #16`);
+  const found = await measure(an547, cached, [
+    { name: 'words', text: read('vldrw.32') },
+    { name: 'bytes', text: read('vldrb.8') },
+    { name: 'gathered', text: 'vmov.i8 q1, #0\nvldrw.u32 q0, [r0, q1]' },
+  ]);
+  const waits = (name: string) => [found(name).cold.causes.data, found(name).warm.causes.data];
+  expect([waits('words'), waits('bytes'), waits('gathered')]).toEqual([
+    [36, 0],
+    [36, 0],
+    [9, 0],
+  ]);
+  expect(found('bytes').warm.cycles).toBe(found('words').warm.cycles);
+}
+
 describe('Cortex-M55', () => {
+  it('data cache', expectCache);
   it('loops', expectLoops);
   it('integer', async () => expectRules(an547, timing, integer));
   it('vectors', async () => expectRules(an547, timing, vectors));
