@@ -5,6 +5,7 @@
  *   [L4] ST RM0432, 3.3: 64-bit reads with two banks, 128-bit with one; 32 instruction lines and 8 data lines of 256 bits
  *   [T]  Arm DDI 0439, 2.3.1 and 3.3.2: fetches over the system bus are slower and share it with data; the write buffer
  *   [A]  Arm article 103488664: the CPU fetches up to three words ahead
+ *   [M7] Arm DDI 0489 (Cortex-M7 TRM), 5: write-back with write allocation, store buffer, eviction
  * Every flash here has 5 wait states. Straight code is compared at two lengths, so that what its begin and end cost drops out.
  */
 import { beforeAll, expect, test } from 'vitest';
@@ -150,6 +151,36 @@ test('[T] a store leaves through a buffer: the next access waits, other work doe
   const stalls = ['one', 'two', 'apart', 'load'].map((n) => m(n).cold.causes.data);
   // Second store at 1 with the buffer busy up to 4; load at 2, waits for the buffer and then for itself.
   expect(stalls).toEqual([0, 3, 0, 2 + 2]);
+});
+
+test('[M7] a write-back cache: stores wait for their line in the buffer, written lines leave behind the new one', async () => {
+  const slow = { name: 'slow', base: '0x20000000', bytes: 0x400000, readWait: 2, writeWait: 3, data: 'd' } as const;
+  const timing = (writes: 'back' | 'through'): Timing => ({
+    core: 'cortex-m4',
+    caches: [{ name: 'd', lines: 1, lineBytes: 32, writes }],
+    regions: [
+      { name: 'code', base: '0x0', bytes: 0x400000 },
+      slow,
+      { name: 'shared', base: '0x21000000', bytes: 0x1000000 },
+    ],
+  });
+  const pieces = [
+    { name: 'miss', text: `str r4, [r0]\n${narrow(8)}` },
+    { name: 'hits', text: `ldr r4, [r0]\n${narrow(8)}${times(4, 'str r4, [r0, #4]')}` },
+    { name: 'two misses', text: 'str r4, [r0]\nstr r4, [r0, #32]' },
+    { name: 'over clean', text: `ldr r4, [r0]\n${narrow(8)}ldr r4, [r0, #32]\nldr r4, [r0, #64]` },
+    { name: 'over written', text: `str r4, [r0]\n${narrow(8)}ldr r4, [r0, #32]\nldr r4, [r0, #64]` },
+  ];
+  const back = await measure(machine, timing('back'), pieces);
+  const stalls = (m: typeof back): readonly number[] => pieces.map((p) => m(p.name).cold.causes.data);
+  // Two misses: the buffer is full up to cycle 3, the second store comes at 1, and waits. Over written: the loads come at 9
+  // and 13; the line of the first comes at 11, the written one is gone at 15; 2 cycles of the first, 2 + 2 of the second.
+  expect(stalls(back)).toEqual([0, 2, 2, 2 + 2 + 2, 2 + 4]);
+  expect(pieces.map((p) => back(p.name).cold.dataMisses)).toEqual([1, 1, 2, 3, 3]);
+  // Written through, a store that misses fills nothing; each takes 1 + 3 in the buffer.
+  const through = await measure(machine, timing('through'), pieces);
+  expect(stalls(through).slice(0, 3)).toEqual([0, 2 + 3 * 3, 3]);
+  expect(pieces.map((p) => through(p.name).cold.dataMisses)).toEqual([0, 1, 0, 3, 2]);
 });
 
 /** SRAM1 over the system bus, and the same memory at an alias on the code bus. */

@@ -61,7 +61,7 @@ static struct cache_line *oldest(struct cache *c, uint32_t number) {
     return victim;
 }
 
-enum cache_result cache_fill(struct cache *c, uint32_t address, bool write) {
+enum cache_fill cache_fill(struct cache *c, uint32_t address, bool write) {
     const uint32_t number = address >> c->line_shift;
     struct cache_line *l = cache_find(c, address);
     bool evicted_dirty = false;
@@ -75,5 +75,5 @@ enum cache_result cache_fill(struct cache *c, uint32_t address, bool write) {
     if (write && c->writes == CACHE_WRITE_BACK) l->dirty = true;
     c->version++;
     c->hint[number % CACHE_HINTS] = (uint32_t)(l - c->line);
-    return evicted_dirty ? CACHE_MISS_DIRTY : CACHE_MISS;
+    return evicted_dirty ? CACHE_FILLED_OVER_DIRTY : CACHE_FILLED;
 }

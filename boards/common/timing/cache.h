@@ -28,8 +28,8 @@ struct cache {
     uint64_t accesses;
     uint64_t version;              /* changes when what is held does */
 };
-/* What became of a line that had to make place. */
-enum cache_result { CACHE_HIT, CACHE_MISS, CACHE_MISS_DIRTY };
+/* Did a line that was written to have to make place? */
+enum cache_fill { CACHE_FILLED, CACHE_FILLED_OVER_DIRTY };
 
 /* Derives what the configuration leaves open, allocates, and empties. False where the sizes make no cache. */
 bool cache_prepare(struct cache *c);
@@ -43,6 +43,6 @@ static inline void cache_touch(struct cache *c, struct cache_line *l) { l->used 
 /* Counts as a use where the sector is held. */
 bool cache_use(struct cache *c, uint32_t address, bool write);
 /* Takes the sector in; call after cache_use said no. */
-enum cache_result cache_fill(struct cache *c, uint32_t address, bool write);
+enum cache_fill cache_fill(struct cache *c, uint32_t address, bool write);
 
 #endif

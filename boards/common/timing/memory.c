@@ -116,11 +116,22 @@ uint32_t memory_fetch(struct memory *m, struct region *r, uint32_t address, uint
     return fetch_unit(m, r, address, now);
 }
 
-/* Stores leave the CPU through a buffer of one: it waits only where the buffer is still full. */
-static uint32_t write_through_buffer(struct memory *m, const struct region *r, uint64_t now) {
+/* Stores leave the CPU through a buffer of one, for `wait` cycles: it waits only where the buffer is still full. */
+static uint32_t write_through_buffer(struct memory *m, uint32_t wait, uint64_t now) {
     const uint64_t start = later(now, m->write_done);
-    if (r->write_wait != 0u) m->write_done = start + r->write_wait + 1u;
+    if (wait != 0u) m->write_done = start + wait + 1u;
     return (uint32_t)(start - now);
+}
+
+/*
+ * A line that was written and must make place leaves through a buffer, too, once the new one is there: nobody waits for it
+ * but the next read. It is taken to lie in the region of the line that takes its place.
+ */
+static uint32_t fill_line(struct region *r, uint32_t address, bool write, uint64_t now) {
+    const uint32_t wait = read_bank(r, address, now);
+    if (r->data != NULL && cache_fill(r->data, address, write) == CACHE_FILLED_OVER_DIRTY)
+        *bank_of(r, address) += r->write_wait + 1u;
+    return wait;
 }
 
 static uint32_t read_data(struct memory *m, struct region *r, uint32_t address, uint64_t now) {
@@ -128,20 +139,18 @@ static uint32_t read_data(struct memory *m, struct region *r, uint32_t address, 
     const uint32_t drained = m->write_done > now ? (uint32_t)(m->write_done - now) : 0u;
     if (r->read_wait == 0u && r->data == NULL) return drained;
     m->data_misses++;
-    if (r->data != NULL) (void)cache_fill(r->data, address, false);
-    return drained + read_bank(r, address, now + drained);
+    return drained + fill_line(r, address, false, now + drained);
 }
 
+/* A store that misses a write-back cache waits in the buffer for its line. */
 static uint32_t write_data(struct memory *m, struct region *r, uint32_t address, uint64_t now) {
-    if (r->data != NULL && r->data->writes != CACHE_READ_ONLY) {
-        const bool hit = cache_use(r->data, address, true);
-        if (hit && r->data->writes == CACHE_WRITE_BACK) return 0u;
-        if (!hit && r->data->writes == CACHE_WRITE_BACK) {
-            m->data_misses++;
-            (void)cache_fill(r->data, address, true);
-        }
-    }
-    return write_through_buffer(m, r, now);
+    const bool cached = r->data != NULL && r->data->writes != CACHE_READ_ONLY;
+    const bool hit = cached && cache_use(r->data, address, true);
+    if (!cached || r->data->writes == CACHE_WRITE_THROUGH) return write_through_buffer(m, r->write_wait, now);
+    if (hit) return 0u;
+    m->data_misses++;
+    const uint32_t full = m->write_done > now ? (uint32_t)(m->write_done - now) : 0u;
+    return write_through_buffer(m, fill_line(r, address, true, now + full), now);
 }
 
 uint32_t memory_data(struct memory *m, struct region *r, uint32_t address, bool write, uint64_t now) {
