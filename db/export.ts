@@ -38,7 +38,7 @@ export function* exportRecords(store: Store, filter: RecordFilter): Generator<st
 
 /**
  * The columns of CSV: id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template, config,
- * schedule, status, stage, code, detail, cycles, repeats, sizes, binary, reusedFrom, times, bytes. As RFC 4180 has it: lines
+ * schedule, status, stage, code, detail, cycles, repeats, sizes, binary, reusedFrom, times, bytes, doubt. As RFC 4180 has it: lines
  * end in CR LF, quotes are doubled. config, schedule, repeats, sizes, times and bytes are JSON; null is an empty cell, an
  * empty text is "".
  */

@@ -69,6 +69,7 @@ const forms = {
   reusedFrom: Nullable(text),
   times: Type.Object(Object.fromEntries(stages.map((s) => [s, Type.Optional(Type.Number())])), strict),
   bytes: Nullable(BytesForm),
+  doubt: Nullable(text),
 } as const satisfies Record<keyof TuningRecord, TSchema>;
 
 /** The keys of a record in the order in which they are written, in JSON Lines as in CSV. */
@@ -77,8 +78,15 @@ export const recordKeys = Object.keys(forms) as readonly (keyof TuningRecord)[];
 const Form = Type.Object(forms, strict);
 const checker = Compile(Form);
 
+/** Exports of before doubts had no word of them. */
+const withDoubt = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !('doubt' in value)
+    ? { ...value, doubt: null }
+    : value;
+
 /** A record, or what is wrong with the value. */
-export function checkRecord(value: unknown): { readonly record: TuningRecord } | { readonly wrong: string } {
+export function checkRecord(line: unknown): { readonly record: TuningRecord } | { readonly wrong: string } {
+  const value = withDoubt(line);
   if (!checker.Check(value)) {
     const first = checker.Errors(value)[0];
     return {

@@ -25,6 +25,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     lastEvent: (job, type) => read(() => jobs.lastEvent(job, type)),
     addRecord: (record) => write(() => trials.add(record, at())),
     mergeRecords: (records) => write(() => trials.merge(records)),
+    doubt: (id, reason) => write(() => trials.doubt(id, reason, at())),
     record: (id) => read(() => trials.get(id)),
     records: (filter, limit, cursor) => read(() => trials.page(filter, limit, cursor)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),

@@ -39,6 +39,7 @@ interface Row {
   readonly reused_from: string | null;
   readonly times: string;
   readonly bytes: string | null;
+  readonly doubt: string | null;
 }
 
 const parsed = <T>(text: string): T => JSON.parse(text) as T;
@@ -73,12 +74,16 @@ const recordOf = (r: Row): TuningRecord => ({
   reusedFrom: r.reused_from,
   times: parsed<StageTimes>(r.times),
   bytes: parsedOrNull<TrialBytes>(r.bytes),
+  doubt: r.doubt,
 });
 
 type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
 
-const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware
-  FROM trials t JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment`;
+const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware, d.reason AS doubt
+  FROM trials t JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment
+  LEFT JOIN doubts d ON d.record = t.id`;
+/** Neither it nor the record whose measurement it took over is doubted. */
+const stands = `NOT EXISTS (SELECT 1 FROM doubts WHERE record IN (t.id, t.reused_from))`;
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
   @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
   @times, @bytes)`;
@@ -102,6 +107,7 @@ export class Trials {
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
   private readonly environmentOf: Statement<EnvironmentKey, { readonly id: number }>;
+  private readonly insertDoubt: Statement<[string, string, string]>;
 
   constructor(db: Database, farm: string) {
     this.db = db;
@@ -112,6 +118,7 @@ export class Trials {
     this.insertTask = db.prepare('INSERT INTO tasks VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
+    this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
     this.environmentOf = db.prepare('SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?');
   }
 
@@ -119,7 +126,7 @@ export class Trials {
   add(record: NewRecord, at: string): TuningRecord {
     const seq = this.lastSeq.get()!.seq + 1;
     const id = `t-${this.farm}-${String(seq).padStart(9, '0')}`;
-    if (this.put(seq, { ...record, id, at }) === 'clash')
+    if (this.put(seq, { ...record, id, at, doubt: null }) === 'clash')
       throw new Error(`task ${record.task} names another workload than before`);
     return this.get(id)!;
   }
@@ -129,7 +136,7 @@ export class Trials {
     let seq = this.lastSeq.get()!.seq;
     for (const record of records) {
       const known = this.get(record.id);
-      if (known !== undefined) count[isDeepStrictEqual(known, record) ? 'duplicates' : 'conflicts']++;
+      if (known !== undefined) count[this.mergeDoubt(known, record)]++;
       else if (this.put(seq + 1, record) === 'clash') count.conflicts++;
       else {
         seq++;
@@ -137,6 +144,18 @@ export class Trials {
       }
     }
     return count;
+  }
+
+  doubt(id: string, reason: string, at: string): void {
+    if (this.get(id) === undefined) throw new Error(`no record ${id} to doubt`);
+    this.insertDoubt.run(id, at, reason);
+  }
+
+  /** A record that is known; what the other side holds against it counts here as well. */
+  private mergeDoubt(known: TuningRecord, record: TuningRecord): 'duplicates' | 'conflicts' {
+    if (!isDeepStrictEqual({ ...known, doubt: null }, { ...record, doubt: null })) return 'conflicts';
+    if (record.doubt !== null) this.insertDoubt.run(record.id, record.at, record.doubt);
+    return 'duplicates';
   }
 
   get(id: string): TuningRecord | undefined {
@@ -161,7 +180,7 @@ export class Trials {
   known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
     return this.db
       .prepare<[string, string, string], Row>(
-        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.reused_from IS NULL ORDER BY t.seq`,
+        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.reused_from IS NULL AND ${stands} ORDER BY t.seq`,
       )
       .all(task, board, kind)
       .map(recordOf);
@@ -170,7 +189,7 @@ export class Trials {
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[] {
     const rows = this.db
       .prepare<[string, string, string], Row>(
-        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.status = 'ok' ORDER BY t.cycles, t.seq`,
+        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.status = 'ok' AND ${stands} ORDER BY t.cycles, t.seq`,
       )
       .iterate(task, board, kind);
     const best = new Map<string, Row>();
@@ -185,19 +204,23 @@ export class Trials {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[] {
     return this.db
       .prepare<[string, string], { readonly kind: Kind; readonly count: number }>(
-        `SELECT kind, count(*) AS count FROM trials WHERE task = ? AND board = ? AND status = 'ok'
+        `SELECT kind, count(*) AS count FROM trials t WHERE task = ? AND board = ? AND status = 'ok' AND ${stands}
          GROUP BY kind ORDER BY kind`,
       )
       .all(task, board);
   }
 
+  /** Doubted ones, which are few, are taken off: so the index alone answers for all the others. */
   counts(job: string): { readonly done: number; readonly failed: number } {
-    return this.db
-      .prepare<[string], { readonly done: number; readonly failed: number }>(
-        `SELECT count(*) AS done, count(*) FILTER (WHERE status = 'failed') AS failed
-         FROM trials WHERE job = ? AND reused_from IS NULL`,
-      )
-      .get(job)!;
+    const count = (from: string): { readonly done: number; readonly failed: number } =>
+      this.db
+        .prepare<[string], { readonly done: number; readonly failed: number }>(
+          `SELECT count(*) AS done, count(*) FILTER (WHERE status = 'failed') AS failed
+           FROM ${from} WHERE job = ? AND reused_from IS NULL`,
+        )
+        .get(job)!;
+    const [all, doubted] = [count('trials'), count('doubts JOIN trials ON trials.id = doubts.record')];
+    return { done: all.done - doubted.done, failed: all.failed - doubted.failed };
   }
 
   /** 'clash': the task is known with another workload; nothing was written. */
@@ -215,6 +238,7 @@ export class Trials {
       times: JSON.stringify(record.times),
       bytes: textOrNull(record.bytes),
     });
+    if (record.doubt !== null) this.insertDoubt.run(record.id, record.at, record.doubt);
     return 'done';
   }
 

@@ -44,8 +44,10 @@ export interface TuningRecord extends Environment {
   readonly bytes: TrialBytes | null;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** Why it does not stand, although it is there; null where it does. */
+  readonly doubt: string | null;
 }
-export type NewRecord = Omit<TuningRecord, 'id' | 'at'>;
+export type NewRecord = Omit<TuningRecord, 'id' | 'at' | 'doubt'>;
 
 export interface RecordFilter {
   readonly job?: string;
@@ -138,9 +140,11 @@ export interface Store {
 
   /** Appends; ids grow in the order of appending. */
   addRecord(record: NewRecord): TuningRecord;
-  /** Takes over records of another database under the ids they have, all in one transaction; known ones are left as they are. */
+  /** Takes over records of another database under the ids they have, all in one transaction; known ones are left as they are, but doubts are taken over. */
   mergeRecords(records: Iterable<TuningRecord>): Merged;
   record(id: string): TuningRecord | undefined;
+  /** Holds something against a record: it stays, but is not known, best or counted any more, nor is what was taken over from it. The first reason stays. */
+  doubt(id: string, reason: string): void;
   /** Oldest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text, BadFilter. */
   records(filter: RecordFilter, limit: number, cursor?: string): Page<TuningRecord>;
   /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */

@@ -145,6 +145,7 @@ export const RecordBody = Type.Object({
   times: Type.Record(Type.String(), Type.Unknown()),
   bytes: NullableObject,
   at: Type.String(),
+  doubt: Nullable(Type.String({ description: 'why it does not stand: its device failed its next health check' })),
 });
 export type RecordBody = Static<typeof RecordBody>;
 export const RecordPage = Type.Object({ items: Type.Array(RecordBody), next: Nullable(Type.String()) });

@@ -126,7 +126,7 @@ test('CSV: a header, then every value of every record', () => {
   expect(`${header!.join(',')}\r\n`).toBe(csvHeader);
   expect(csvHeader).toBe(
     'id,at,job,task,workload,board,kind,device,toolchain,flags,firmware,policy,template,config,schedule,status,stage,code,' +
-      'detail,cycles,repeats,sizes,binary,reusedFrom,times,bytes\r\n',
+      'detail,cycles,repeats,sizes,binary,reusedFrom,times,bytes,doubt\r\n',
   );
   const json = ['config', 'schedule', 'repeats', 'sizes', 'times', 'bytes', 'cycles'];
   const back = rows.map((row) =>
@@ -142,6 +142,7 @@ test('a file of records: a database or JSON Lines', () => {
     ...x,
     id: `t-x-${i}`,
     at: '2026-01-01T00:00:00.000Z',
+    doubt: i % 7 === 0 ? 'a "drift",\n' : null,
   }));
   const [lines, db] = [join(dir, 'a.jsonl'), join(dir, 'a.db')];
   writeFileSync(lines, recordsToJsonLines(records).trimEnd());

@@ -193,7 +193,9 @@ test('a full disk and a lock held too long are StoreErrors; nothing is half writ
   db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`);
   const records = seededRecords(14, 400);
   expect(() =>
-    store.mergeRecords(records.map((x, i) => ({ ...x, id: `t-far-${i}`, at: '2026-01-01T00:00:00.000Z' }))),
+    store.mergeRecords(
+      records.map((x, i) => ({ ...x, id: `t-far-${i}`, at: '2026-01-01T00:00:00.000Z', doubt: null })),
+    ),
   ).toThrow(failing('DISK_FULL'));
   expect(store.records({}, 1000).items).toHaveLength(30);
   db.pragma('max_page_count = 100000');

@@ -42,19 +42,27 @@ function randomFilter(r: Random): RecordFilter {
   };
 }
 
+/** Neither it nor what it took over is doubted. */
+const stands = (all: readonly TuningRecord[], r: TuningRecord): boolean =>
+  r.doubt === null && all.find((x) => x.id === r.reusedFrom)?.doubt == null;
+
 /** What the Store must answer, from a list of all records in the order of appending. */
 const model = {
   known: (all: readonly TuningRecord[], task: string, board: string, kind: string) =>
-    all.filter((r) => r.task === task && r.board === board && r.kind === kind && r.reusedFrom === null),
+    all.filter(
+      (r) => r.task === task && r.board === board && r.kind === kind && r.reusedFrom === null && stands(all, r),
+    ),
   best(all: readonly TuningRecord[], task: string, board: string, kind: string, limit: number) {
-    const good = all.filter((r) => r.task === task && r.board === board && r.kind === kind && r.cycles !== null);
+    const good = all.filter(
+      (r) => r.task === task && r.board === board && r.kind === kind && r.cycles !== null && stands(all, r),
+    );
     const sorted = good.toSorted((a, b) => (a.cycles ?? 0) - (b.cycles ?? 0));
     return sorted
       .filter((r, i) => r.binary === null || sorted.findIndex((s) => s.binary === r.binary) === i)
       .slice(0, limit);
   },
   counts(all: readonly TuningRecord[], job: string) {
-    const done = all.filter((r) => r.job === job && r.reusedFrom === null);
+    const done = all.filter((r) => r.job === job && r.reusedFrom === null && r.doubt === null);
     return { done: done.length, failed: done.filter((r) => r.status === 'failed').length };
   },
 };
@@ -80,12 +88,19 @@ test('records: any order of appending, merging and reopening answers as a plain 
     const all: TuningRecord[] = [];
     for (let step = 0; step < 50; step++) {
       const what = r.int(0, 9);
-      if (what < 7) {
-        const added = randomRecord(r);
+      const any = r.int(0, 9) === 0 ? r.int(0, all.length - 1) : -1;
+      const doubted = all[any];
+      if (doubted !== undefined) {
+        store.doubt(doubted.id, `drift ${step}`);
+        // The first reason stays.
+        all[any] = { ...doubted, doubt: doubted.doubt ?? `drift ${step}` };
+      } else if (what < 7) {
+        const original = r.int(0, 4) === 0 && all.length > 0 ? { reusedFrom: r.pick(all).id } : {};
+        const added = { ...randomRecord(r), ...original };
         all.push(store.addRecord(added));
         expect(all.at(-1)).toMatchObject(added);
       } else if (what < 8) {
-        const foreign = { ...randomRecord(r), id: `t-far-${r.int(0, 5)}`, at: now().toISOString() };
+        const foreign = { ...randomRecord(r), id: `t-far-${r.int(0, 5)}`, at: now().toISOString(), doubt: null };
         const known = all.find((x) => x.id === foreign.id);
         const merged = store.mergeRecords(known === undefined ? [foreign, foreign] : [foreign, known]);
         if (known === undefined) all.push(foreign);
@@ -104,6 +119,27 @@ test('records: any order of appending, merging and reopening answers as a plain 
     compareRecords(store, all, r);
     store.close();
   }
+});
+
+test('a doubt goes with its record from one database to another, also to one that knows the record already', () => {
+  const r = new Random(9);
+  const [from, knows, empty] = [0, 1, 2].map(() => opened('memory', { mode: 'write', now: clock(r) })) as [
+    Store,
+    Store,
+    Store,
+  ];
+  const records = Array.from({ length: 20 }, () => from.addRecord(randomRecord(r)));
+  const everything = (s: Store): readonly TuningRecord[] => s.records({}, 1000).items;
+  expect(knows.mergeRecords(records)).toEqual({ added: 20, duplicates: 0, conflicts: 0 });
+  for (const { id } of records.slice(0, 5)) from.doubt(id, 'its device was not well');
+  expect(knows.mergeRecords(everything(from))).toEqual({ added: 0, duplicates: 20, conflicts: 0 });
+  expect(empty.mergeRecords(everything(from))).toEqual({ added: 20, duplicates: 0, conflicts: 0 });
+  for (const s of [knows, empty]) expect(everything(s)).toEqual(everything(from));
+  // What is known to be doubtful stays so.
+  expect(knows.mergeRecords(records)).toEqual({ added: 0, duplicates: 20, conflicts: 0 });
+  expect(everything(knows)).toEqual(everything(from));
+  expect(() => from.doubt('t-nowhere-000000001', 'nothing')).toThrow('no record');
+  for (const s of [from, knows, empty]) s.close();
 });
 
 test('pages: whatever is appended while paging, every earlier row comes once, in order', () => {

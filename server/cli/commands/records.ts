@@ -155,18 +155,14 @@ function textOf(all: readonly TuningRecord[], format: RecordsOptions['format']):
   }
 }
 
+function statusOf(r: TuningRecord): string {
+  if (r.doubt !== null) return 'doubted';
+  if (r.status === 'failed') return `${r.stage}: ${r.code}`;
+  return r.reusedFrom === null ? 'ok' : `as ${r.reusedFrom}`;
+}
+
 const tableOf = (all: readonly TuningRecord[]): string =>
   table(
     ['record', 'at', 'board', 'task', 'policy', 'status', '>count', 'of', 'schedule'],
-    all.map((r) => [
-      r.id,
-      r.at,
-      r.board,
-      r.task,
-      r.policy,
-      r.status === 'ok' ? (r.reusedFrom === null ? 'ok' : `as ${r.reusedFrom}`) : `${r.stage}: ${r.code}`,
-      count(r.cycles),
-      r.kind,
-      wordsOf(r.config),
-    ]),
+    all.map((r) => [r.id, r.at, r.board, r.task, r.policy, statusOf(r), count(r.cycles), r.kind, wordsOf(r.config)]),
   );
