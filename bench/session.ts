@@ -1,19 +1,20 @@
 /** What the tuning benches share: a model, its tasks, emulated boards, one run of the tune loop without a daemon. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { boardOf } from '../boards/index.ts';
+import { type BoardModule, type BuiltFirmware, boardOf } from '../boards/index.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import type { Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
 import { DevicePool } from '../tuner/measure/pool.ts';
 import { policies } from '../tuner/policies/index.ts';
-import { type TuneRequest, tune } from '../tuner/tune.ts';
+import { type TrialRecord, type TuneRequest, tune } from '../tuner/tune.ts';
 
 export const resultsDir = resolve(import.meta.dirname, 'results');
 
@@ -39,23 +40,36 @@ export interface Search {
   readonly seed: number;
   readonly trials: number;
   readonly progress: NonNullable<TuneRequest['progress']>;
+  /** Hears of each trial. */
+  readonly record?: (trial: TrialRecord) => void;
 }
 
-/** Opens `devices` emulated boards; compiled objects are kept from one search to the next. */
-export async function openSession(file: string, boardId: string, devices: number): Promise<Session> {
+/** Starts a device of a board with its firmware. */
+export type Opener = (board: BoardModule, firmware: BuiltFirmware) => Promise<Result<Device>>;
+const emulated: Opener = (board, firmware) => {
+  if (board.open === undefined) throw new Error(`${board.id} is not an emulated board`);
+  return board.open({ firmware, bulk: 'shared' });
+};
+
+/** Opens `devices` boards, emulated ones unless `open` says how; compiled objects are kept from one search to the next. */
+export async function openSession(
+  file: string,
+  boardId: string,
+  devices: number,
+  open: Opener = emulated,
+): Promise<Session> {
   const bytes = readFileSync(file);
   const graph = runPasses(must(importModel(bytes, 'model')), { optional: 'all' });
   const tasks = tasksOf(graph, { rounding: 'double' });
   const board = boardOf(boardId);
-  if (board?.open === undefined) throw new Error(`${boardId} is not an emulated board`);
+  if (board === undefined) throw new Error(`no board ${boardId}`);
   const dir = mkdtempSync(join(tmpdir(), 'microtune-bench-'));
   const cacheDir = join(dir, 'cache');
   mkdirSync(cacheDir);
   const firmware = must(await board.build({ dir, name: 'server', objects: [] }));
-  const open = board.open;
   const sources = Array.from({ length: devices }, (_, i) => ({
     name: `${boardId}-${i}`,
-    open: () => open({ firmware, bulk: 'shared' }),
+    open: () => open(board, firmware),
   }));
   const pool = new DevicePool(board, sources, cacheDir);
   return {
@@ -65,7 +79,7 @@ export async function openSession(file: string, boardId: string, devices: number
     toolchain: must(await toolchainVersion(board.target)),
     graph,
     tasks,
-    async run({ policy, seed, trials, progress }) {
+    async run({ policy, seed, trials, progress, record }) {
       const named = policies[policy];
       if (named === undefined) throw new Error(`no policy ${policy}`);
       let records = 0;
@@ -79,10 +93,13 @@ export async function openSession(file: string, boardId: string, devices: number
         policyName: policy,
         seed,
         budget: { trials },
-        cores: devices,
+        cores: Math.max(devices, cpus().length),
         cacheDir,
         known: () => [],
-        record: () => String(records++),
+        record: (trial) => {
+          record?.(trial);
+          return String(records++);
+        },
         progress,
         signal: new AbortController().signal,
         now: () => performance.now(),
