@@ -5,7 +5,8 @@
  *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33
  */
 import { describe, expect, it } from 'vitest';
-import { an505, measure } from './timing-machine.ts';
+import type { Timing } from '../../boards/board.ts';
+import { an505, measure, times } from './timing-machine.ts';
 import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
 
 const timing = withoutWaiting('cortex-m33', an505);
@@ -122,7 +123,31 @@ async function expectBranches(): Promise<void> {
   });
 }
 
+/** One cache for code and constants before flash, as in an STM32U5 (RM0456 8: 8 KiB, two ways, lines of 16 bytes; 4 wait states). */
+async function expectCache(): Promise<void> {
+  const cached: Timing = {
+    core: 'cortex-m33',
+    caches: [{ name: 'icache', lines: 512, ways: 2, lineBytes: 16 }],
+    regions: timing.regions.map((r) =>
+      r.name === 'code' ? { ...r, readWait: 4, unit: 16, instructions: 'icache', data: 'icache' } : r,
+    ),
+  };
+  const found = await measure(an505, cached, [
+    { name: 'code', text: times(32, 'mov.w r4, r5') },
+    { name: 'constants', text: Array.from({ length: 8 }, (_, i) => `ldr.w r4, [r1, #${16 * i}]`).join('\n') },
+    { name: 'code read as data', text: 'adr r4, 1f\nldr r5, [r4]\n.balign 4\n1: nop.w' },
+  ]);
+  const of = (name: string) => [found(name).cold.causes, found(name).warm.causes].map((c) => c.fetch + c.data);
+  // Eight lines; the return stands in a ninth, and an empty piece has one, too.
+  expect(of('code')).toEqual([32, 0]);
+  expect(found('constants').cold.causes.data).toBe(32);
+  expect(found('constants').warm.causes.data).toBe(0);
+  // What was fetched is there as data.
+  expect(found('code read as data').cold.causes.data).toBe(0);
+}
+
 describe('Cortex-M33', () => {
+  it('cache', expectCache);
   it('branches', expectBranches);
   it('integer', async () => expectRules(an505, timing, integer));
   it('products', async () => expectRules(an505, timing, products));

@@ -5,6 +5,8 @@
  *   [J] github.com/jnk0le/random, "pipeline cycle test", cortex_m33.md: measured on RP2350 (M33 r1p0)
  *   [A] Arm KA001260: MULS takes a second cycle
  *   [M] Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33: division
+ * Not modelled: FP instructions that issue before an operand is there [J] (the wait is charged to them, not to the FP
+ * instruction behind); the few cycles that LDM costs between POP {LR} and BX LR [J]; that what an IT block skips is a NOP [J].
  */
 #include "core.h"
 #include "operand2.h"

@@ -17,8 +17,9 @@ enum stage { EARLY = 0, ALU = 1, ADDEND = 2, STORED = 3 };
 enum {
     FROM_EARLY_ALU = 1, /* [J] forwarded to the ALU in the same cycle, to the early stage in the next */
     FROM_ALU = 2,
-    FROM_SLOW = 3, /* [J] multiplications, [L] saturation: one more. [J] loaded bytes, too */
-    FROM_FP = 4,   /* [J, L] VADD, VMUL, VMOV, VCVT: 3 */
+    /* [J] multiplications, [L] saturation: one more. [J] loads, but for the fast way of words (core_wait); so an address 3 [Q] */
+    FROM_SLOW = 3,
+    FROM_FP = 4,    /* [J, L] VADD, VMUL, VMOV, VCVT: 3 */
     FROM_FUSED = 6, /* [J] VFMA 5, VMLA 6, to all but additions */
     FROM_FP_MAC = 7,
 };

@@ -7,6 +7,8 @@
  *   [D] Arm DDI 0553 (Armv8-M ARM): low-overhead loops, LO_BRANCH_INFO
  *   [M] Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M55: division
  * Where [L] and [S] differ (VLD2, VLD4, VSHLL, VMLADAV by one cycle) [L] counts.
+ * Not modelled: a load right behind a store to its bank of DTCM, banks of gathering loads, ITCM's data port of 32 bits, vector
+ * code at odd halfwords [H: named without numbers]; long FP operations let the whole pipeline wait.
  */
 #ifndef MICROTUNE_TIMING_M55_H
 #define MICROTUNE_TIMING_M55_H

@@ -6,6 +6,9 @@
  *   [Q] quinapalus.com/cm7cycles.html: measured on STM32H730
  *   [T] Arm DDI 0489 (Cortex-M7 TRM): 1.2 (units), ACTLR (branch target address cache, static prediction)
  * What they call "slippery" (a pair that only sometimes issues together) never does here.
+ * Not modelled: pairs across a taken branch and what the code's alignment does to pairs [J]; the store buffer, which rows of
+ * stores of bytes or unaligned words fill [J]; STM at odd words [J]; division and doubles by their operands; REV forwarded to
+ * the same cycle [J]; whether an instruction of an IT block ran.
  */
 #ifndef MICROTUNE_TIMING_M7_H
 #define MICROTUNE_TIMING_M7_H
