@@ -26,7 +26,7 @@ const evils: Readonly<Record<string, Evil>> = {
     statement: `${out}[${tensorBytes(output)}] += 1;`,
     want: ['verify', 'WRONG_OUTPUT', /bytes behind it were written/],
   },
-  'bad address': { statement: '*(volatile int *)0xf0000000u = 1;', want: ['run', 'FAULT', /pc 0x/] },
+  'bad address': { statement: '*(volatile int *)0x70000000u = 1;', want: ['run', 'FAULT', /pc 0x/] },
   'undefined instruction': { statement: '__builtin_trap();', want: ['run', 'FAULT', /pc 0x/] },
   'endless loop': { statement: 'for (;;) __asm__ volatile("");', want: ['run', 'DEADLINE', /pc 0x/] },
   'stack overrun': {
