@@ -2,7 +2,7 @@
 import type { Result } from '../../compiler/result.ts';
 import { type ClientOptions, connect } from './client.ts';
 import { type Device, LinkError } from './device.ts';
-import { openProbe } from './gdb-remote.ts';
+import { openProbe, type Probe } from './gdb-remote.ts';
 import { openSerial } from './serial.ts';
 import { openSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
@@ -32,15 +32,23 @@ export async function attach(address: string, options: AttachOptions = {}): Prom
   }
 }
 
-/** The probe comes first: its server halts the target when somebody connects, and lets it run then. */
+/** The probe comes first: its server halts the target when somebody connects, and lets it run then. The link suffices without. */
 async function open(address: string, { probeAt, ...options }: AttachOptions): Promise<Device> {
-  const probe = probeAt === undefined ? undefined : await openProbe(probeAt);
-  let transport: Transport;
+  const probe = probeAt === undefined ? undefined : await reached(probeAt, options.probeLost);
   try {
-    transport = await openAddress(address);
+    const transport = await openAddress(address);
+    return await connect(transport, { ...options, ...(probe !== undefined && { probe }) });
   } catch (error) {
     await probe?.close();
     throw error;
   }
-  return connect(transport, { ...options, ...(probe !== undefined && { probe }) });
+}
+async function reached(address: string, lost: ClientOptions['probeLost']): Promise<Probe | undefined> {
+  try {
+    return await openProbe(address);
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    lost?.(error.message);
+    return undefined;
+  }
 }

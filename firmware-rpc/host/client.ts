@@ -1,5 +1,5 @@
 /** A Device over a Transport: the commands of SPEC.md as methods. link.ts sees to it that each is executed once. */
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { type Command, flags, maxBody, maxRepeats, modes, protocolVersion, statuses } from '../protocol.ts';
 import { fields, hex, joined, Reader, text } from './bytes.ts';
 import {
@@ -24,8 +24,10 @@ export interface Bulk {
 
 export interface ClientOptions extends LinkOptions {
   readonly bulk?: Bulk;
-  /** Writes straight to where loaded bytes belong; while it works longer loads go through it. */
+  /** Writes straight to where loaded bytes belong: longer loads go through it, as long as it works and reaches this device. */
   readonly probe?: Probe;
+  /** Hears why a probe is not used any more. */
+  readonly probeLost?: (reason: string) => void;
   /** How many times slower than the wall clock the device's own clock may run: 1 for silicon, more for an emulator. */
   readonly slowdown?: number;
   /** Called by close(), after the transport is closed. */
@@ -41,6 +43,7 @@ export async function connect(transport: Transport, options: ClientOptions = {})
   const client = new Client(transport, options);
   try {
     await client.hello();
+    await client.proveProbe();
   } catch (error) {
     await client.close();
     throw error;
@@ -105,6 +108,26 @@ class Client implements Device {
       await this.expectOk('COPY', fields([address + at, 4], [staging.base, 4], [part.length, 4]));
     }
   }
+  /** What is written over the link must be read through the probe: several boards may be attached, and probes mixed up. */
+  async proveProbe(): Promise<void> {
+    const { probe } = this;
+    if (probe === undefined) return;
+    const { base } = this.info.data;
+    const token = randomBytes(16);
+    await this.load(base, token);
+    try {
+      const same = token.equals(await probe.read(base, token.length));
+      if (!same) this.loseProbe(`${probe.name} does not reach the device at ${this.transport.name}`);
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+      this.loseProbe(error.message);
+    }
+  }
+  private loseProbe(reason: string): void {
+    this.probe = undefined;
+    this.options.probeLost?.(reason);
+  }
+
   /**
    * Writes through the probe, then has the device copy the bytes onto themselves, which brings them before its instruction
    * fetch. False where that is not possible: a range that is not the host's (the device will say so), a probe that failed.
@@ -119,7 +142,7 @@ class Client implements Device {
       await probe.write(address, bytes);
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
-      this.probe = undefined;
+      this.loseProbe(error.message);
       return false;
     }
     await this.expectOk('COPY', fields([address, 4], [address, 4], [bytes.length, 4]));

@@ -8,11 +8,13 @@ import { escaped, type Heard, packet, packetSplitter } from './gdb-packets.ts';
 import { openPath, openSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
 
-/** Writes memory of a running target by another way than the link. */
+/** Writes memory of a running target by another way than the link. Both throw LinkError. */
 export interface Probe {
   readonly name: string;
-  /** Throws LinkError; the target then has these bytes in part. */
+  /** Where it fails the target has these bytes in part. */
   write(address: number, bytes: Uint8Array): Promise<void>;
+  /** A few bytes, at most 64. */
+  read(address: number, bytes: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 export interface ProbeOptions {
@@ -39,11 +41,11 @@ export const openProbe = (address: string, options: ProbeOptions = {}): Promise<
 export async function openProbeOver(open: () => Promise<Transport>, options: ProbeOptions = {}): Promise<Probe> {
   const connection = await Connection.open(await open(), options);
   let over: string | undefined;
-  let queue: Promise<void> = Promise.resolve();
-  const writeNow = async (address: number, bytes: Uint8Array): Promise<void> => {
+  let queue: Promise<unknown> = Promise.resolve();
+  const now = async <T>(work: () => Promise<T>): Promise<T> => {
     if (over !== undefined) throw new LinkError(over);
     try {
-      await connection.write(address, bytes);
+      return await connection.whileHalted(work);
     } catch (error) {
       over = error instanceof Error ? error.message : String(error);
       await connection.close();
@@ -51,13 +53,15 @@ export async function openProbeOver(open: () => Promise<Transport>, options: Pro
       throw error;
     }
   };
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(() => now(work));
+    queue = turn.catch(() => undefined);
+    return turn;
+  };
   return {
     name: connection.name,
-    write(address, bytes) {
-      const turn = queue.then(() => writeNow(address, bytes));
-      queue = turn.catch(() => undefined);
-      return turn;
-    },
+    write: (address, bytes) => inTurn(() => connection.write(address, bytes)),
+    read: (address, bytes) => inTurn(() => connection.read(address, bytes)),
     close: () => connection.close(),
   };
 }
@@ -127,21 +131,32 @@ class Connection {
     await this.go();
   }
 
-  async write(address: number, bytes: Uint8Array): Promise<void> {
+  /** The target stands still during `work`, and runs on whatever comes of it. */
+  async whileHalted<T>(work: () => Promise<T>): Promise<T> {
     await this.halt();
     try {
-      for (let at = 0; at < bytes.length; ) {
-        const part = this.part(bytes.subarray(at));
-        const command = this.form === 'binary' ? 'X' : 'M';
-        const head = Buffer.from(`${command}${(address + at).toString(16)},${part.taken.toString(16)}:`);
-        const said = await this.ask(Buffer.concat([head, part.data]));
-        if (said !== 'OK')
-          throw this.broken(`the probe cannot write at 0x${(address + at).toString(16)}: ${said || 'unknown command'}`);
-        at += part.taken;
-      }
+      return await work();
     } finally {
       if (this.gone === undefined) await this.go();
     }
+  }
+  async write(address: number, bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const part = this.part(bytes.subarray(at));
+      const where = (address + at).toString(16);
+      const command = this.form === 'binary' ? 'X' : 'M';
+      const head = Buffer.from(`${command}${where},${part.taken.toString(16)}:`);
+      const said = await this.ask(Buffer.concat([head, part.data]));
+      if (said !== 'OK')
+        throw this.broken(`the probe cannot write at 0x${where}: ${said || 'it knows no such command'}`);
+      at += part.taken;
+    }
+  }
+  async read(address: number, bytes: number): Promise<Uint8Array> {
+    const said = await this.ask(`m${address.toString(16)},${bytes.toString(16)}`);
+    const got = Buffer.from(said, 'hex');
+    if (got.length !== bytes) throw this.broken(`the probe cannot read at 0x${address.toString(16)}: ${said}`);
+    return got;
   }
 
   async close(): Promise<void> {

@@ -90,7 +90,15 @@ export class GdbStub {
       this.state = 'running';
       return undefined;
     }
-    return this.write(command);
+    return command.startsWith('m') ? this.read(command) : this.write(command);
+  }
+  private read(command: string): string {
+    const [, address, count] = /^m([0-9a-f]+),([0-9a-f]+)$/.exec(command) ?? [];
+    if (this.state === 'running' || count === undefined) return 'E01';
+    const at = Number.parseInt(address ?? '', 16);
+    return Array.from({ length: Number.parseInt(count, 16) }, (_, i) =>
+      (this.memory.get(at + i) ?? 0).toString(16).padStart(2, '0'),
+    ).join('');
   }
   private write(command: string): string {
     const [, form, address, count, data] = /^([XM])([0-9a-f]+),([0-9a-f]+):(.*)$/s.exec(command) ?? [];

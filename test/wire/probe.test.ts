@@ -3,12 +3,18 @@
  * take, with damage on the line repaired, and the target running on whatever happens. test/e2e/probe.test.ts has a real one.
  */
 import { createServer } from 'node:net';
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { attach } from '../../firmware-rpc/host/attach.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { openProbe, openProbeOver } from '../../firmware-rpc/host/gdb-remote.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
 import { GdbStub, type StubOptions } from './gdb-stub.ts';
+import { expectOk, listeningBoard, workFolder } from './host-board.ts';
+
+const folder = workFolder();
+afterAll(() => folder.remove());
 
 const random = (r: Random, n: number): Uint8Array =>
   Uint8Array.from({ length: n }, () => r.pick([r.int(0, 255), 0x23, 0x24, 0x2a, 0x7d]));
@@ -27,6 +33,8 @@ test('binary or hex, acknowledged or not, packets of any size: the bytes are the
           const bytes = random(r, n);
           await probe.write(0x20000000 + n, bytes);
           expect(Buffer.from(held(stub, 0x20000000 + n, n))).toEqual(Buffer.from(bytes));
+          const some = Math.min(n, 64);
+          expect(Buffer.from(await probe.read(0x20000000 + n, some))).toEqual(Buffer.from(bytes.subarray(0, some)));
           expect(stub.state).toBe('running');
         }
         // "$", "#" and the checksum are counted by some stubs and not by others.
@@ -79,6 +87,36 @@ test('a connection that breaks in the middle of a write: told, the target runs o
   expect([stub.connections, stub.state]).toEqual([2, 'running']);
   await expect(probe.write(0, new Uint8Array(4))).rejects.toThrow(/the stub is gone/);
   expect(stub.connections).toBe(2);
+});
+
+test('a probe that reaches another device is not used, and said to be of no use; nor is one that is not there', async () => {
+  const board = await listeningBoard(folder.dir);
+  const stub = new GdbStub({ form: 'binary', acks: 'dropped', packetBytes: 4096 });
+  const server = createServer(async (socket) => {
+    socket.pause();
+    const line = await stub.open();
+    line.onData((bytes) => void socket.write(bytes));
+    socket.on('data', (bytes) => void line.write(bytes));
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  const path = join(folder.dir, 'stub');
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const lost: string[] = [];
+  for (const probeAt of [path, join(folder.dir, 'none')]) {
+    const options = { probeAt, probeLost: (reason: string) => void lost.push(reason) };
+    const device = expectOk(await attach(`127.0.0.1:${board.port}`, options));
+    const bytes = random(new Random(3), 3000);
+    await device.load(device.info.data.base, bytes);
+    expect(Buffer.from(await device.fetch(device.info.data.base, bytes.length))).toEqual(Buffer.from(bytes));
+    await device.close();
+  }
+  expect(stub.memory.size).toBe(0);
+  expect(lost.length).toBe(2);
+  expect(lost[0]).toMatch(/stub does not reach the device at tcp 127/);
+  expect(lost[1]).toMatch(/none: connect ENOENT/);
+  server.close();
+  await board.kill();
 });
 
 test('what is no GDB server is told in words', async () => {
