@@ -176,9 +176,12 @@ describe.each(cores)('%s', (core, machine, rules) => {
 test('each cycle has a cause', async () => {
   const measured = await measure(an386, fast('cortex-m4'), [
     { name: 'all', text: 'adds r4, r0, #4\nldr r5, [r4]\nb 1f\nnop\n1: ldr r6, [r0, #2]' },
+    { name: 'apart', text: 'ldr r4, [r0]\nldr r5, [r2]' },
   ]);
   // Five instructions; a load not chained, twice, and one computed address; one refill; one more transfer.
   expect(measured('all').cold.causes).toEqual({ issue: 4, pipeline: 3, branch: 1, fetch: 0, data: 1 });
+  // Loads of two memories: neither waits for memory, the second does not pipeline.
+  expect(measured('apart').cold.causes).toEqual({ issue: 2, pipeline: 2, branch: 0, fetch: 0, data: 0 });
 });
 
 test('what the decoder does not know, and memory that no region names, is counted and said', async () => {

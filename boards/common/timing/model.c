@@ -5,16 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a block waits for beyond its memo, by cause. */
+struct waits {
+    uint32_t fetch, data, pipeline;
+};
+
 /* The bus transfers of one access, and what its place and alignment cost. */
-static uint32_t charge_access(struct model *m, const struct block *b, const struct access *a, bool chained, uint64_t now) {
-    const struct insn *const i = &b->insn[a->insn];
+static void wait_for_data(struct model *m, const struct block *b, const struct access *a, bool chained, uint64_t now,
+                          struct waits *w) {
     const uint32_t bus = m->core->bus_bytes;
-    uint32_t wait = m->core->unaligned(i, a->address, a->bytes);
-    if (a->elsewhere && chained) wait += m->core->chain_cycles;
-    if (a->region == NULL) return wait;
-    for (uint32_t at = a->address & ~(bus - 1u); at < a->address + a->bytes; at += bus)
-        wait += memory_data(&m->memory, a->region, at, a->write, now + wait);
-    return wait;
+    const uint32_t lost = a->elsewhere && chained ? m->core->chain_cycles : 0u;
+    uint32_t wait = m->core->unaligned(&b->insn[a->insn], a->address, a->bytes);
+    if (a->region != NULL)
+        for (uint32_t at = a->address & ~(bus - 1u); at < a->address + a->bytes; at += bus)
+            wait += memory_data(&m->memory, a->region, at, a->write, now + lost + wait);
+    w->pipeline += lost;
+    w->data += wait;
 }
 
 static bool is_ahead(const struct memory *m, const struct region *r, uint32_t unit) {
@@ -56,22 +62,20 @@ static bool use_cached(struct model *m, struct block *b) {
 static void charge_memory(struct model *m, struct block *b, const struct memo *memo) {
     const uint64_t reads = m->memory.fetch_reads;
     const bool cached = b->crossings == 0u || use_cached(m, b);
-    uint32_t c = cached ? b->crossings : 0u, d = 0, fetch = 0, data = 0;
+    struct waits w = {0, 0, 0};
+    uint32_t c = cached ? b->crossings : 0u, d = 0;
     while (c < b->crossings || d < m->accesses) {
         const bool fetches = c < b->crossings && (d == m->accesses || b->crossing[c].insn <= m->access[d].insn);
         const uint32_t k = fetches ? b->crossing[c].insn : m->access[d].insn;
-        const uint64_t now = m->now + (memo->at[k] & ~AT_CHAINED) + fetch + data;
-        if (fetches) {
-            fetch += memory_fetch(&m->memory, b->region, b->crossing[c++].address, now);
-        } else {
-            data += charge_access(m, b, &m->access[d], (memo->at[k] & AT_CHAINED) != 0u, now);
-            d++;
-        }
+        const uint64_t now = m->now + (memo->at[k] & ~AT_CHAINED) + w.fetch + w.data + w.pipeline;
+        if (fetches) w.fetch += memory_fetch(&m->memory, b->region, b->crossing[c++].address, now);
+        else wait_for_data(m, b, &m->access[d++], (memo->at[k] & AT_CHAINED) != 0u, now, &w);
     }
     if (!cached && reads == m->memory.fetch_reads && b->region->instructions != NULL) note_cached(m, b);
-    m->counts.cause[MT_CAUSE_FETCH] += fetch;
-    m->counts.cause[MT_CAUSE_DATA] += data;
-    m->now += fetch + data;
+    m->counts.cause[MT_CAUSE_FETCH] += w.fetch;
+    m->counts.cause[MT_CAUSE_DATA] += w.data;
+    m->counts.cause[MT_CAUSE_PIPELINE] += w.pipeline;
+    m->now += w.fetch + w.data + w.pipeline;
 }
 
 /* Where the block led, by its last instruction. */
@@ -120,8 +124,17 @@ void model_enter(struct model *m, struct block *b) {
     m->pending = b;
 }
 
+/* Elements of one vector, or registers of one multiple access, that cross the bus together: one access. */
+static bool crosses_with_last(const struct model *m, const struct accessor *a, uint32_t address) {
+    if (m->accesses == 0u) return false;
+    const struct access *const last = &m->access[m->accesses - 1u];
+    return last->insn == a->insn && (last->address ^ address) < m->core->bus_bytes;
+}
+
 void model_keep(struct model *m, struct accessor *a, uint32_t address, uint32_t bytes, bool write) {
-    struct region *const r = memory_find(&m->memory, address);
+    if (crosses_with_last(m, a, address)) return;
+    const bool again = a->region != NULL && region_holds(a->region, address);
+    struct region *const r = again ? a->region : memory_find(&m->memory, address);
     if (m->accesses == MAX_ACCESSES) {
         fprintf(stderr, "timing: a block makes more than %u accesses\n", MAX_ACCESSES);
         abort();
