@@ -38,6 +38,8 @@ export interface TwinCounters {
 }
 /** The real product of a board, for those that have one. */
 export interface Product {
+  /** What the rest knows of it, as of any board; of kind silicon. */
+  readonly board: Board;
   /** A flashable image: an ELF file, its .bin, and where the boot loader takes one a .uf2 beside it. */
   build(request: BuildRequest): Promise<Result<BuiltFirmware>>;
   /** What can flash it, best first. */

@@ -39,9 +39,9 @@ export const mixed = ({ id, kind }: BoardModule): string =>
 
 /** Opening it puts the firmware of a network on the device at `address`, where there is a way to. */
 function asProduct(board: BoardModule, address: string | undefined, flasher: Flasher | undefined): BoardModule {
-  const { product, open: _, counters: __, ...rest } = board;
+  const { product } = board;
   if (product === undefined) throw new Error(`${board.id} has no product`);
-  const silicon = { ...rest, product, kind: 'silicon', deterministic: false, build: product.build } as const;
+  const silicon: BoardModule = { ...product.board, product, build: product.build };
   if (address === undefined || flasher === undefined) return silicon;
   return {
     ...silicon,

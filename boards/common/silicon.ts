@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import type { Board, Silicon, Stm32Family } from '../board.ts';
 import type { Product } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
-import { layoutOf } from './layout.ts';
+import { layoutOf, type Shares } from './layout.ts';
 
 const here = import.meta.dirname;
 const cortexM = (file: string): string => join(here, 'cortex-m', file);
 const stm32 = (file: string): string => join(here, 'stm32', file);
+/** Of a part's memory nothing is kept for an emulator. */
+const nothing = { base: 0, bytes: 0 };
 
 /** The way into a call, and the guard. */
 const cores: Readonly<Record<Stm32Family, readonly string[]>> = {
@@ -25,7 +27,31 @@ const cores: Readonly<Record<Stm32Family, readonly string[]>> = {
 /** `folder` has the board's silicon.h. */
 export function productOf(board: Board, silicon: Silicon, folder: string): Product {
   const recipe = stm32Recipe(board, silicon, folder, []);
-  return { build: (request) => buildServer(recipe, request), tools: silicon.tools };
+  return {
+    board: onSilicon(board, sharesOf(board, silicon)),
+    build: (request) => buildServer(recipe, request),
+    tools: silicon.tools,
+  };
+}
+
+/** Every memory at its own address. */
+const sharesOf = (board: Pick<Board, 'memory'>, silicon: Omit<Silicon, 'tools'>): Shares => ({
+  at: Object.fromEntries(board.memory.map((m) => [m.name, String(m.base)])),
+  ...silicon,
+});
+
+/** A board as its product is: trials are loaded into RAM whatever their schedules place, so that there is nothing to place. */
+export function onSilicon(twin: Board, shares: Shares): Board {
+  const { placed: _, target, ...board } = twin;
+  return {
+    ...board,
+    kind: 'silicon',
+    target: { ...target, features: target.features.filter((f) => f !== 'places') },
+    ramBytes: layoutOf(twin, shares, nothing).MT_DATA_BYTES ?? 0,
+    loadBytes: shares.load.kiB * 1024,
+    dataBytes: shares.data.kiB * 1024,
+    deterministic: false,
+  };
 }
 
 /** `flags`: for the compiler, where an emulator lacks something of the part. */
@@ -35,8 +61,7 @@ export function stm32Recipe(
   folder: string,
   flags: readonly string[],
 ): BuildRecipe {
-  const at = Object.fromEntries(board.memory.map((m) => [m.name, String(m.base)]));
-  const layout = layoutOf(board, { at, ...silicon }, { base: 0, bytes: 0 });
+  const layout = layoutOf(board, sharesOf(board, silicon), nothing);
   const symbols = Object.entries(layout).map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
   return {
     target: board.target,

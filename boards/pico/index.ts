@@ -13,6 +13,7 @@ import type { Board, FlashTool, Twin } from '../board.ts';
 import { type BuildRecipe, buildServer } from '../common/build.ts';
 import { layoutOf } from '../common/layout.ts';
 import { readMailbox } from '../common/mailbox.ts';
+import { onSilicon } from '../common/silicon.ts';
 import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
 import data from './board.json' with { type: 'json' };
 import { mailbox, mailboxBytes } from './emulator/counters.ts';
@@ -20,6 +21,9 @@ import { bootChecksum, secondStageBytes, uf2 } from './image.ts';
 
 const { twin, silicon, ...rest } = data;
 const board = rest as Board;
+/** How the real one shares out its memory: trials are loaded into RAM, all of them. */
+const { ramCode: _code, ramData: _data, ...shared } = twin;
+const productShares = { ...shared, load: silicon.load, data: silicon.data };
 const here = import.meta.dirname;
 const cortexM = join(here, '../common/cortex-m');
 /** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
@@ -29,7 +33,11 @@ export const pico: BoardModule = {
   ...board,
   build: (request) => build(twin, [`-DMT_MAILBOX=${mailbox}u`, `-DMT_MAILBOX_BYTES=${mailboxBytes}u`], request),
   counters: (device) => readMailbox(device, mailbox),
-  product: { build: buildForSilicon, tools: silicon.tools as readonly FlashTool[] },
+  product: {
+    board: onSilicon(board, productShares),
+    build: buildForSilicon,
+    tools: silicon.tools as readonly FlashTool[],
+  },
   async open({ firmware }) {
     const listener = await listenOnce();
     // In a session of its own: Ctrl-C in our terminal is for us to handle. It ends when its standard input does.
@@ -50,11 +58,9 @@ export const pico: BoardModule = {
   },
 };
 
-/** For the real board: trials are loaded into RAM, all of them. Beside the .bin lies the .uf2 that its USB drive takes. */
+/** For the real board. Beside the .bin lies the .uf2 that its USB drive takes. */
 async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmware>> {
-  const { ramCode: _code, ramData: _data, ...shared } = twin;
-  const { load, data: trialData } = silicon;
-  const built = await build({ ...shared, load, data: trialData }, [], request);
+  const built = await build(productShares, [], request);
   if (built.ok) {
     const flash = data.memory[0];
     if (flash === undefined) throw new Error('board.json knows no flash');

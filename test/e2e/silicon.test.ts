@@ -38,6 +38,10 @@ test('every product can be built, at its own addresses, with the tools that flas
     const image = Buffer.from(elf.images().find((i) => i.base === elf.symbol('mt_flash_start'))?.bytes ?? []);
     expect(inside(image.readUInt32LE(0) - 4), id).toBe(true);
     expect(image.readUInt32LE(4), id).toBe((elf.symbol('Reset_Handler') ?? 0) | 1);
+    // What a device with it announces is what the rest is told of the board.
+    const size = (name: string): number => (elf.symbol(`mt_${name}_end`) ?? 0) - (elf.symbol(`mt_${name}_start`) ?? 0);
+    expect([size('load'), size('data')], id).toEqual([product.board.loadBytes, product.board.dataBytes]);
+    expect(product.board, id).toMatchObject({ id, kind: 'silicon', deterministic: false });
     expect(product.tools.length, id).toBeGreaterThan(0);
     expect(firmware.sizes.text, id).toBeLessThan(16 * 1024);
   }

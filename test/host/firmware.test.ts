@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { boardOf } from '../../boards/index.ts';
+import { type Board, boardOf } from '../../boards/index.ts';
 import { main } from '../../server/cli/index.ts';
 import { flasherOf, planWith, probeOf } from '../../server/firmware.ts';
 import { findTool } from '../../toolchain/index.ts';
@@ -147,7 +147,11 @@ test('a UF2 image is copied to the volume of the boot loader', async () => {
   const [volume, image] = [at('RPI-RP2'), at('server.uf2')];
   writeFileSync(image, 'uf2');
   const firmware = { elf: at('server.elf'), bin: at('server.bin'), buildId: '0', sizes: { text: 0, data: 0, bss: 0 } };
-  const product = { build: () => Promise.reject(new Error('built before')), tools: [] };
+  const product = {
+    board: boardOf('pico') as Board,
+    build: () => Promise.reject(new Error('built before')),
+    tools: [],
+  };
   const plan = (): ReturnType<typeof planWith> =>
     planWith({ tool: 'uf2', volume: 'RPI-RP2' }, { board: 'pico', product, firmware, where: volume });
   expect(plan()).toMatchObject({ ok: false, error: { code: 'BOOT_VOLUME_MISSING' } });

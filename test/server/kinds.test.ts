@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import type { BoardModule, Kind } from '../../boards/index.ts';
+import type { Board, BoardModule, Kind } from '../../boards/index.ts';
 import { boards } from '../../boards/index.ts';
 import { failed } from '../../compiler/result.ts';
 import { csvHeader, importRecords, recordsToJsonLines } from '../../db/export.ts';
@@ -174,13 +174,12 @@ test('kinds are in every answer, survive export and import, and a record without
 });
 
 const nothing = async () => failed('load', 'NO_DEVICE', 'not asked for here');
+const data: Board = { ...(boards[0] as BoardModule), id: 'twin', kind: 'model', deterministic: true };
 const twin: BoardModule = {
-  ...(boards[0] as BoardModule),
-  id: 'twin',
-  kind: 'model',
-  deterministic: true,
+  ...data,
+  build: nothing,
   open: nothing,
-  product: { build: nothing, tools: [] },
+  product: { board: { ...data, kind: 'silicon', deterministic: false }, build: nothing, tools: [] },
 };
 const device = { board: 'twin', address: '127.0.0.1:1' };
 
