@@ -57,6 +57,16 @@ export class Journal {
     return id;
   }
 
+  /** A record does not stand; another one may now be the best of its task. */
+  doubt(id: string, why: string): void {
+    const { board, records, store } = this.o;
+    store.doubt(id, why);
+    this.log.warn({ trial: id, why }, 'trial withdrawn');
+    const task = store.record(id)?.task ?? '';
+    this.best.delete(task);
+    for (const r of records.best(task, board.id, board.kind, 1)) this.consider(r);
+  }
+
   progress(tasks: readonly TaskProgress[], done: number): void {
     this.o.run.report({ tasks: tasks.map((t) => this.bodyOf(t)), done });
   }

@@ -130,6 +130,7 @@ class Work {
       cacheDir: this.o.cacheDir,
       known: (task) => journal.known(task),
       record: (trial) => journal.record(trial),
+      doubt: (record, why) => journal.doubt(record, why),
       progress: (tasks, done) => journal.progress(tasks, done),
       signal: this.signal,
       now: () => performance.now(),

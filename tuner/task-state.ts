@@ -37,6 +37,8 @@ export class TaskState implements Progress {
   private trials = 0;
   private failed = 0;
   private default: number | null = null;
+  /** What history was made of. */
+  private told: MeasureResult[] = [];
 
   constructor(task: Task, r: TuneRequest, random: Random, trainer: Trainer | undefined) {
     this.task = task;
@@ -91,6 +93,18 @@ export class TaskState implements Progress {
     this.learn(candidate, result);
   }
 
+  /** A measurement of this search does not stand: it goes, with all that was taken over from it, and its candidate is next. */
+  forget(candidate: Candidate, result: MeasureResult): void {
+    if (result.binary !== undefined) this.binaries.delete(result.binary);
+    if (candidate.config.template === 'default') this.default = null;
+    this.trials--;
+    const stand = this.told.filter((r) => r !== result);
+    this.told = [];
+    this.history.length = 0;
+    for (const r of stand) this.note(r);
+    this.ready.unshift(candidate);
+  }
+
   progress(): TaskProgress {
     const best = this.history.at(-1);
     return {
@@ -108,10 +122,14 @@ export class TaskState implements Progress {
     if (result.status === 'failed') this.failed++;
   }
   private learn(candidate: Candidate, result: MeasureResult): void {
-    const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;
     if (candidate.config.template === 'default') {
       if (result.status === 'ok') this.default = result.cycles;
     } else this.policy.tell(candidate, result);
+    this.note(result);
+  }
+  private note(result: MeasureResult): void {
+    const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;
+    this.told.push(result);
     this.history.push(Math.min(this.history.at(-1) ?? Number.POSITIVE_INFINITY, cycles));
   }
 }

@@ -21,13 +21,32 @@ export type Outcome =
 /** How often a trial is tried again when its device vanished: once, since a candidate may be what kills devices. */
 const retries = 1;
 
+/** A measurement that was recorded, by the value that its device gave. */
+interface Recorded extends Measured {
+  readonly state: TaskState;
+  readonly candidate: Candidate;
+}
+type Withdrawn = (state: TaskState, candidate: Candidate, result: MeasureResult) => void;
+
 export class Trials {
   private readonly r: TuneRequest;
+  private readonly recorded = new WeakMap<MeasureResult, Recorded>();
   private readonly builds: PQueue;
   private readonly runs: PQueue;
 
-  constructor(r: TuneRequest) {
+  /** `withdrawn` hears of measurements that do not stand any more. */
+  constructor(r: TuneRequest, withdrawn: Withdrawn) {
     this.r = r;
+    r.pool.onDoubt((results, why) => {
+      for (const value of results) {
+        const known = this.recorded.get(value);
+        // A pool serves one search after another.
+        if (known === undefined) continue;
+        this.recorded.delete(value);
+        r.doubt?.(known.id, why);
+        withdrawn(known.state, known.candidate, known.result);
+      }
+    });
     this.builds = new PQueue({ concurrency: r.cores });
     this.runs = new PQueue({ concurrency: Math.max(1, r.pool.size) });
   }
@@ -62,6 +81,7 @@ export class Trials {
       if (this.r.signal.aborted && lostDevice(result)) return { kind: 'dropped' };
       if (noneLeft(result)) return { kind: 'dropped', broken: failureOf(result) };
       const id = this.record(state, candidate, result, null);
+      this.recorded.set(measured, { id, result, state, candidate });
       if (!lostDevice(result)) done = { id, result };
       return { kind: 'measured', result };
     } finally {

@@ -1,7 +1,8 @@
 /**
  * The tune loop: asks policies, builds and runs their candidates on all cores and devices, verifies, tells, records. It
  * ends when the budget is spent, every space is exhausted, or it is told to stop. Must stay true: every trial becomes
- * exactly one record; nothing that a candidate does ends the loop; equal binaries are measured once.
+ * exactly one record; nothing that a candidate does ends the loop; equal binaries are measured once, unless a measurement turns
+ * out not to stand.
  */
 import type { Board } from '../boards/board.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
@@ -57,6 +58,8 @@ export interface TuneRequest {
   readonly known: (task: Task) => readonly Known[];
   /** Appends a record and returns its id. What it throws ends the loop, and tune() throws it. */
   readonly record: (trial: TrialRecord) => string;
+  /** Hears of a record, made by `record`, that does not stand: its device failed the health check that came next. */
+  readonly doubt?: (record: string, why: string) => void;
   readonly progress?: (tasks: readonly TaskProgress[], spent: number) => void;
   /** Trials under way end first; those that lose their device because of the stop are not recorded. */
   readonly signal: AbortSignal;
@@ -97,6 +100,8 @@ class Loop {
   /** Trials that count against the budget. */
   private spent = 0;
   private readonly underWay = new Set<Promise<void>>();
+  /** Something was measured since the last audit. */
+  private unaudited = false;
   private broken: Failure | undefined;
   /** A bug, or a database that refuses: thrown once all trials under way have ended. */
   private crash: { readonly error: unknown } | undefined;
@@ -104,7 +109,7 @@ class Loop {
   constructor(r: TuneRequest, trainer: Trainer | undefined) {
     this.r = r;
     this.started = r.now();
-    this.trials = new Trials(r);
+    this.trials = new Trials(r, (state, candidate, result) => this.withdrawn(state, candidate, result));
     const random = seeded(r.seed);
     this.states = r.tasks.map((task) => new TaskState(task, r, random.fork(task.id), trainer));
   }
@@ -122,6 +127,8 @@ class Loop {
       }
       if (this.underWay.size > 0) await Promise.race(this.underWay);
       else if (this.crash !== undefined) throw this.crash.error;
+      // What was measured last is vouched for before it is relied on; if it is withdrawn there is more to do.
+      else if (next === undefined && this.unaudited && !this.r.signal.aborted) await this.audit();
       // Without a candidate and with nothing under way, whatever budget is left cannot be spent.
       else if (next === undefined) return end ?? { reason: this.left() > 0 ? 'exhausted' : 'budget' };
     }
@@ -130,6 +137,16 @@ class Loop {
   private readonly crashed = (error: unknown): undefined => {
     this.crash ??= { error };
   };
+
+  private async audit(): Promise<void> {
+    this.unaudited = false;
+    await this.r.pool.audit().catch(this.crashed);
+  }
+  /** It is tried again, before anything else. */
+  private withdrawn(state: TaskState, candidate: Candidate, result: MeasureResult): void {
+    this.spent--;
+    state.forget(candidate, result);
+  }
 
   private left(): number {
     return this.r.budget.trials - this.spent - this.underWay.size;
@@ -170,7 +187,10 @@ class Loop {
       this.broken ??= outcome.broken;
       return;
     }
-    if (outcome.kind === 'measured') this.spent++;
+    if (outcome.kind === 'measured') {
+      this.spent++;
+      this.unaudited = true;
+    }
     state.took(candidate, outcome.result, outcome.kind);
     this.report();
   }

@@ -29,6 +29,7 @@ async function fiveAtOnce(answers: readonly MeasureResult[]) {
   let uses = 0;
   const pool = {
     size: 2,
+    onDoubt: () => undefined,
     use: async () => ({ ok: true, value: answers[uses++] ?? measured }),
   };
   const request = {
@@ -47,7 +48,7 @@ async function fiveAtOnce(answers: readonly MeasureResult[]) {
   const state = new TaskState(task, request, seeded(1), undefined);
   const [candidate] = state.ready;
   if (candidate === undefined) throw new Error('no default schedule');
-  const trials = new Trials(request);
+  const trials = new Trials(request, () => undefined);
   const outcomes = await Promise.all(Array.from({ length: 5 }, () => trials.run(state, candidate)));
   const ends = outcomes.map((o) => (o.kind === 'dropped' ? o.kind : `${o.kind} ${o.result.status}`));
   return { ends: ends.sort(), uses };

@@ -32,7 +32,8 @@ interface Told extends Sample {
 class Evolution implements Policy {
   private readonly context: PolicyContext;
   private readonly seen = new Set<string>();
-  private readonly told: Told[] = [];
+  /** By config: what is told again was measured again. */
+  private readonly told = new Map<string, Told>();
   /** Bred but not chosen: candidates that the next batch may take without replaying them again. */
   private pool: Candidate[] = [];
   private fitted = 0;
@@ -59,17 +60,18 @@ class Evolution implements Policy {
   }
 
   tell({ config, features }: Candidate, result: MeasureResult): void {
-    this.seen.add(configKey(config));
-    this.told.push({ config, features, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
+    const key = configKey(config);
+    this.seen.add(key);
+    this.told.set(key, { config, features, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
   }
 
   /** The model, once it has learned from all that was told; undefined before there is enough, or where there is none. */
   private async learn(): Promise<PolicyContext['costModel']> {
     const { costModel } = this.context;
-    if (costModel === undefined || this.told.length < enough) return undefined;
-    if (this.told.length > this.fitted) {
-      this.fitted = this.told.length;
-      await costModel.fit(this.told.map(({ features, cost }) => ({ features, cost })));
+    if (costModel === undefined || this.told.size < enough) return undefined;
+    if (this.told.size > this.fitted) {
+      this.fitted = this.told.size;
+      await costModel.fit([...this.told.values()].map(({ features, cost }) => ({ features, cost })));
     }
     return costModel;
   }
@@ -85,7 +87,7 @@ class Evolution implements Policy {
     }
   }
   private parents(): readonly Config[] {
-    const good = this.told.filter((t) => t.cost < failedCost).sort((a, b) => a.cost - b.cost);
+    const good = [...this.told.values()].filter((t) => t.cost < failedCost).sort((a, b) => a.cost - b.cost);
     return good.slice(0, elite).map((t) => t.config);
   }
   private child(parents: readonly Config[]): Config {
