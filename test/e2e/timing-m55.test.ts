@@ -151,7 +151,28 @@ async function expectCache(): Promise<void> {
   expect(found('bytes').warm.cycles).toBe(found('words').warm.cycles);
 }
 
+/** H: data go by 64 bits, whatever their elements. Without a cache each such transfer waits. */
+async function expectTransfers(): Promise<void> {
+  const slow: Timing = {
+    ...timing,
+    regions: timing.regions.map((r) => (r.name === 'ram' ? { ...r, readWait: 9 } : r)),
+  };
+  const found = await measure(an547, slow, [
+    { name: 'bytes', text: 'vldrb.8 q0, [r0]' },
+    { name: 'words', text: 'vldrw.32 q0, [r0]' },
+    { name: 'widened bytes', text: 'vldrb.u16 q0, [r0]' },
+    { name: 'words at half a transfer', text: 'vldrw.32 q0, [r0, #4]' },
+    { name: 'LDRD', text: 'ldrd r4, r5, [r0]' },
+    { name: 'LDM of four', text: 'ldm r0, {r4-r7}' },
+  ]);
+  const waits = (name: string): number => found(name).warm.causes.data / 9;
+  expect(['bytes', 'words', 'widened bytes', 'words at half a transfer', 'LDRD', 'LDM of four'].map(waits)).toEqual([
+    2, 2, 1, 3, 1, 2,
+  ]);
+}
+
 describe('Cortex-M55', () => {
+  it('transfers', expectTransfers);
   it('data cache', expectCache);
   it('loops', expectLoops);
   it('integer', async () => expectRules(an547, timing, integer));
