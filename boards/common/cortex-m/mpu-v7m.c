@@ -12,6 +12,8 @@
 
 enum access { SERVER_ONLY = 1, CALL_READS = 2, CALL_WRITES = 3, READ_ONLY = 6 };
 enum run { MAY_RUN = 0, NEVER_RUNS = 1 };
+/* TEX 1, C, B: normal memory, written back and allocated on writes where there are caches, as RAM is without an MPU. */
+#define CACHED (1u << 19 | 3u << 16)
 
 /* Ranges that end within an eighth: what is allowed includes it, what is forbidden leaves it out. */
 enum rounding { OUTWARD, INWARD };
@@ -38,7 +40,7 @@ static void guard(uint32_t n, const void *from, const void *to, enum access acce
     const uint32_t none = without(base, log2, start, end, rounding);
     if (none == 255u) return;
     MPU_RBAR = base | 0x10u | n;
-    MPU_RASR = (uint32_t)run << 28 | (uint32_t)access << 24 | 1u << 17 | none << 8 | (log2 - 1u) << 1 | 1u;
+    MPU_RASR = (uint32_t)run << 28 | (uint32_t)access << 24 | CACHED | none << 8 | (log2 - 1u) << 1 | 1u;
 }
 
 uint16_t mt_guard_memory(void) {
