@@ -33,6 +33,8 @@ export interface AttachedOptions {
   readonly flash: Flasher['flash'] | undefined;
   /** Shell command that takes the device's power away for a moment; its first argument is the address. */
   readonly powerCycle: string | undefined;
+  /** Where a GDB server listens that may reach the device: for bulk data. */
+  readonly probeAt?: string | undefined;
   readonly link?: LinkOptions;
   readonly log: (message: string) => void;
 }
@@ -70,14 +72,14 @@ export class AttachedSource implements DeviceSource {
 
   /** At its address; where that is gone or another device is there, wherever the one that is known by its uid answers now. */
   async open(): Promise<Result<Device>> {
-    const here = await attach(this.at, this.o.link);
+    const here = await this.attachAt(this.at);
     if (here.ok && (this.uid === undefined || here.value.info.uid === this.uid)) return this.opened(here.value);
     const moved = this.uid === undefined ? undefined : await this.elsewhere(this.uid);
     if (moved !== undefined && here.ok) await here.value.close();
     if (moved !== undefined) {
       this.o.log(`device ${this.name} is at ${moved} now`);
       this.at = moved;
-      const there = await attach(moved, this.o.link);
+      const there = await this.attachAt(moved);
       return there.ok ? this.opened(there.value) : there;
     }
     return here.ok ? this.opened(here.value) : here;
@@ -88,6 +90,11 @@ export class AttachedSource implements DeviceSource {
     return firmware.ok ? firmware.value.buildId : undefined;
   }
 
+  private attachAt(address: string): Promise<Result<Device>> {
+    const { link, probeAt, log } = this.o;
+    const probeLost = (reason: string): void => log(`device ${this.name}: all goes over its link: ${reason}`);
+    return attach(address, { ...link, ...(probeAt !== undefined && { probeAt, probeLost }) });
+  }
   private opened(device: Device): Result<Device> {
     this.known = device.info.uid;
     return ok(device);

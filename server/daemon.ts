@@ -41,6 +41,8 @@ export interface DaemonOptions {
   /** See FarmOptions. */
   readonly discover?: FarmOptions['discover'];
   readonly powerCycle?: Readonly<Record<string, string>>;
+  /** Where a GDB server listens, by board. */
+  readonly probes?: Readonly<Record<string, string>>;
   readonly pool?: FarmOptions['pool'];
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
@@ -65,7 +67,8 @@ const verifiedInputs = 8;
  * BOARD_UNKNOWN, KINDS_MIXED.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
-  const named = [...o.devices.map((d) => d.board), ...Object.keys(o.emulate), ...Object.keys(o.powerCycle ?? {})];
+  const byBoard = [o.emulate, o.powerCycle ?? {}, o.probes ?? {}].flatMap((r) => Object.keys(r));
+  const named = [...o.devices.map((d) => d.board), ...byBoard];
   const unknown = named.find((id) => !boards.some((b) => b.id === id));
   if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
   const dataDir = resolve(o.dataDir);
@@ -142,6 +145,7 @@ async function assemble(
     emulate: o.emulate,
     ...(o.discover !== undefined && { discover: o.discover }),
     ...(o.powerCycle !== undefined && { powerCycle: o.powerCycle }),
+    ...(o.probes !== undefined && { probes: o.probes }),
     ...(o.pool !== undefined && { pool: o.pool }),
     flasherOf: (board) => flasherOf(board, firmwareDir(dataDir)),
     cores,

@@ -21,6 +21,8 @@ export interface FarmOptions {
   readonly emulate: Readonly<Record<string, number>>;
   /** Shell commands by board; see AttachedOptions. */
   readonly powerCycle?: Readonly<Record<string, string>>;
+  /** GDB servers by board; see AttachedOptions. */
+  readonly probes?: Readonly<Record<string, string>>;
   /** Of boards that can be flashed from here. */
   readonly flasherOf?: (board: BoardModule) => Flasher | undefined;
   /** Addresses where attached devices may be; the serial ports of this machine, unless given. */
@@ -165,6 +167,7 @@ export class Farm {
       firmware: () => this.firmwareFor(board),
       flash: flasher?.flash,
       powerCycle: this.o.powerCycle?.[board.id],
+      probeAt: this.o.probes?.[board.id],
       ...(this.o.link !== undefined && { link: this.o.link }),
       log: this.o.log,
     });

@@ -40,6 +40,7 @@ export interface DeviceOptions {
   readonly emulate?: Readonly<Record<string, number>>;
   readonly discover?: true;
   readonly powerCycle?: Readonly<Record<string, string>>;
+  readonly probe?: Readonly<Record<string, string>>;
   readonly firmware?: 'any' | 'same';
   readonly checkEvery?: number;
 }
@@ -56,6 +57,11 @@ export const devices = (command: Command): Command =>
       commandOf,
     )
     .option(
+      '--probe <board=host:port>',
+      "GDB server of a debug probe (OpenOCD, pyOCD, J-Link) for bulk data to a board's device; repeatable",
+      probeOf,
+    )
+    .option(
       '--firmware <which>',
       "devices with another firmware build than today's: 'any' are used with a warning, 'same' are not (default: any)",
       oneOf('any', 'same'),
@@ -68,6 +74,7 @@ export const devicesAsArguments = (o: DeviceOptions): readonly string[] => [
   ...(o.discover === true ? ['--discover'] : []),
   ...Object.entries(o.emulate ?? {}).flatMap(([board, n]) => ['--emulate', `${board}=${n}`]),
   ...Object.entries(o.powerCycle ?? {}).flatMap(([board, command]) => ['--power-cycle', `${board}=${command}`]),
+  ...Object.entries(o.probe ?? {}).flatMap(([board, at]) => ['--probe', `${board}=${at}`]),
   ...(o.firmware === undefined ? [] : ['--firmware', o.firmware]),
   ...(o.checkEvery === undefined ? [] : ['--check-every', String(o.checkEvery)]),
 ];
@@ -115,6 +122,13 @@ export function emulated(
   const [, board, n] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
   if (board === undefined) throw new InvalidArgumentError('BOARD=N with a whole N is needed.');
   return { ...before, [board]: Number(n) };
+}
+
+/** BOARD=HOST:PORT, or the path of a Unix socket; repeated. */
+export function probeOf(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, board, at] = /^([^=]+)=(\/.+|[^/]+:\d{1,5})$/.exec(text) ?? [];
+  if (board === undefined || at === undefined) throw new InvalidArgumentError('BOARD=HOST:PORT is needed.');
+  return { ...before, [board]: at };
 }
 
 /** BOARD=COMMAND, repeated: what takes a board's power away. */

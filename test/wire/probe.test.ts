@@ -5,9 +5,12 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { failed } from '../../compiler/result.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { openProbe, openProbeOver } from '../../firmware-rpc/host/gdb-remote.ts';
+import { AttachedSource } from '../../server/attached.ts';
+import { devicesAsArguments, probeOf } from '../../server/cli/options.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
 import { GdbStub, type StubOptions } from './gdb-stub.ts';
@@ -115,8 +118,34 @@ test('a probe that reaches another device is not used, and said to be of no use;
   expect(lost.length).toBe(2);
   expect(lost[0]).toMatch(/stub does not reach the device at tcp 127/);
   expect(lost[1]).toMatch(/none: connect ENOENT/);
+  // As a daemon does it.
+  const told: string[] = [];
+  const source = new AttachedSource(
+    { board: 'host', address: `127.0.0.1:${board.port}` },
+    {
+      ports: async () => [],
+      taken: () => [],
+      firmware: async () => failed('load', 'NO_DEVICE', 'none is built here'),
+      flash: undefined,
+      powerCycle: undefined,
+      probeAt: path,
+      log: (message) => void told.push(message),
+    },
+  );
+  await expectOk(await source.open()).close();
+  expect(told.join()).toMatch(/all goes over its link: .*does not reach the device/);
   server.close();
   await board.kill();
+});
+
+test('--probe: a board and where its GDB server is', () => {
+  expect(probeOf('microbit=localhost:3333', { pico: '/run/gdb' })).toEqual({
+    microbit: 'localhost:3333',
+    pico: '/run/gdb',
+  });
+  for (const wrong of ['microbit', 'microbit=', '=localhost:3333', 'microbit=3333'])
+    expect(() => probeOf(wrong)).toThrow(/HOST:PORT/);
+  expect(devicesAsArguments({ probe: { pico: '/run/gdb' } })).toEqual(['--probe', 'pico=/run/gdb']);
 });
 
 test('what is no GDB server is told in words', async () => {

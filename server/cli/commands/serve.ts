@@ -36,6 +36,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
     emulate: o.emulate ?? {},
     discover: o.discover === true ? 'each-job' : 'never',
     powerCycle: o.powerCycle ?? {},
+    probes: o.probe ?? {},
     pool: {
       ...(o.firmware !== undefined && { firmware: o.firmware }),
       ...(o.checkEvery !== undefined && { checkEvery: o.checkEvery }),
