@@ -11,10 +11,23 @@ const here = import.meta.dirname;
 const family = join(here, '../common/riscv');
 
 /**
- * The machine's memory, and where staging begins in it. board.c uses the first half alone: QEMU writes its device tree to the
- * end at every start.
+ * QEMU has 64 MiB from 0x80000000 on and starts there. What is staged for COPY lies behind the data; the upper half is not used,
+ * as QEMU writes its device tree to the end at every start.
  */
-const shared = { bytes: 0x4000000, stagingOffset: 0x1fe0000 };
+const ram = { base: 0x80000000, bytes: 0x4000000 };
+const stagingBytes = 0x20000;
+const stackBytes = 0x8000;
+
+/** Numbers of sections.ld: where each memory of board.json lies. */
+const symbols = [
+  ...board.memory.flatMap(({ name, base, bytes }) => [
+    [`MT_${name.toUpperCase()}`, base],
+    [`MT_${name.toUpperCase()}_BYTES`, bytes],
+  ]),
+  ['MT_STACK_BYTES', stackBytes],
+  ['MT_STAGING_BYTES', stagingBytes],
+].map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
+const stagingOffset = Math.max(...board.memory.map((m) => m.base + m.bytes)) - ram.base;
 
 export const riscv32Virt: BoardModule = {
   ...board,
@@ -22,11 +35,16 @@ export const riscv32Virt: BoardModule = {
     buildServer(
       {
         target: board.target,
-        sources: [join(here, 'board.c'), join(family, 'call.c'), join(family, 'start.c')],
+        sources: [join(here, 'machine.c'), ...['board.c', 'call.c', 'start.c'].map((f) => join(family, f))],
         includeDirs: [family],
-        flags: ['-ffreestanding', '--specs=picolibc.specs'],
-        linkScript: join(here, 'link.ld'),
-        linkFlags: ['-nostartfiles'],
+        flags: [
+          '-ffreestanding',
+          '--specs=picolibc.specs',
+          `-DMT_BOARD="${board.id}"`,
+          `-DMT_CPU_HZ=${board.clockHz}u`,
+        ],
+        linkScript: join(family, 'sections.ld'),
+        linkFlags: ['-nostartfiles', ...symbols],
       },
       request,
     ),
@@ -35,9 +53,9 @@ export const riscv32Virt: BoardModule = {
     startQemu({
       program: 'qemu-system-riscv32',
       machine: 'virt',
-      args: ['-icount', 'shift=0', '-cpu', 'rv32,d=false,v=false', '-m', `${shared.bytes >> 20}`, '-bios', 'none'],
+      args: ['-icount', 'shift=0', '-cpu', 'rv32,d=false,v=false', '-m', `${ram.bytes >> 20}`, '-bios', 'none'],
       elf: firmware.elf,
-      shared,
+      shared: { bytes: ram.bytes, stagingOffset },
       bulk,
     }),
 };

@@ -106,12 +106,12 @@ static mt_call_end end_of(uint32_t cause) {
 static uint32_t overhead;
 
 void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt_call *result) {
-    const uint32_t words = CALL_STACK_BYTES / 4u;
+    const uint32_t words = (uint32_t)(mt_call_stack_end - mt_call_stack);
     for (uint32_t i = 0; i < words; i++) mt_call_stack[i] = PAINT;
     riscv_start_deadline(deadline_ms);
     CSR_CLEAR(mie, MACHINE_EXTERNAL); /* what arrives meanwhile waits, uncounted */
     CSR_SET(mie, MACHINE_TIMER);
-    enter_call(entry, args, mt_call_stack + words);
+    enter_call(entry, args, mt_call_stack_end);
     CSR_CLEAR(mie, MACHINE_TIMER);
     CSR_SET(mie, MACHINE_EXTERNAL);
     riscv_stop_deadline();
@@ -144,9 +144,4 @@ uint64_t board_cycles(void) {
     __asm__ volatile("csrr %0, minstreth\n\tcsrr %1, minstret\n\tcsrr %2, minstreth"
                      : "=&r"(s.high), "=&r"(s.low), "=&r"(s.high_again));
     return count_of(s);
-}
-void board_sync_code(uint32_t address, uint32_t bytes) {
-    (void)address;
-    (void)bytes;
-    __asm__ volatile(".option push\n\t.option arch, +zifencei\n\tfence.i\n\t.option pop" ::: "memory");
 }

@@ -1,15 +1,12 @@
 /*
  * QEMU's generic RISC-V machine `virt`, RV32, with -icount shift=0: one instruction is one nanosecond of virtual time, and
- * minstret counts them one by one. common/riscv has calls and their way back; here are the UART, the timer and the memory.
+ * minstret counts them one by one. common/riscv has the rest: memory, its guard, calls and
+ * their way back.
  */
-#include "microtune_board.h"
-
 #include <string.h>
 
+#include "microtune_board.h"
 #include "riscv.h"
-
-#define REG8(address) (*(volatile uint8_t *)(address))
-#define REG32(address) (*(volatile uint32_t *)(address))
 
 #define UART(reg) REG8(0x10000000u + (reg)) /* a 16550 */
 #define UART_DATA 0u
@@ -34,55 +31,13 @@
 #define TEST_DEVICE REG32(0x00100000u)
 #define TEST_RESET 0x7777u
 
-/*
- * All lies in the 32 MiB at 0x80000000, laid out as link.ld, board.json and index.ts say. QEMU can share it as a file: its
- * end is the staging area, which the host then writes.
- */
-#define PROGRAM 0x80000000u /* server, network; then the server's variables; then the load region */
-#define PROGRAM_BYTES 0x800000u
-#define SERVER 0x80400000u
-#define SERVER_BYTES 0x80000u
-#define DATA 0x81000000u
-#define DATA_BYTES 0x1000000u
-
-extern uint32_t mt_hot_bytes[];          /* address = bytes of the load region that a linked network occupies */
-extern uint32_t mt_network_data_bytes[]; /* and of the data region */
-
-static const mt_board_info all = {
-    .name = "riscv32-virt",
-    .load = {SERVER + SERVER_BYTES, PROGRAM + PROGRAM_BYTES - SERVER - SERVER_BYTES},
-    .data = {DATA, DATA_BYTES - 0x20000u},
-    .staging = {DATA + DATA_BYTES - 0x20000u, 0x20000u},
-    .stack_bytes = CALL_STACK_BYTES,
-    .flags = MT_FLAG_GUARDED,
-};
-static mt_board_info info; /* without what a linked network occupies */
-
-static void guard_memory(void) {
-    CSR_WRITE(pmpaddr0, PMP_REGION((uintptr_t)mt_call_stack, CALL_STACK_BYTES));
-    CSR_WRITE(pmpaddr1, PMP_REGION(SERVER, SERVER_BYTES));
-    CSR_WRITE(pmpaddr2, PMP_REGION(PROGRAM, PROGRAM_BYTES));
-    CSR_WRITE(pmpaddr3, PMP_REGION(DATA, DATA_BYTES));
-    CSR_WRITE(pmpcfg0, PMP_MAY(0u, PMP_READ | PMP_WRITE) | PMP_MAY(1u, PMP_NOTHING) |
-                           PMP_MAY(2u, PMP_READ | PMP_EXECUTE) | PMP_MAY(3u, PMP_READ | PMP_WRITE));
-}
-
-const mt_board_info *board_init(void) {
-    guard_memory();
-    riscv_stop_deadline();
+void riscv_start_machine(void) {
     UART(UART_LINE) = 3u; /* eight bits, no parity */
     UART(UART_FIFO) = 1u;
     UART(UART_INT) = 1u; /* on receive: it only wakes the CPU */
     PLIC_PRIORITY(UART_IRQ) = 1u;
     PLIC_ENABLE = 1u << UART_IRQ;
     PLIC_THRESHOLD = 0u;
-    info = all;
-    info.load.base += (uint32_t)(uintptr_t)mt_hot_bytes;
-    info.load.bytes -= (uint32_t)(uintptr_t)mt_hot_bytes;
-    info.data.base += (uint32_t)(uintptr_t)mt_network_data_bytes;
-    info.data.bytes -= (uint32_t)(uintptr_t)mt_network_data_bytes;
-    riscv_calibrate();
-    return &info;
 }
 
 uint8_t board_uart_read(void) {
@@ -117,7 +72,6 @@ static uint64_t now(void) {
 void riscv_start_deadline(uint32_t ms) { set_deadline(now() + (uint64_t)ms * TICKS_PER_MS + 1u); }
 void riscv_stop_deadline(void) { set_deadline(UINT64_MAX); }
 
-uint32_t board_cpu_hz(void) { return 1000000000u; }
 void board_uid(uint8_t uid[16]) { memcpy(uid, "qemu-riscv32virt", 16u); }
 void board_settle(void) {} /* QEMU models neither caches nor predictors */
 void board_reset(void) {
