@@ -25,7 +25,8 @@ const rp2040Family = 0xe48bff56;
 
 /**
  * A UF2 file: a block of 512 bytes for each 256 bytes that are written at `base` and behind. Written to the drive that a Pico
- * shows when it is plugged in with BOOTSEL held, it flashes them and restarts. The last block is filled up with zeros.
+ * shows when it is plugged in with BOOTSEL held, it flashes them and restarts. `base` begins a sector of 4 KiB and there are no
+ * gaps: the boot ROM erases by counting blocks (erratum RP2040-E14). The last block is filled up with zeros.
  */
 export function uf2(bytes: Uint8Array, base: number): Uint8Array {
   const blocks = Math.ceil(bytes.length / payloadBytes);

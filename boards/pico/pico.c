@@ -35,6 +35,13 @@ static void out_of_reset(uint32_t blocks) {
     comes(&RESETS_DONE, blocks);
 }
 
+/* For the flash at 62.5 MHz: a strong and fast clock, inputs without the delay of their Schmitt triggers. */
+static void speed_up_flash_pads(void) {
+    SET_BITS(PADS_QSPI_SCLK) = PAD_8_MA | PAD_FAST;
+    CLEAR_BITS(PADS_QSPI_SCLK) = PAD_4_MA;
+    for (uint32_t i = 0; i < 4u; i++) CLEAR_BITS(PADS_QSPI_SD(i)) = PAD_SCHMITT;
+}
+
 /* §2.15.3, §2.16.3, §2.18.2: crystal 12 MHz, times 125, over 6, over 2: 125 MHz, of CPU and peripherals alike. */
 static void start_clocks(void) {
     CLEAR_BITS(CLK_SYS_CTRL) = 1u; /* where it stands after a reset of the CPU alone: from clk_ref, while the PLL is changed */
@@ -90,6 +97,7 @@ __attribute__((section(".vectors.irqs"), used)) static void (*const irqs[26])(vo
 };
 
 void mt_start_machine(void) {
+    speed_up_flash_pads();
     start_clocks();
     out_of_reset(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_TIMER);
     start_uart();

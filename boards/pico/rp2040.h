@@ -35,6 +35,14 @@
 #define PLL_POSTDIVPD (1u << 3)
 #define PLL_VCOPD (1u << 5)
 
+/* §2.19.6.4 */
+#define PADS_QSPI_SCLK REG32(0x40020004u)
+#define PADS_QSPI_SD(n) REG32(0x40020008u + 4u * (n))
+#define PAD_FAST (1u << 0)
+#define PAD_SCHMITT (1u << 1)
+#define PAD_4_MA (1u << 4)
+#define PAD_8_MA (2u << 4)
+
 /* §2.15.7 */
 #define CLK_REF_CTRL REG32(0x40008030u)
 #define CLK_REF_SELECTED REG32(0x40008038u)

@@ -14,6 +14,7 @@ afterAll(() => folder.remove());
 
 /** r0 to r5 are values; r6 is for addresses and flags; r7 points to memory. */
 const value = (random: Random): string => `r${random.int(0, 5)}`;
+const flagsInto = (register: string): string => `mrs r6, apsr; lsrs r6, r6, #28; eors ${register}, r6`;
 const conditions = ['eq', 'ne', 'cs', 'cc', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le'];
 const bytes = 256;
 
@@ -26,11 +27,18 @@ const forms: readonly ((random: Random) => string)[] = [
   (r) => `rsbs ${value(r)}, ${value(r)}, #0`,
   (r) => `${r.pick(['lsls', 'lsrs', 'asrs'])} ${value(r)}, ${value(r)}, #${r.int(1, 31)}`,
   (r) => `${r.pick(['lsrs', 'asrs'])} ${value(r)}, ${value(r)}, #32`,
-  // By a small number mostly: a register full of bits shifts everything out.
+  // By nothing, by all bits, by more, and what becomes of the flags.
   (r) => {
     const [d, s] = [value(r), value(r)];
-    const small = r.int(0, 2) > 0 ? `movs ${s}, #${r.int(0, 40)}; ` : '';
-    return `${small}${r.pick(['lsls', 'lsrs', 'asrs', 'rors'])} ${d}, ${s}`;
+    const by = r.pick([0, 1, 31, 32, 33, 64, 255, r.int(0, 255)]);
+    return `movs ${s}, #${by}; ${r.pick(['lsls', 'lsrs', 'asrs', 'rors'])} ${d}, ${s}; ${flagsInto(value(r))}`;
+  },
+  // With the largest and smallest numbers.
+  (r) => {
+    const [d, s] = [value(r), value(r)];
+    const extreme = r.pick([`movs ${s}, #0; mvns ${s}, ${s}`, `movs ${s}, #1; lsls ${s}, ${s}, #31; subs ${s}, #1`]);
+    const carry = r.pick(['cmp r0, r0', 'cmn r0, r0', 'cmp r0, r1']);
+    return `${extreme}; ${carry}; ${r.pick(['adcs', 'sbcs'])} ${d}, ${s}; ${flagsInto(value(r))}`;
   },
   (r) => `${r.pick(['uxtb', 'sxtb', 'uxth', 'sxth', 'rev', 'rev16', 'revsh'])} ${value(r)}, ${value(r)}`,
   (r) => `mov r8, ${value(r)}; add ${value(r)}, r8; cmp ${value(r)}, r8`,
@@ -41,7 +49,7 @@ const forms: readonly ((random: Random) => string)[] = [
   (r) => `mov r6, r7; ${r.pick(['ldmia', 'stmia'])} r6!, {r${r.int(0, 2)}, r${r.int(3, 5)}}`,
   (r) => `push {r0, ${r.pick(['r2', 'r3'])}}; pop {r1, ${r.pick(['r4', 'r5'])}}`,
   (r) => `b${r.pick(conditions)} 1f; ${r.pick(['adds', 'eors'])} ${value(r)}, ${value(r)}; 1:`,
-  (r) => `mrs r6, apsr; lsrs r6, r6, #28; eors ${value(r)}, r6`,
+  (r) => flagsInto(value(r)),
 ];
 
 /** A function of a memory's address: takes its values from there, returns one that all others are mixed into. */

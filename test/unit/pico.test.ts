@@ -151,11 +151,11 @@ test("the boot's checksum is CRC-32/MPEG-2", () => {
 
 test('a UF2 file holds every byte once, at its address, for an RP2040', () => {
   const random = new Random(5);
-  for (const length of [1, 255, 256, 257, 5000]) {
+  for (const length of [1, 256, 4096, 4097, 9000]) {
     const bytes = Uint8Array.from({ length }, () => random.int(0, 255));
     const file = Buffer.from(uf2(bytes, 0x10000000));
     expect(file.length % 512).toBe(0);
-    const image = Buffer.alloc(Math.ceil(length / 256) * 256);
+    const image = Buffer.alloc(Math.ceil(length / 256) * 256, 0xff);
     for (let at = 0; at < file.length; at += 512) {
       const words = Array.from({ length: 8 }, (_, i) => file.readUInt32LE(at + 4 * i));
       const [magic, second, flags, address, size, number, of, family] = words as [
