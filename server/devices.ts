@@ -167,7 +167,8 @@ export class Farm {
       firmware: () => this.firmwareFor(board),
       flash: flasher?.flash,
       powerCycle: this.o.powerCycle?.[board.id],
-      probeAt: this.o.probes?.[board.id],
+      // It halts the one device that it reaches whenever somebody connects: the board's first.
+      probeAt: this.attachedOf(board).length === 0 ? this.o.probes?.[board.id] : undefined,
       ...(this.o.link !== undefined && { link: this.o.link }),
       log: this.o.log,
     });

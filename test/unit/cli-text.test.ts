@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
 import { pack } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +14,18 @@ import { parseEvents, type ServerEvent } from '../../server/cli/events.ts';
 import { unexpected, usage } from '../../server/cli/failures.ts';
 import { onInterrupt } from '../../server/cli/interrupt.ts';
 import { errorLine } from '../../server/cli/io.ts';
-import { attached, emulated, instant, oneOf, wallTime, whole } from '../../server/cli/options.ts';
+import {
+  attached,
+  commandOf,
+  type DeviceOptions,
+  devices,
+  devicesAsArguments,
+  emulated,
+  instant,
+  oneOf,
+  wallTime,
+  whole,
+} from '../../server/cli/options.ts';
 import { progressOn } from '../../server/cli/progress.ts';
 import { count, span, speedUp, table } from '../../server/cli/table.ts';
 import type { ProgressBody } from '../../server/schemas.ts';
@@ -47,6 +58,30 @@ describe('options', () => {
   test('numbers of emulated boards gather', () => {
     expect(emulated('host=0', emulated('mps2-an386=4'))).toEqual({ 'mps2-an386': 4, host: 0 });
     for (const wrong of ['4', 'host=', 'host=-1', 'host=1.5', 'host=x']) expect(() => emulated(wrong)).toThrow();
+  });
+  test('commands by board gather, whatever they hold', () => {
+    const command = 'uhubctl -l 1-1 -p 2 -a cycle && echo "a=b"';
+    expect(commandOf(`nucleo=${command}`, { pico: 'x' })).toEqual({ pico: 'x', nucleo: command });
+    for (const wrong of ['nucleo', 'nucleo=', 'nucleo= ', '=x']) expect(() => commandOf(wrong)).toThrow();
+  });
+  test('what a daemon is told of devices arrives whole at a daemon of our own', () => {
+    const optionsOf = (args: readonly string[]): DeviceOptions =>
+      devices(new Command()).exitOverride().parse(args, { from: 'user' }).opts<DeviceOptions>();
+    const said: DeviceOptions = {
+      device: [
+        { board: 'nucleo', address: '/dev/ttyACM0' },
+        { board: 'host', address: '10.0.0.7:4000' },
+      ],
+      discover: true,
+      emulate: { 'mps2-an386': 2, host: 0 },
+      powerCycle: { nucleo: 'hub "$1" --off; hub $1 --on' },
+      probe: { nucleo: '127.0.0.1:3333' },
+      firmware: 'same',
+      checkEvery: 7,
+    };
+    expect(optionsOf(devicesAsArguments(said))).toEqual(said);
+    expect(devicesAsArguments(optionsOf([]))).toEqual([]);
+    expect(() => optionsOf(['--firmware', 'old'])).toThrow(CommanderError);
   });
   test('times and instants', () => {
     for (const right of ['90s', '30m', '1.5h', '7']) expect(wallTime(right)).toBe(right);
