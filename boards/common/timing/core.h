@@ -42,11 +42,11 @@ struct core {
     struct issued (*issue)(struct pipe *pipe, const struct insn *i);
     /*
      * Called after issue() for each instruction that can change the flow, taken or not; `target` is the instruction that is
-     * executed next. predict() says how the branch's past was of use: a small number that only branch() understands. NULL:
-     * the core has no memory of branches; then it is 0.
+     * executed next. predict() says how the branch's past was of use: a number below 256 that only branch() understands.
+     * NULL: the core has no memory of branches; then it is 0.
      */
     uint32_t (*predict)(void *history, const struct insn *i, int taken, const struct insn *target);
-    /* Answers the cycles until the target can issue. */
+    /* Answers the cycles until the target can issue, of which it may ask address and size: the answer is remembered by these. */
     uint32_t (*branch)(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target);
     /* Cycles that an access takes beyond those of an aligned one at the same place. */
     uint32_t (*unaligned)(const struct insn *i, uint32_t address, uint32_t bytes);
