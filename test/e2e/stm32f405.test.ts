@@ -29,7 +29,8 @@ async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared
   }
 }
 
-for (const name of ['kws', 'ic', 'vww', 'ad'] as const) {
+/** The same code runs on mps2-an386; here it is the memory map and the link that are others. */
+for (const name of (['kws', 'ad', 'ic', 'vww'] as const).slice(0, samples(2, 4))) {
   const model = goldenModel(name);
   if (model === undefined) console.log(`${name}: the golden model is not at hand (--models DIR)`);
 
