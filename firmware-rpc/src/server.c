@@ -58,7 +58,8 @@ static __attribute__((noinline)) void put(uint64_t v, uint32_t bytes) {
 
 /* Nothing lies within a range of no bytes, not even no bytes: its base may be null. */
 static int inside(const mt_range *range, uint32_t address, uint32_t bytes) {
-    return range->bytes > 0u && bytes <= range->bytes && address >= range->base && address - range->base <= range->bytes - bytes;
+    return range->bytes > 0u && bytes <= range->bytes && address >= range->base &&
+           address - range->base <= range->bytes - bytes;
 }
 static void *pointer(uint32_t address) { return (void *)(uintptr_t)address; }
 static uint32_t address_of(const void *p) { return (uint32_t)(uintptr_t)p; }
