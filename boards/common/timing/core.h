@@ -46,7 +46,10 @@ struct core {
      * NULL: the core has no memory of branches; then it is 0.
      */
     uint32_t (*predict)(void *history, const struct insn *i, int taken, const struct insn *target);
-    /* Answers the cycles until the target can issue, of which it may ask address and size: the answer is remembered by these. */
+    /*
+     * Answers the cycles until the target can issue. It may ask the target's address and size, by which the answer is
+     * remembered.
+     */
     uint32_t (*branch)(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target);
     /* Cycles that an access takes beyond those of an aligned one at the same place. */
     uint32_t (*unaligned)(const struct insn *i, uint32_t address, uint32_t bytes);

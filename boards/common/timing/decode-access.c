@@ -47,7 +47,8 @@ static void exclusive_or_table(struct insn *i) {
         i->address_registers |= (uint16_t)BIT(bits(i, 3, 0));
         return;
     }
-    access_memory(i, load ? INSN_LOAD : INSN_STORE, load ? BIT(rt(i)) : 0u, load ? 0u : BIT(rt(i)), 1u, bytes > 4u ? 4u : bytes);
+    const uint32_t moved = BIT(rt(i));
+    access_memory(i, load ? INSN_LOAD : INSN_STORE, load ? moved : 0u, load ? 0u : moved, 1u, bytes > 4u ? 4u : bytes);
     i->flags |= INSN_EXCLUSIVE;
     if (!load) i->writes = (uint16_t)BIT(bits(i, 3 + (byte_forms ? 0u : 8u), byte_forms ? 0u : 8u));
 }

@@ -124,8 +124,8 @@ static inline void model_compare_banks(struct model *m, const struct accessor *a
 }
 
 /*
- * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of those only one
- * that may be chained to a load of other memory must be kept.
+ * A data access of the block that was entered last: must it be kept? Nearly all are aligned, to memory that never waits: of
+ * those only one that may be chained to a load of other memory must.
  */
 static inline bool model_needs(struct model *m, struct accessor *a, uint32_t address) {
     struct region *const r = a->region;

@@ -134,7 +134,8 @@ struct issued three_stages_issue(const struct three_stages *rules, struct pipe *
  * cycles for the pipeline reload"]. One more where the target is 32 bits at an odd halfword: it needs two fetches
  * [T: P depends on "the alignment and width of the target instruction"].
  */
-uint32_t three_stages_branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target) {
+uint32_t three_stages_branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken,
+                             const struct insn *target) {
     (void)predicted;
     const int early = i->kind == INSN_BRANCH || i->kind == INSN_CALL ||
                       (i->kind == INSN_BRANCH_REG && i->reads == BIT(REG_LR) && i->writes == 0u);

@@ -21,7 +21,8 @@ struct three_stages {
 };
 
 struct issued three_stages_issue(const struct three_stages *rules, struct pipe *pipe, const struct insn *i);
-uint32_t three_stages_branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken, const struct insn *target);
+uint32_t three_stages_branch(struct pipe *pipe, uint32_t predicted, const struct insn *i, int taken,
+                             const struct insn *target);
 uint32_t three_stages_unaligned(const struct insn *i, uint32_t address, uint32_t bytes);
 
 #endif
