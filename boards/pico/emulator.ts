@@ -1,10 +1,12 @@
 /**
- * A process that is a Pico: `node emulator.ts IMAGE PORT` runs the image and puts its UART on the loopback port PORT.
+ * A process that is a Pico: `node emulator.ts IMAGE PORT` runs the image and puts its UART on the loopback port PORT. A parent in
+ * Node can send it bytes to load.
  * Must stay true: bytes from the host are never lost (they wait until the UART has room); the process ends when its standard
  * input or the connection does, so it outlives nobody; asleep it costs nothing.
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { stagingBytes } from './emulator/host-memory.ts';
 import { Machine } from './emulator/machine.ts';
 
 /** Cycles between two looks at the connection: some ten milliseconds. */
@@ -17,10 +19,16 @@ function emulate(image: Uint8Array, port: number): void {
   const end = (): never => process.exit(0);
   process.stdin.on('end', end).on('error', end).resume();
   socket.on('close', end).on('error', end);
+  // Bytes to load come from our parent, past the UART; it hears when they are there.
+  process.on('message', (part: { readonly offset: number; readonly bytes: Uint8Array }) => {
+    staging.set(part.bytes, part.offset);
+    process.send?.(part.offset);
+  });
   const received: Buffer[] = [];
   let sent: number[] = [];
   let scheduled = false;
-  const power = (): Machine => new Machine({ image, uniqueId, onByte: (byte) => void sent.push(byte) });
+  const staging = new Uint8Array(stagingBytes);
+  const power = (): Machine => new Machine({ image, uniqueId, staging, onByte: (byte) => void sent.push(byte) });
   let machine = power();
 
   const feed = (): void => {

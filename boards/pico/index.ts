@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
-import { connect } from '../../firmware-rpc/host/client.ts';
+import { type Bulk, connect } from '../../firmware-rpc/host/client.ts';
+import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { listenOnce } from '../../firmware-rpc/host/socket.ts';
 import { readElf } from '../../toolchain/index.ts';
 import type { Board, FlashTool, Twin } from '../board.ts';
@@ -16,7 +17,7 @@ import { readMailbox } from '../common/mailbox.ts';
 import { onSilicon } from '../common/silicon.ts';
 import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
 import data from './board.json' with { type: 'json' };
-import { mailbox, mailboxBytes } from './emulator/counters.ts';
+import { hostMemory, mailbox, stagingBytes } from './emulator/host-memory.ts';
 import { bootChecksum, secondStageBytes, uf2 } from './image.ts';
 
 const { twin, silicon, ...rest } = data;
@@ -31,25 +32,28 @@ const slowdown = 200;
 
 export const pico: BoardModule = {
   ...board,
-  build: (request) => build(twin, [`-DMT_MAILBOX=${mailbox}u`, `-DMT_MAILBOX_BYTES=${mailboxBytes}u`], request),
+  build: (request) =>
+    build(twin, [`-DMT_STAGING=${hostMemory.base}u`, `-DMT_STAGING_BYTES=${hostMemory.bytes}u`], request),
   counters: (device) => readMailbox(device, mailbox),
   product: {
     board: onSilicon(board, productShares),
     build: buildForSilicon,
     tools: silicon.tools as readonly FlashTool[],
   },
-  async open({ firmware }) {
+  async open({ firmware, bulk }) {
     const listener = await listenOnce();
     // In a session of its own: Ctrl-C in our terminal is for us to handle. It ends when its standard input does.
     const child = spawn(process.execPath, [join(here, 'emulator.ts'), firmware.bin, String(listener.port)], {
-      stdio: ['pipe', 'ignore', 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
+      serialization: 'advanced',
       detached: true,
     });
     const ended = endOf(child);
     void ended.then(() => listener.close());
     try {
       const onClose = async (): Promise<void> => stop(child, ended);
-      return { ok: true, value: await connect(await listener.peer, { slowdown, onClose }) };
+      const shared = bulk === 'shared' ? { bulk: bulkTo(child, ended) } : {};
+      return { ok: true, value: await connect(await listener.peer, { slowdown, onClose, ...shared }) };
     } catch (error) {
       await stop(child, ended);
       const detail = `${error instanceof Error ? error.message : String(error)}; ${await ended}`;
@@ -106,6 +110,18 @@ function addChecksum({ elf, bin }: BuiltFirmware): void {
   file.writeUInt32LE(checksum, section.offset + secondStageBytes - 4);
   writeFileSync(elf, file);
 }
+
+/** Bytes into the emulator's staging memory; each part is there before the next command can ask for it. */
+const bulkTo = (child: ChildProcess, ended: Promise<string>): Bulk => ({
+  bytes: stagingBytes,
+  async write(offset, bytes) {
+    const taken = new Promise<undefined>((resolve) => child.once('message', () => resolve(undefined)));
+    // Where that fails the emulator is ending, and says why.
+    if (child.connected) child.send({ offset, bytes }, () => undefined);
+    const reason = await Promise.race([taken, ended]);
+    if (reason !== undefined) throw new LinkError(reason);
+  },
+});
 
 /** How the emulator ended, in words. */
 function endOf(child: ChildProcess): Promise<string> {

@@ -17,8 +17,8 @@ extern uint32_t mt_vectors_in_ram[], mt_vectors_in_flash[];
 #define VECTORS (16u + 26u)
 #define FAST_BYTES 1024u
 
-#ifdef MT_MAILBOX
-const mt_range mt_staging = {MT_MAILBOX, MT_MAILBOX_BYTES}; /* the emulator's counters, for hosts to read */
+#ifdef MT_STAGING
+const mt_range mt_staging = {MT_STAGING, MT_STAGING_BYTES}; /* the emulator's: bytes to load, and its counters */
 #else
 const mt_range mt_staging = {0u, 0u};
 #endif

@@ -1,12 +1,4 @@
-/**
- * What calls took, by cause, in the shape of the mailbox that the twins under QEMU have (common/timing/mailbox.h): the firmware lets
- * hosts read it. No real chip has it; the firmware for one knows nothing of it.
- */
-import { BasePeripheral, type RP2040 } from 'rp2040js';
-
-/** An address where an RP2040 has nothing; index.ts tells the firmware. */
-export const mailbox = 0x400f0000;
-export const mailboxBytes = 256;
+/** What calls took, by cause, in the shape of the mailbox that the twins under QEMU have (common/timing/mailbox.h). */
 const magic = 0x4d544d42;
 
 export class Counters {
@@ -50,19 +42,5 @@ export class Counters {
       dataMisses,
     ];
     return Uint32Array.of(magic, 0, ...counters.flatMap((n) => [n % 2 ** 32, Math.floor(n / 2 ** 32)]));
-  }
-}
-
-export class Mailbox extends BasePeripheral {
-  private readonly counters: Counters;
-  constructor(rp2040: RP2040, counters: Counters) {
-    super(rp2040, 'MAILBOX');
-    this.counters = counters;
-  }
-  override readUint32(offset: number): number {
-    return this.counters.words()[offset >>> 2] ?? 0;
-  }
-  override writeUint32(): void {
-    // It is read only.
   }
 }

@@ -6,7 +6,7 @@
 import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
 import { bootChecksum, secondStageBytes } from '../image.ts';
 import { CycleClock } from './clock.ts';
-import { Mailbox, mailbox } from './counters.ts';
+import { addHostMemory } from './host-memory.ts';
 import { flashBytes, Memory } from './memory.ts';
 import { Mpu } from './mpu.ts';
 import { Watchdog, XipControl } from './peripherals.ts';
@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly image: Uint8Array;
   /** Of the flash chip: 8 bytes. */
   readonly uniqueId: Uint8Array;
+  /** What the host wants to be loaded: `stagingBytes` of host-memory.ts. */
+  readonly staging: Uint8Array;
   /** A byte on GPIO 0. */
   readonly onByte: (byte: number) => void;
 }
@@ -61,7 +63,7 @@ export class Machine {
     rp2040.peripherals[0x14000] = new XipControl(rp2040, this.xip);
     rp2040.peripherals[0x18000] = chip;
     rp2040.peripherals[0x40058] = new Watchdog(rp2040, reset);
-    rp2040.peripherals[mailbox >>> 12] = new Mailbox(rp2040, this.processor.counters);
+    addHostMemory(rp2040, options.staging, this.processor.counters);
     this.boot();
   }
   /** True until the firmware asks for a reset: then a new machine takes over. */
