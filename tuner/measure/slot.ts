@@ -3,7 +3,6 @@
  * passed its health check since it was opened; whatever fails is counted, told, and answered by the next rung of the ladder
  * (escalation.ts); what a device measured just before it failed a check does not stand.
  */
-import { randomBytes } from 'node:crypto';
 import type { Board } from '../../boards/board.ts';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
@@ -11,6 +10,7 @@ import type { MeasureResult } from '../types.ts';
 import { type DeviceSource, type DeviceState, type Reason, untouched } from './device-state.ts';
 import { isLasting, type Rung, remedyOf, rungAfter } from './escalation.ts';
 import type { CheckHealth, Health } from './health.ts';
+import { Identity } from './identity.ts';
 import { Station } from './runner.ts';
 
 /** What all slots of a pool share. */
@@ -32,9 +32,6 @@ export interface SlotContext {
   readonly doubt: (results: readonly MeasureResult[], why: string) => void;
 }
 
-/** Bytes at the end of the data region by which one device on two paths is known. */
-const tokenBytes = 16;
-
 export class Slot {
   readonly source: DeviceSource;
   /** Changed by the pool, but for quarantine. */
@@ -44,8 +41,7 @@ export class Slot {
   private readonly c: SlotContext;
   private view: DeviceState;
   private station: Station | undefined;
-  private answeredUid: string | undefined;
-  private token: Buffer | undefined;
+  private readonly identity = new Identity();
   /** Failures in a row. */
   private inARow = 0;
   private looks = 0;
@@ -108,7 +104,7 @@ export class Slot {
   async close(): Promise<void> {
     const { station } = this;
     this.station = undefined;
-    this.token = undefined;
+    this.identity.forget();
     await station?.device.close().catch(() => undefined);
   }
 
@@ -162,7 +158,7 @@ export class Slot {
     const device = opened.value;
     const station = await linkErrors('load', () => this.welcome(device, rung));
     if (station.ok && !this.over) return station;
-    this.token = undefined;
+    this.identity.forget();
     await device.close().catch(() => undefined);
     return station.ok ? failed('load', 'NO_DEVICE', 'the pool was closed') : station;
   }
@@ -215,36 +211,24 @@ export class Slot {
     return well.ok ? ok(new Station(device, uid.value, board, cacheDir, () => performance.now())) : well;
   }
 
-  /**
-   * What stands for the device in records. Chips may have equal uids, and a device may be reached by two paths: what one of
-   * them wrote into its memory tells these two cases apart.
-   */
+  /** What stands for the device in records. One that is here by another path already is refused. */
   private async identify(device: Device): Promise<Result<string>> {
     if (this.source.id !== undefined) return ok(this.source.id);
-    const { uid, data } = device.info;
-    const same = (): readonly Slot[] =>
-      this.c.slots().filter((s) => s !== this && s.token !== undefined && s.answeredUid === uid);
-    const first = same().length === 0;
-    // Before anything is waited for: another one may be opening at the same time.
-    const token = randomBytes(tokenBytes);
-    [this.answeredUid, this.token] = [uid, token];
-    const at = data.base + data.bytes - tokenBytes;
-    const read = async (): Promise<Slot | undefined> => {
-      const found = Buffer.from(await device.fetch(at, tokenBytes));
-      return same().find((s) => s.token?.equals(found) === true);
-    };
-    let other = await read();
-    if (other === undefined) {
-      await device.load(at, token);
-      // Again, for the other one may have come in between.
-      other = await read();
-    }
-    if (other !== undefined) {
-      // Its session is over: the device knows only the newest.
-      if (other.state === 'idle') await other.close();
-      return failed('load', 'DEVICE_TWICE', `${this.source.name} is the same device as ${other.source.name}`);
-    }
-    return ok(first ? uid : `${uid} at ${this.source.name}`);
+    const others = this.c.slots().filter((s) => s !== this);
+    const who = await this.identity.establish(
+      device,
+      others.map((s) => s.identity),
+    );
+    const { uid } = device.info;
+    if ('namesakes' in who) return ok(who.namesakes === 0 ? uid : `${uid} at ${this.source.name}`);
+    const other = others.find((s) => s.identity === who.same);
+    // Its session is over: the device knows only the newest.
+    if (other?.state === 'idle') await other.close();
+    return failed(
+      'load',
+      'DEVICE_TWICE',
+      `${this.source.name} is the same device as ${other?.source.name ?? 'another'}`,
+    );
   }
 
   private async lost(reason: Reason): Promise<void> {
