@@ -6,8 +6,10 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { buildServer } from '../../boards/common/build.ts';
 import { host } from '../../boards/host/index.ts';
 import type { BuiltFirmware } from '../../boards/index.ts';
+import { ok } from '../../compiler/result.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import { answering, ask, askAll, portOwner, serialPorts } from '../../firmware-rpc/host/discover.ts';
 import { Farm, type FarmOptions } from '../../server/devices.ts';
@@ -175,6 +177,47 @@ test('a frozen device comes back when the command for its power is run; a comman
   const broken = await farmOf(['127.0.0.1:1'], { powerCycle: { host: 'echo no hub >&2; exit 3' } });
   expect(await trial(broken.pool)).toBe('DEVICE_UNREACHABLE');
   expect(broken.told.some((m) => /power-cycle failed: .*no hub/.test(m))).toBe(true);
+});
+
+/** The same server, compiled otherwise. */
+const older = (dir: string): Promise<BuiltFirmware> =>
+  buildServer(
+    {
+      target: host.target,
+      sources: ['board.c', 'socket.c'].map((f) => join(import.meta.dirname, '../../boards/host', f)),
+      flags: ['-O1'],
+      linkScript: join(import.meta.dirname, '../../boards/host/link.ld'),
+      linkFlags: [],
+    },
+    { dir, name: 'older', objects: [] },
+  ).then(expectOk);
+
+test('a board with firmware of yesterday is flashed where that can be done, else used with a warning or not at all', async () => {
+  const old = await older(folder.dir);
+  expect(old.buildId).not.toBe(firmware.buildId);
+  const [before, after] = [await listening(old), await board()];
+  onTestFinished(() => before.kill());
+  const at = await port(before);
+  const warned = await farmOf([at.address]);
+  expect(await trial(warned.pool)).toMatchObject({ status: 'ok' });
+  expect(warned.pool.states()).toMatchObject([{ firmware: old.buildId, warning: expect.stringContaining('flash it') }]);
+  await warned.farm.closeAll();
+  const strict = await farmOf([at.address], { pool: { firmware: 'same' } });
+  expect(await trial(strict.pool)).toBe('FIRMWARE_OUTDATED');
+  await strict.farm.closeAll();
+
+  const flashed: string[] = [];
+  const flash = async ({ buildId }: BuiltFirmware, address: string) => {
+    flashed.push(buildId, address);
+    await at.swap(after.port);
+    return ok(undefined);
+  };
+  const able = await farmOf([at.address], { flasherOf: () => ({ build: async () => ok(firmware), flash }) });
+  expect(await trial(able.pool)).toMatchObject({ status: 'ok' });
+  expect(flashed).toEqual([firmware.buildId, at.address]);
+  expect(able.pool.states()).toMatchObject([
+    { firmware: firmware.buildId, warning: null, failures: 0, recoveries: { reflash: 1 } },
+  ]);
 });
 
 test('an emulated board whose firmware file is gone gets it anew', async () => {
