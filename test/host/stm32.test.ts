@@ -3,7 +3,7 @@
  * claims, in the order that the part wants; where any one flag does not come it ends, on the oscillator of the start. UART,
  * timer and pins are set for what is announced. Formulas and bits here are read from the reference manuals anew.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { run } from '../../toolchain/index.ts';
@@ -242,7 +242,16 @@ function checkLink(part: Part, r: Registers, cpu: number): void {
   }
 }
 
-for (const part of [f4, l4, g0, h7, u5]) {
+const parts = [f4, g0, h7, l4, u5];
+
+test('every family has its model here', () => {
+  const folders = readdirSync(join(root, 'boards/common/stm32'), { withFileTypes: true }).filter((d) =>
+    d.isDirectory(),
+  );
+  expect(folders.map((d) => d.name).sort()).toEqual(parts.map((p) => p.family));
+});
+
+for (const part of parts) {
   test(`${part.family}: ${part.hz / 1e6} MHz as the registers say, link and timer to match`, async () => {
     const { hz, r } = await started(await programOf(part), part);
     expect(hz).toBe(part.hz);
