@@ -214,6 +214,20 @@ for (const name of ['ad', 'kws', 'vww', 'ic'] as const) {
   });
 }
 
+const autoencoder = goldenModel('ad');
+test.skipIf(autoencoder === undefined)('a network with code in RAM, drawn schedules, bit for bit', async () => {
+  if (autoencoder === undefined) return;
+  const { golden } = autoencoder;
+  const some = { ...autoencoder, golden: { ...golden, vectors: golden.vectors.slice(0, 2) } };
+  let inRam = 0;
+  for (let seed = 1; seed <= samples(2, 8); seed++) {
+    const { built } = await runGolden(some, board, { passes: 'all', schedules: { seed } });
+    // RAM beyond the arena and the stack is code that a schedule placed there.
+    inRam += built.memory.ramBytes - built.memory.arenaBytes - built.memory.stackBytes;
+  }
+  expect(inRam).toBeGreaterThan(500);
+});
+
 test('the image for the real board starts by the same second stage, and its trials run from RAM', async () => {
   const { product } = board;
   if (product === undefined) throw new Error('there is a real one');
