@@ -89,8 +89,11 @@ export class Farm {
     return this.namesOf(board).length > 0;
   }
 
-  /** A fresh pool for a job, with whatever was plugged in meanwhile if the farm is to look. Failures: NO_DEVICE, and those of building the firmware of emulated devices. */
-  async open(board: BoardModule): Promise<Result<DevicePool>> {
+  /**
+   * A fresh pool for a job, with whatever was plugged in meanwhile if the farm is to look; `tell` hears of its troubles. Failures:
+   * NO_DEVICE, KINDS_MIXED, and those of building the firmware of emulated devices.
+   */
+  async open(board: BoardModule, tell: (message: string) => void = () => undefined): Promise<Result<DevicePool>> {
     if (this.o.discover === 'each-job') await this.discover();
     const names = this.namesOf(board);
     if (names.length === 0)
@@ -100,7 +103,10 @@ export class Farm {
     if (!sources.ok) return sources;
     const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
       ...this.o.pool,
-      log: this.o.log,
+      log: (message) => {
+        this.o.log(message);
+        tell(message);
+      },
       check: healthCheck(board, this.o.cacheDir, this.baselines),
     });
     this.bays.set(board.id, { pool, closed: false });

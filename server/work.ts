@@ -93,7 +93,7 @@ class Work {
     const version = await toolchainVersion(this.board.target);
     if (!version.ok) return version;
     const toolchain = toolchainOf(this.board, version.value);
-    const pool = await this.o.farm.open(this.board);
+    const pool = await this.o.farm.open(this.board, (message) => this.run.log('devices', message));
     if (!pool.ok) return pool;
     this.run.log('baseline', 'building the network with default schedules');
     const plain = selectKnown(this.prepared.tasks, this.board, undefined, toolchain, 'default');
