@@ -15,7 +15,7 @@ const otherNames = [
   /^compiler\/instructions\//,
   /^firmware-rpc\/protocol\.ts$/,
 ];
-const foreign = /^(MT|SQLITE|UTF|SHA)_/;
+const foreign = /^(MT|SQLITE|UTF|SHA|XIP)_/;
 
 const folders = ['compiler', 'kernels', 'toolchain', 'firmware-rpc/host', 'boards', 'tuner', 'db', 'server', 'bin'];
 const sources = folders.flatMap((dir) =>
