@@ -9,6 +9,7 @@ import { mps2An500 } from './mps2-an500/index.ts';
 import { mps2An505 } from './mps2-an505/index.ts';
 import { nucleoF446re } from './nucleo-f446re/index.ts';
 import { nucleoG0b1re } from './nucleo-g0b1re/index.ts';
+import { nucleoG474re } from './nucleo-g474re/index.ts';
 import { nucleoH743zi } from './nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from './nucleo-l4r5zi/index.ts';
 import { nucleoL4r5ziSinglebank } from './nucleo-l4r5zi-singlebank/index.ts';
@@ -37,6 +38,7 @@ export const boards: readonly BoardModule[] = [
   mps2An505,
   nucleoF446re,
   nucleoG0b1re,
+  nucleoG474re,
   nucleoH743zi,
   nucleoL4r5zi,
   nucleoL4r5ziSinglebank,
