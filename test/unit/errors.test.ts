@@ -8,14 +8,15 @@ import { errorsPage } from '../../server/errors-page.ts';
 const root = resolve(import.meta.dirname, '../..');
 const table = Object.keys(errors);
 
-/** Sources that hold names in the same dress: operators of a file format, macros of C, codes of SQLite. */
+/** Sources that hold names in the same dress: operators of a file format, macros of C, codes of SQLite, parts of a chip. */
 const otherNames = [
   /^compiler\/import\//,
   /^compiler\/program\//,
   /^compiler\/instructions\//,
   /^firmware-rpc\/protocol\.ts$/,
+  /^boards\/pico\/emulator\//,
 ];
-const foreign = /^(MT|SQLITE|UTF|SHA|XIP)_/;
+const foreign = /^(MT|SQLITE|UTF|SHA)_/;
 
 const folders = ['compiler', 'kernels', 'toolchain', 'firmware-rpc/host', 'boards', 'tuner', 'db', 'server', 'bin'];
 const sources = folders.flatMap((dir) =>
