@@ -104,6 +104,7 @@ export class Run {
     if (this.latest === undefined) return undefined;
     const { tasks, done } = this.latest;
     return {
+      kind: this.job.kind,
       trials: { done, failed: tasks.reduce((n, t) => n + t.failed, 0), budget: this.job.trials },
       spentMs: Math.round(this.spentMs),
       leftMs: this.leftMs(done),

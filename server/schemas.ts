@@ -108,6 +108,7 @@ export type JobList = Static<typeof JobList>;
 
 /** Data of a 'progress' event; 'state' events carry the changed columns of the job, 'log' events `{phase, message}`. */
 export const ProgressBody = Type.Object({
+  kind: Type.String({ description: 'of all counts in it' }),
   trials: JobBody.properties.trials,
   spentMs: Type.Number(),
   leftMs: Nullable(Type.Number()),

@@ -43,6 +43,7 @@ test('what does not stand is not known to the next run, not counted, and its sch
   };
   const slow = trial(300, 'default');
   expect(shown()).toMatch(/^default/);
+  expect(run.progress()?.kind).toBe(board.kind);
   const fast = trial(100, 'literal');
   trial(100, 'literal', fast);
   expect(shown()).toMatch(/^literal/);

@@ -146,6 +146,7 @@ describe('tables', () => {
 });
 
 const state = (trials: number, best: number | null, spentMs = 3000): ProgressBody => ({
+  kind: 'instructions',
   trials: { done: trials, failed: 1, budget: 40 },
   spentMs,
   leftMs: 8000,

@@ -145,11 +145,19 @@ test('a quarantined device comes back when it passes its check, whoever works me
   const [a, b] = [new Fake('a'), new Fake('b')];
   const looks: number[] = [];
   a.health = wrong;
+  // A look that ends in an error of the system is a look that failed.
+  let broken = false;
+  const open = a.open.bind(a);
+  a.open = async () => {
+    if (broken) throw new Error('the disk is full');
+    return open();
+  };
   const pool = poolOf([a, b], {
     ...quick,
     quarantineMs: (n) => {
       looks.push(n);
       if (n === 2) a.health = well;
+      broken = n === 1;
       return 0;
     },
   });

@@ -255,7 +255,10 @@ export class Slot {
     this.rest?.unref();
   }
   private async look(): Promise<void> {
-    const up = await this.bringUp('retry');
+    // Nobody waits for this look: whatever goes wrong in it may only cost another one.
+    const up = await this.bringUp('retry').catch((error: unknown) =>
+      failed('load', 'DEVICE_UNREACHABLE', error instanceof Error ? error.message : String(error)),
+    );
     if (up.ok) {
       this.station = up.value;
       this.state = 'idle';
