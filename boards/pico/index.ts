@@ -52,8 +52,8 @@ export const pico: BoardModule = {
     void ended.then(() => listener.close());
     try {
       const onClose = async (): Promise<void> => stop(child, ended);
-      const shared = bulk === 'shared' ? { bulk: bulkTo(child, ended) } : {};
-      return { ok: true, value: await connect(await listener.peer, { slowdown, onClose, ...shared }) };
+      const road = bulk === 'shared' ? { bulk: bulkTo(child, ended) } : {};
+      return { ok: true, value: await connect(await listener.peer, { slowdown, onClose, ...road }) };
     } catch (error) {
       await stop(child, ended);
       const detail = `${error instanceof Error ? error.message : String(error)}; ${await ended}`;
