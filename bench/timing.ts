@@ -4,7 +4,7 @@
  * the other cores. What starting takes is measured and taken off. `npm run bench:timing [-- --json]`.
  */
 import type { Timing, TimingCore } from '../boards/board.ts';
-import { an385AsM0plus, an386, an500, an505, type Machine, measure } from '../test/e2e/timing-machine.ts';
+import { an385AsM0plus, an386, an500, an505, type Machine, measure } from '../test/timing/machine.ts';
 
 /** Turns of the outer loop: of a second or so, and of next to nothing. */
 const turns = { long: 300_000, short: 1 };

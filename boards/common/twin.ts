@@ -7,14 +7,14 @@ import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { Board, Timing, TwinData } from '../board.ts';
 import type { BoardModule } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
-import { layoutOf, memoryOf, partOf, type Span, seenElsewhere } from './layout.ts';
+import { cortexMRecipe } from './cortex-m/recipe.ts';
+import { memoryOf, partOf, type Span, seenElsewhere } from './layout.ts';
 import { readMailbox } from './mailbox.ts';
 import { type Machine, machineOf, mailboxBytes } from './mps2/machines.ts';
 import { startQemu } from './qemu.ts';
 import { productOf } from './silicon.ts';
 
 const here = import.meta.dirname;
-const cortexM = (file: string): string => join(here, 'cortex-m', file);
 
 export function emulated(data: TwinData): BoardModule {
   const { twin, silicon } = data;
@@ -44,7 +44,7 @@ export function emulated(data: TwinData): BoardModule {
 }
 
 /** What the plugin is told: the regions with their addresses in the machine. */
-function timingOf(data: TwinData): Timing | undefined {
+export function timingOf(data: TwinData): Timing | undefined {
   const { timing } = data.twin;
   if (timing === undefined) return undefined;
   const at = (r: (typeof timing.regions)[number], { base, bytes }: Span) => ({
@@ -91,45 +91,24 @@ function boardOf(data: TwinData): Board {
 
 function recipeOf(data: TwinData, board: Board, machine: Machine): BuildRecipe {
   const modelled = data.twin.timing !== undefined;
-  const thumb1 = data.target.isa === 'armv6-m';
   const counter = modelled ? 'counter-twin.c' : 'counter-instructions.c';
-  const defines = {
-    MT_BOARD: `"${data.id}"`,
-    MT_CPU_HZ: `${data.clockHz}u`,
-    // Of a modelled core at most two a cycle.
-    MT_MOST_INSTRUCTIONS_PER_SECOND: `${modelled ? 2 * data.clockHz : data.clockHz}u`,
-    MT_STAGING: `${machine.staging.base}u`,
-    // With the mailbox behind it, which hosts may read.
-    MT_STAGING_BYTES: `${machine.mailbox + mailboxBytes - machine.staging.base}u`,
-    // The machine's CPU is an Armv7-M even where the code is for a smaller one.
-    ...(thumb1 && { MT_FAULT_STATUS: '1' }),
-    ...(modelled && { MT_TWIN: '1', MT_MAILBOX: `${machine.mailbox}u` }),
-    ...machine.defines,
-  };
-  const layout = Object.entries(layoutOf(board, data.twin, machine.staging));
-  const symbols = layout.map(([name, value]) => `-Wl,--defsym,${name}=${value}`);
-  return {
-    target: data.target,
-    sources: [
-      ...['board.c', 'call.c', 'start.c', enterOf(data.target.isa)].map(cortexM),
-      machine.guard,
-      ...machine.sources,
-      join(here, 'mps2', counter),
-    ],
-    includeDirs: ['cortex-m', 'mps2', 'timing'].map((dir) => join(here, dir)),
-    flags: ['-ffreestanding', ...Object.entries(defines).map(([name, value]) => `-D${name}=${value}`)],
-    linkScript: cortexM('sections.ld'),
-    linkFlags: [
-      '-nostartfiles',
-      '--specs=nano.specs',
-      ...(machine.begins === 'entry' ? ['-Wl,-e,mt_entry_point'] : []),
-      ...symbols,
-    ],
-  };
-}
-
-/** The way into a call, by the instructions that the code is compiled for. */
-function enterOf(isa: string): string {
-  if (isa === 'armv6-m') return 'enter-v6m.c';
-  return isa.startsWith('armv8') ? 'enter-v8m.c' : 'enter-v7m.c';
+  return cortexMRecipe({
+    board,
+    shares: data.twin,
+    staging: machine.staging,
+    sources: [...machine.sources, join(here, 'mps2', counter)],
+    includeDirs: ['mps2', 'timing'].map((dir) => join(here, dir)),
+    defines: {
+      // Of a modelled core at most two a cycle.
+      MT_MOST_INSTRUCTIONS_PER_SECOND: `${modelled ? 2 * data.clockHz : data.clockHz}u`,
+      MT_STAGING: `${machine.staging.base}u`,
+      // With the mailbox behind it, which hosts may read.
+      MT_STAGING_BYTES: `${machine.mailbox + mailboxBytes - machine.staging.base}u`,
+      // The machine's CPU is an Armv7-M even where the code is for a smaller one.
+      ...(data.target.isa === 'armv6-m' && { MT_FAULT_STATUS: '1' }),
+      ...(modelled && { MT_TWIN: '1', MT_MAILBOX: `${machine.mailbox}u` }),
+      ...machine.defines,
+    },
+    linkFlags: machine.begins === 'entry' ? ['-Wl,-e,mt_entry_point'] : [],
+  });
 }

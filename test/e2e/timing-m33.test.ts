@@ -6,8 +6,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Timing } from '../../boards/board.ts';
-import { an505, measure, times } from './timing-machine.ts';
-import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
+import { an505, measure, times } from '../timing/machine.ts';
+import { expectRules, type Rule, withoutWaiting } from '../timing/rules.ts';
 
 const timing = withoutWaiting('cortex-m33', an505);
 

@@ -5,8 +5,8 @@
  *   Q  quinapalus.com/cm7cycles.html (measured on STM32H730)
  */
 import { describe, expect, it } from 'vitest';
-import { an500, measure, times } from './timing-machine.ts';
-import { expectRules, type Rule, withoutWaiting } from './timing-rules.ts';
+import { an500, measure, times } from '../timing/machine.ts';
+import { expectRules, type Rule, withoutWaiting } from '../timing/rules.ts';
 
 const timing = withoutWaiting('cortex-m7', an500);
 

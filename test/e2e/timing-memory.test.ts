@@ -10,7 +10,7 @@
  */
 import { beforeAll, expect, test } from 'vitest';
 import type { Timing, TimingRegion } from '../../boards/board.ts';
-import { an386, type Measured, measure, type Piece, times } from './timing-machine.ts';
+import { an386, type Measured, measure, type Piece, times } from '../timing/machine.ts';
 
 const machine = an386;
 const waits = 5;

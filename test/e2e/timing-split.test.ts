@@ -8,7 +8,6 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import type { Timing, TimingCore } from '../../boards/board.ts';
 import { samples } from '../samples.ts';
-import { Random } from '../unit/random.ts';
 import {
   an385,
   an385AsM0plus,
@@ -21,7 +20,8 @@ import {
   measure,
   type Piece,
   times,
-} from './timing-machine.ts';
+} from '../timing/machine.ts';
+import { Random } from '../unit/random.ts';
 
 /** Small caches, so that short programs fill and empty them; `m` says where the memories are. */
 const timing = (core: TimingCore, m: Machine): Timing => ({

@@ -10,7 +10,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Timing, TimingCore } from '../../boards/board.ts';
-import { an385, an385AsM0plus, an386, type Machine, type Measured, measure, times } from './timing-machine.ts';
+import { an385, an385AsM0plus, an386, type Machine, type Measured, measure, times } from '../timing/machine.ts';
 
 /** Rule with its source, assembly, cycles beyond an empty function. */
 type Rule = readonly [rule: string, text: string, cycles: number];

@@ -5,13 +5,13 @@
  */
 import { expect } from 'vitest';
 import type { Timing, TimingCore } from '../../boards/board.ts';
-import { type Machine, measure, times } from './timing-machine.ts';
+import { type Machine, measure, times } from './machine.ts';
 
 export interface Rule {
   readonly rule: string;
   /** Letters of the sources, as in the head of the test. */
   readonly source: string;
-  /** Repeated; registers at entry as in timing-machine.ts. */
+  /** Repeated; registers at entry as in machine.ts. */
   readonly body: string;
   /** Runs once before. */
   readonly before?: string;

@@ -4,14 +4,13 @@
  * Must stay true: a piece's count is that of the piece alone: what calling an empty function costs is taken off.
  */
 import { execFile } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Timing } from '../../boards/board.ts';
-import { buildPlugin, timingConfig } from '../../boards/common/timing/build.ts';
 import { type Cause, causes } from '../../boards/index.ts';
-import { expectOk } from '../wire/host-board.ts';
+import { type Counters, countersAt, mailboxBytes, runImage } from './image.ts';
 
 const execute = promisify(execFile);
 const timingFolder = resolve(import.meta.dirname, '../../boards/common/timing');
@@ -67,11 +66,6 @@ const scratch = 0x100000;
 const constants = (m: Machine): number => m.code.base + Math.min(scratch, (m.code.bytes / 4) * 3);
 const results = 0xf00000;
 const mailbox = 0xff0000;
-const mailboxBytes = 96;
-/** MT_MAILBOX_MAGIC. */
-const magic = 0x4d544d42;
-/** What is used of the shared memory. */
-const scratchBytes = 0x1000000;
 
 export interface Piece {
   readonly name: string;
@@ -169,30 +163,6 @@ SECTIONS {
 }
 `;
 
-interface Counters {
-  readonly cycles: number;
-  readonly instructions: number;
-  readonly causes: readonly number[];
-  readonly unknown: number;
-  readonly unmapped: number;
-  readonly fetchMisses: number;
-  readonly dataMisses: number;
-}
-function counters(ram: Buffer, offset: number): Counters {
-  // An image that runs for ever is ended by the clock, and QEMU calls that a success.
-  if (ram.readUInt32LE(offset) !== magic) throw new Error('the image did not come to its end');
-  const at = (n: number): number => Number(ram.readBigUInt64LE(offset + 8 + 8 * n));
-  return {
-    cycles: at(0),
-    instructions: at(1),
-    causes: causes.map((_, i) => at(2 + i)),
-    unknown: at(7),
-    unmapped: at(8),
-    fetchMisses: at(9),
-    dataMisses: at(10),
-  };
-}
-
 /** b − a − empty, counter by counter. */
 function difference(a: Counters, b: Counters, empty?: Count): Count {
   const of = (name: Exclude<keyof Counters, 'causes'>): number => b[name] - a[name] - (empty?.[name] ?? 0);
@@ -219,36 +189,6 @@ async function image(m: Machine, pieces: readonly Piece[], dir: string): Promise
   return elf;
 }
 
-/** Runs an image to its end; the shared memory as it was left. */
-async function emulate(
-  m: Machine,
-  timing: Timing,
-  elf: string,
-  extra: readonly string[],
-  dir: string,
-): Promise<Buffer> {
-  const plugin = expectOk(await buildPlugin('qemu-system-arm'));
-  const ram = join(dir, 'ram');
-  writeFileSync(ram, '');
-  truncateSync(ram, m.shared.bytes);
-  const where = { base: m.shared.base, bytes: m.shared.bytes, path: ram, mailbox: m.shared.base + mailbox };
-  writeFileSync(join(dir, 'timing'), timingConfig(timing, where));
-  const memory = `memory-backend-file,id=ram,size=${m.shared.bytes},mem-path=${ram},share=on`;
-  const args = ['-M', `${m.name},memory-backend=ram`, '-object', memory, '-semihosting', '-icount', 'shift=0'];
-  const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'none'];
-  const model = ['-plugin', `${plugin},config=${join(dir, 'timing')}`];
-  await execute('qemu-system-arm', [...args, ...quiet, ...model, ...extra, '-kernel', elf], { timeout: 60_000 });
-  return beginOf(ram, scratchBytes);
-}
-
-function beginOf(file: string, bytes: number): Buffer {
-  const found = Buffer.alloc(bytes);
-  const fd = openSync(file, 'r');
-  readSync(fd, found, 0, bytes, 0);
-  closeSync(fd);
-  return found;
-}
-
 /** Measures each piece, by name. `extra`: more options of QEMU. Pieces in one memory share one empty call. */
 export async function measure(
   m: Machine,
@@ -261,8 +201,9 @@ export async function measure(
     const places = [...new Set(pieces.map((p) => p.from ?? 'code'))];
     const empties = places.map((from): Piece => ({ name: `empty ${from}`, text: '', from }));
     const all = [...empties, ...pieces];
-    const ram = await emulate(m, timing, await image(m, all, dir), extra, dir);
-    const raw = all.map((_, i) => [0, 1, 2].map((k) => counters(ram, results + (3 * i + k) * mailboxBytes)));
+    const shared = { ...m.shared, mailbox: m.shared.base + mailbox };
+    const { ram } = await runImage({ machine: m.name, timing, shared, elf: await image(m, all, dir), extra });
+    const raw = all.map((_, i) => [0, 1, 2].map((k) => countersAt(ram, results + (3 * i + k) * mailboxBytes)));
     const counted = (i: number, k: number, empty?: Count): Count => {
       const [before, after] = [raw[i]?.[k], raw[i]?.[k + 1]];
       if (before === undefined || after === undefined) throw new Error(`piece ${i} was not measured`);
