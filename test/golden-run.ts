@@ -76,6 +76,9 @@ async function runVectors(
       cycles = Math.max(cycles, run.cycles);
       stackBytes = Math.max(stackBytes, run.stackBytes);
     }
+    // A twin whose model does not know an instruction, or what it accesses, counts too little.
+    const counted = await board.counters?.(device);
+    expect([counted?.unknown ?? 0, counted?.unmapped ?? 0], `${model.name} on ${board.id}`).toEqual([0, 0]);
   } finally {
     await device.close();
   }

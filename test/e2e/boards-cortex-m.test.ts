@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { Twin, TwinData } from '../../boards/board.ts';
-import { type BoardModule, boards } from '../../boards/index.ts';
+import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import type { Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
 import { samples } from '../samples.ts';
 import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
@@ -35,10 +35,17 @@ const twinOf = ({ id }: BoardModule): Twin | undefined => {
 const tested = boards.filter((b) => machines.includes(twinOf(b)?.machine ?? ''));
 const twins = boards.filter((b) => b.kind === 'model' && tested.includes(b));
 
+const built = new Map<string, Promise<BuiltFirmware>>();
+function firmwareOf(board: BoardModule): Promise<BuiltFirmware> {
+  const firmware = built.get(board.id) ?? firmwareIn(folder.dir, board);
+  built.set(board.id, firmware);
+  return firmware;
+}
+
 /** A device for the length of `work`, closed however that ends. */
 async function withDevice(board: BoardModule, work: (device: Device, elf: string) => Promise<void>): Promise<void> {
   if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const firmware = await firmwareIn(folder.dir, board);
+  const firmware = await firmwareOf(board);
   const device = expectOk(await board.open({ firmware, bulk: 'shared' }));
   try {
     await work(device, firmware.elf);

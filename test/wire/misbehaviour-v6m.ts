@@ -1,5 +1,5 @@
 /** What goes wrong on an Armv6-M CPU with an unprivileged mode and an MPU, as misbehaviour.ts has it for the Cortex-M4. */
-import { assembly, c, everywhere, jump, type Misdeed, peek, poke } from './misbehaviour.ts';
+import { assembly, c, everywhere, jump, type Misdeed, nowhere, peek, poke } from './misbehaviour.ts';
 
 const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
 
@@ -82,6 +82,12 @@ export const onV6m = (at: {
     name: 'loses its stack pointer',
     source: thumb('movs r0, #0; mov sp, r0; push {r0, r1}; bx lr'),
     arg: 0,
+    ends: 'FAULT',
+  },
+  {
+    name: 'returns with its stack where nothing is',
+    source: thumb('mov sp, r0; bx lr'),
+    arg: nowhere,
     ends: 'FAULT',
   },
   {

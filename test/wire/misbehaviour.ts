@@ -38,7 +38,7 @@ const x86 = (body: string): string =>
   `__asm__(".intel_syntax noprefix\\n");\n${assembly(body)}__asm__(".att_syntax prefix\\n");\n`;
 
 /** No board has memory there. */
-const nowhere = 0x70000000;
+export const nowhere = 0x70000000;
 
 /** What goes wrong the same way on every CPU. `load` and `data`: addresses in those regions; `server`: a variable of the server. */
 export const everywhere = (at: { readonly load: number; readonly data: number }): readonly Misdeed[] => [
@@ -132,6 +132,12 @@ export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
     name: 'loses its stack pointer',
     source: thumb('movs r0, #0; mov sp, r0; push {r0, r1}; bx lr'),
     arg: 0,
+    ends: 'FAULT',
+  },
+  {
+    name: 'returns with its stack where nothing is',
+    source: thumb('mov sp, r0; bx lr'),
+    arg: nowhere,
     ends: 'FAULT',
   },
   {

@@ -32,7 +32,7 @@ const mt_board_info *board_init(void) {
     info.ram_code = range(mt_ram_code_start, mt_ram_code_end);
     info.ram_data = range(mt_ram_data_start, mt_ram_data_end);
     info.staging = mt_staging;
-    info.stack_bytes = MT_PLACE(mt_call_stack_end) - MT_PLACE(mt_call_stack);
+    info.stack_bytes = MT_PLACE(mt_call_stack_end) - MT_PLACE(mt_call_stack) - MT_FRAME_ROOM;
     info.flags = mt_guard_memory();
     if ((info.flags & MT_FLAG_GUARDED) == 0u) {
         info.fixed[0] = range(mt_flash_start, mt_image_end);

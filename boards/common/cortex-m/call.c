@@ -72,13 +72,13 @@ __attribute__((used)) void mt_server_fault(void) {
 
 void board_call(uint32_t entry, const uint32_t args[4], uint32_t deadline_ms, mt_call *result) {
     uint32_t *const bottom = mt_call_stack;
-    const uint32_t words = (uint32_t)(mt_call_stack_end - mt_call_stack);
+    const uint32_t words = (uint32_t)(mt_call_stack_end - mt_call_stack) - MT_FRAME_ROOM / 4u;
     for (uint32_t i = 0; i < words; i++) bottom[i] = PAINT;
     memset(result, 0, sizeof *result);
     mt_deadline_start(deadline_ms);
     mt_link_quiet(); /* what arrives meanwhile waits, uncounted */
     mt_count_start();
-    mt_enter_call(entry, args, mt_call_stack_end);
+    mt_enter_call(entry, args, bottom + words);
     mt_link_listen();
     result->end = (mt_call_end)left.end;
     result->returned = left.returned;

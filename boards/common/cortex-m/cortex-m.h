@@ -51,12 +51,14 @@ extern uint8_t mt_ram_code_start[], mt_ram_code_end[], mt_ram_data_start[], mt_r
 /* What a call may run and read in RAM: the above, or what a linked network keeps there. */
 extern uint8_t mt_hot_code_start[], mt_hot_code_end[], mt_hot_data_start[], mt_hot_data_end[];
 
-/* call.c and its parts. */
+/* call.c and its parts. Bytes at the end of a call's stack for what an exception stacks: at most 104, with the FPU in use. */
+#define MT_FRAME_ROOM 128
 extern uint32_t mt_saved_msp;
 /* Calls r0(r1[0..3]) on the stack whose end is r2, unprivileged where the CPU can. Back by mt_leave_call. */
 void mt_enter_call(uint32_t entry, const uint32_t *args, uint32_t *stack_end);
 void mt_call_ended(const uint32_t *frame, uint32_t end);
 void mt_server_fault(void);
+void mt_late_supervisor_call(void);
 /* Measures what a call costs that does nothing; later counts are without that. */
 void mt_calibrate(void);
 

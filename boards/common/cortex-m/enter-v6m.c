@@ -31,9 +31,7 @@ __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32
                      "ldmia r4!, {r0-r3}\n\t" /* before the switch: args lie in the server's memory */
                      "movs r5, #3\n\t"        /* CONTROL: process stack, unprivileged */
                      "msr control, r5\n\t"
-                     "isb\n\t" MT_COUNTED("blx r12")
-                     "svc #0\n\t"
-                     "udf #0\n\t"
+                     "isb\n\t" MT_COUNTED("blx r12") MT_RETURN "udf #0\n\t"
                      ".ltorg");
 }
 
@@ -66,22 +64,25 @@ __attribute__((naked, used)) void mt_call_epilogue(void) {
                      "pop {r4-r7, pc}");
 }
 
-#define ENDS_CALL(name, how)                                                                                            \
+#define ENDS_CALL(name, how, otherwise)                                                                                \
     __attribute__((naked)) void name(void) {                                                                           \
         __asm__ volatile(UNIFIED MT_CALL_IS_OVER "mov r0, lr\n\t"                                                      \
-                                         "movs r1, #4\n\t"                                                              \
-                                         "tst r0, r1\n\t" /* on the process stack: inside a call */                     \
-                                         "bne 1f\n\t"                                                                   \
-                                         "ldr r0, =mt_server_fault\n\t"                                                 \
-                                         "bx r0\n"                                                                      \
-                                         "1:\n\t"                                                                       \
-                                         "mrs r0, psp\n\t"                                                              \
-                                         "movs r1, #" #how "\n\t"                                                       \
-                                         "bl mt_call_ended\n\t"                                                         \
-                                         "ldr r0, =mt_leave_call\n\t"                                                   \
-                                         "bx r0\n\t"                                                                    \
-                                         ".ltorg");                                                                     \
+                                         "movs r1, #4\n\t"                                                             \
+                                         "tst r0, r1\n\t" /* on the process stack: inside a call */                    \
+                                         "bne 1f\n\t"                                                                  \
+                                         "ldr r0, =" #otherwise "\n\t"                                                 \
+                                         "bx r0\n"                                                                     \
+                                         "1:\n\t"                                                                      \
+                                         "mrs r0, psp\n\t"                                                             \
+                                         "movs r1, #" #how "\n\t"                                                      \
+                                         "bl mt_call_ended\n\t"                                                        \
+                                         "ldr r0, =mt_leave_call\n\t"                                                  \
+                                         "bx r0\n\t"                                                                   \
+                                         ".ltorg");                                                                    \
     }
-ENDS_CALL(SVC_Handler, 0)
-ENDS_CALL(Fault_Handler, 1)
-ENDS_CALL(Deadline_Handler, 2)
+/* A supervisor call whose stacking failed ends its call by that fault, and is still pending then: nothing is left to do. */
+__attribute__((used)) void mt_late_supervisor_call(void) {}
+
+ENDS_CALL(SVC_Handler, 0, mt_late_supervisor_call)
+ENDS_CALL(Fault_Handler, 1, mt_server_fault)
+ENDS_CALL(Deadline_Handler, 2, mt_server_fault)

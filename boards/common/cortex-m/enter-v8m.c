@@ -58,9 +58,7 @@ __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32
                      MPU_CTRL(5)
                      "movs r5, #3\n\t" /* CONTROL: process stack, unprivileged */
                      "msr control, r5\n\t"
-                     "isb\n\t" MT_COUNTED("blx r12")
-                     "svc #0\n\t"
-                     "udf #0");
+                     "isb\n\t" MT_COUNTED("blx r12") MT_RETURN "udf #0");
 }
 
 /* Handler mode -> after mt_enter_call, privileged, on the main stack: a made-up exception frame whose pc is the epilogue. */

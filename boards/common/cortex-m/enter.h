@@ -7,6 +7,11 @@
 #ifndef MICROTUNE_CORTEX_M_ENTER_H
 #define MICROTUNE_CORTEX_M_ENTER_H
 
+/* Back to the server. What the exception stacks then lies above the call's stack, and does not count as used by it. */
+#define MT_RETURN "add sp, #" MT_TEXT(MT_FRAME_ROOM) "\n\tsvc #0\n\t"
+#define MT_TEXT(number) MT_TEXT_OF(number)
+#define MT_TEXT_OF(number) #number
+
 #ifdef MT_TWIN
 #include "mailbox.h"
 #define MT_COUNTED(branch) ".balign 32\n\t" MT_TIMING_BEGIN branch "\n\t" MT_TIMING_END
