@@ -1,5 +1,6 @@
 /** A Device over a Transport: the commands of SPEC.md as methods. link.ts sees to it that each is executed once. */
 import { randomBytes, randomInt } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { type Command, flags, maxBody, maxRepeats, modes, protocolVersion, statuses } from '../protocol.ts';
 import { fields, hex, joined, Reader, text } from './bytes.ts';
 import {
@@ -130,7 +131,8 @@ class Client implements Device {
 
   /**
    * Writes through the probe, then has the device copy the bytes onto themselves, which brings them before its instruction
-   * fetch. False where that is not possible: a range that is not the host's (the device will say so), a probe that failed.
+   * fetch, and asks for their CRC: what a probe says is guarded by eight bits. False where that is not possible: a range that
+   * is not the host's (the device will say so), a probe that failed.
    */
   private async loadByProbe(address: number, bytes: Uint8Array): Promise<boolean> {
     const { probe } = this;
@@ -146,7 +148,9 @@ class Client implements Device {
       return false;
     }
     await this.expectOk('COPY', fields([address, 4], [address, 4], [bytes.length, 4]));
-    return true;
+    if ((await this.crc(address, bytes.length)) === crc32(bytes)) return true;
+    this.loseProbe(`${probe.name} has written something else than it was given`);
+    return false;
   }
   async fill(address: number, bytes: number, seed: number, shr: number): Promise<void> {
     await this.expectOk('FILL', fields([address, 4], [bytes, 4], [seed, 4], [shr, 1]));

@@ -11,7 +11,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
+import { connect as connectDevice } from '../../firmware-rpc/host/client.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { openProbe } from '../../firmware-rpc/host/gdb-remote.ts';
+import { openSerial } from '../../firmware-rpc/host/serial.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
 import { candidate, expectOk, firmwareIn, workFolder } from '../wire/host-board.ts';
@@ -135,6 +138,24 @@ test('a probe that breaks in the middle of a write: the rest goes over the UART'
   } finally {
     await device.close();
     server.close();
+  }
+});
+
+test('a probe that writes something else than it is given: noticed, and loaded again over the UART', async () => {
+  const uart = await start();
+  const real = await openProbe(stub);
+  const lost: string[] = [];
+  const device = await connectDevice(await openSerial(uart), {
+    probe: { ...real, write: (address, bytes) => real.write(address, bytes.with(bytes.length >> 1, 0)) },
+    probeLost: (reason) => lost.push(reason),
+  });
+  try {
+    const bytes = new Uint8Array(2000).fill(9);
+    await device.load(device.info.data.base, bytes);
+    expect(await device.crc(device.info.data.base, bytes.length)).toBe(crc32(bytes));
+    expect(lost).toEqual([expect.stringContaining('has written something else')]);
+  } finally {
+    await device.close();
   }
 });
 

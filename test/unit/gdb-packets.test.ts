@@ -46,7 +46,10 @@ test('a changed byte makes a packet damaged or no packet; the next one is heard'
   for (let n = 0; n < samples(2000, 100_000); n++) {
     const one = Uint8Array.from(packet(escaped(Uint8Array.from({ length: r.int(4, 40) }, () => r.int(0, 255)))));
     const at = r.int(1, one.length - 4);
-    one[at] = (one[at] as number) ^ (1 << r.int(0, 7));
+    const changed = (one[at] as number) ^ (1 << r.int(0, 7));
+    // A new mark may find its checksum behind it: eight bits do not tell everything.
+    if (changed === 0x23 || changed === 0x24) continue;
+    one[at] = changed;
     // What the change has opened ends at the next packet's beginning at the latest.
     const heard = heardIn(Buffer.concat([one, latin('..'), next, next]), r);
     expect(heard.at(-1)).toEqual({ what: 'packet', data: 'OK' });
