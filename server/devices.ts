@@ -32,7 +32,7 @@ export interface FarmOptions {
   /** Patience with attached devices. */
   readonly link?: LinkOptions;
   /** How pools deal with their devices, beside what the farm says. */
-  readonly pool?: Pick<PoolOptions, 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
+  readonly pool?: Pick<PoolOptions, 'check' | 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
   readonly cores: number;
   readonly cacheDir: string;
   readonly log: (message: string) => void;
@@ -102,12 +102,12 @@ export class Farm {
     const sources = await this.sourcesOf(board);
     if (!sources.ok) return sources;
     const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
+      check: healthCheck(board, this.o.cacheDir, this.baselines),
       ...this.o.pool,
       log: (message) => {
         this.o.log(message);
         tell(message);
       },
-      check: healthCheck(board, this.o.cacheDir, this.baselines),
     });
     this.bays.set(board.id, { pool, closed: false });
     return ok(pool);

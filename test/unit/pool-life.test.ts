@@ -141,6 +141,30 @@ test('a device that gets well on some rung measures again, and the next failure 
   expect(ladder.map((_, i) => restAfter(i + 1)).reduce((n, ms) => n + ms)).toBeGreaterThan(20_000);
 });
 
+test('a device that passes at opening and fails behind trials, again and again, is given up', async () => {
+  const a = new Fake('a');
+  const open = a.open.bind(a);
+  a.open = async () => {
+    a.health = well;
+    return open();
+  };
+  const pool = poolOf([a], { ...quick, checkEvery: 3 });
+  let withdrawn = 0;
+  pool.onDoubt((results) => {
+    withdrawn += results.length;
+  });
+  let done = 0;
+  for (let i = 0; pool.states()[0]?.state !== 'quarantined'; i++) {
+    a.health = i % 3 === 2 ? drifted : well;
+    const used = await pool.use(async () => counted(i));
+    if (used.ok) done++;
+  }
+  // Nothing that it ever measured stands.
+  expect([done, withdrawn]).toEqual([2 * (ladder.length + 1), 2 * (ladder.length + 1)]);
+  expect(pool.states()).toMatchObject([{ code: 'HEALTH_DRIFT', failures: ladder.length + 1 }]);
+  await pool.closeAll();
+});
+
 test('a quarantined device comes back when it passes its check, whoever works meanwhile', async () => {
   const [a, b] = [new Fake('a'), new Fake('b')];
   const looks: number[] = [];

@@ -44,6 +44,8 @@ export class Slot {
   private readonly identity = new Identity();
   /** Failures in a row. */
   private inARow = 0;
+  /** Failed a check, and has not passed one behind trials since: such a device could pass at opening for ever. */
+  private ill = false;
   private looks = 0;
   /** Set while it rests. */
   private rest: NodeJS.Timeout | undefined;
@@ -112,13 +114,15 @@ export class Slot {
   async audit(): Promise<void> {
     if (this.station === undefined || this.unchecked.length === 0) return;
     const well = await this.examine(this.station.device);
-    if (!well.ok) await this.unwell(well.error);
+    if (well.ok) this.recovered();
+    else await this.unwell(well.error);
   }
 
   private async vouchFor(station: Station, value: MeasureResult): Promise<Result<MeasureResult>> {
     // A candidate that went wrong may have met a device that is.
     const odd = value.status === 'failed' && (value.stage === 'run' || value.stage === 'verify');
-    if (odd || this.unchecked.length + 1 >= this.c.checkEvery) {
+    const due = odd || this.unchecked.length + 1 >= this.c.checkEvery;
+    if (due) {
       const well = await this.examine(station.device);
       if (!well.ok) {
         await this.unwell(well.error);
@@ -126,8 +130,12 @@ export class Slot {
         return failed('run', 'DEVICE_UNWELL', `${after}${well.error.detail}`);
       }
     } else if (value.status === 'ok') this.unchecked.push(value);
-    this.inARow = 0;
+    if (due || !this.ill) this.recovered();
     return ok(value);
+  }
+  private recovered(): void {
+    this.ill = false;
+    this.inARow = 0;
   }
 
   /** A passed check vouches for all that was measured before it. */
@@ -143,6 +151,7 @@ export class Slot {
   private async unwell(why: Failure): Promise<void> {
     const suspects = this.unchecked;
     this.unchecked = [];
+    this.ill = true;
     this.view = { ...this.view, suspects: this.view.suspects + suspects.length };
     await this.lost(why);
     if (suspects.length === 0) return;
@@ -262,7 +271,8 @@ export class Slot {
     if (up.ok) {
       this.station = up.value;
       this.state = 'idle';
-      [this.inARow, this.looks] = [0, 0];
+      this.looks = 0;
+      this.recovered();
       this.c.log(`device ${this.source.name}: well again, back from quarantine`);
       return this.c.ready(this);
     }
