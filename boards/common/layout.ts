@@ -102,6 +102,19 @@ export function layoutOf(
   };
 }
 
+/**
+ * What a network and a trial may use where trials are loaded into RAM, all of them: a network has what is load region in a
+ * trial as well.
+ */
+export const sizesInRam = (
+  board: Memories & Pick<Board, 'target'>,
+  shares: Shares,
+): Pick<Board, 'ramBytes' | 'loadBytes' | 'dataBytes'> => ({
+  ramBytes: layoutOf(board, shares, { base: 0, bytes: 0 }).MT_DATA_BYTES ?? 0,
+  loadBytes: shares.load.kiB * kib,
+  dataBytes: shares.data.kiB * kib,
+});
+
 /** True where one region of an Armv7-M MPU covers exactly this: an aligned power of two of bytes, in eighths. */
 export function guardable({ base, bytes }: Span): boolean {
   let block = 256;

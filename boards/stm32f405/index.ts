@@ -15,7 +15,7 @@ const board = rest as Board;
 const here = import.meta.dirname;
 
 /** As for the real part, but for counter, deadline and unit's id: QEMU has others, see machine.c. */
-const part = stm32Recipe(board, silicon as Omit<Silicon, 'tools'>, here, []);
+const part = stm32Recipe(board, silicon as Omit<Silicon, 'tools'>, here, {});
 const shared = part.sources.filter((file) => !/stm32[/\\](machine|timers)\.c$/.test(file));
 const recipe = { ...part, sources: [join(here, 'machine.c'), ...shared] };
 

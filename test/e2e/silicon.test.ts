@@ -49,9 +49,9 @@ test('every product can be built, at its own addresses, with the tools that flas
 
 test('the image of nucleo-f446re starts where nothing of its clocks answers, and serves', async () => {
   // The emulator has nothing where the part keeps its serial number.
-  const recipe = stm32Recipe(board, data.silicon as Silicon, join(import.meta.dirname, '../../boards', board.id), [
-    '-DUID=0x08000000u',
-  ]);
+  const recipe = stm32Recipe(board, data.silicon as Silicon, join(import.meta.dirname, '../../boards', board.id), {
+    UID: '0x08000000u',
+  });
   const { elf } = expectOk(await buildServer(recipe, { dir: folder.dir, name: 'f446', objects: [] }));
   const args = ['-icount', 'shift=0', '-serial', 'null']; // the link is the second UART
   const program = 'qemu-system-arm';

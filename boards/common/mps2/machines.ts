@@ -15,12 +15,9 @@ export interface Machine {
   readonly sources: readonly string[];
   /** Where the CPU begins (qemu.ts). */
   readonly begins: 'vectors' | 'entry';
-  /** The file that guards memory with the CPU's MPU. */
-  readonly guard: string;
 }
 
 const here = import.meta.dirname;
-const guard = (file: string): string => join(here, '../cortex-m', file);
 const source = (...files: readonly string[]): readonly string[] => files.map((f) => join(here, f));
 export const mailboxBytes = 4096;
 const stagingBytes = 0x2_0000;
@@ -60,7 +57,6 @@ const mps2 = (name: string, psram: number): Machine => ({
   }),
   sources: source('machine.c', 'deadline-cmsdk.c'),
   begins: 'vectors',
-  guard: guard('mpu-v7m.c'),
 });
 
 /**
@@ -79,7 +75,6 @@ const an505: Machine = {
   }),
   sources: source('machine.c', 'deadline-cmsdk.c'),
   begins: 'vectors',
-  guard: guard('mpu-v8m.c'),
 };
 
 /**
@@ -98,7 +93,6 @@ const an547: Machine = {
   }),
   sources: source('machine.c', 'deadline-sse300.c', 'entry.c'),
   begins: 'entry',
-  guard: guard('mpu-v8m.c'),
 };
 
 const machines: readonly Machine[] = [
