@@ -1,6 +1,7 @@
 /** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
 import { corstone300 } from './corstone-300/index.ts';
 import { host } from './host/index.ts';
+import { lm3s6965evb } from './lm3s6965evb/index.ts';
 import { microbit } from './microbit/index.ts';
 import type { BoardModule } from './module.ts';
 import { mps2An385 } from './mps2-an385/index.ts';
@@ -31,6 +32,7 @@ export {
 export const boards: readonly BoardModule[] = [
   corstone300,
   host,
+  lm3s6965evb,
   microbit,
   mps2An385,
   mps2An386,

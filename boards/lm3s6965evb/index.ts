@@ -1,0 +1,29 @@
+/** A Stellaris LM3S6965 under QEMU, counting instructions: a Cortex-M3 whose UART and timers no other board has. */
+import { join } from 'node:path';
+import type { Board } from '../board.ts';
+import { buildServer } from '../common/build.ts';
+import { cortexMRecipe } from '../common/cortex-m/recipe.ts';
+import { sizesInRam } from '../common/layout.ts';
+import { startQemu } from '../common/qemu.ts';
+import type { BoardModule } from '../module.ts';
+import data from './board.json' with { type: 'json' };
+
+const { shares, ...rest } = data;
+const stated = rest as Omit<Board, 'ramBytes' | 'loadBytes'>;
+const board: Board = { ...stated, ...sizesInRam(stated, shares) };
+const recipe = cortexMRecipe({ board, shares, sources: [join(import.meta.dirname, 'machine.c')], includeDirs: [] });
+
+export const lm3s6965evb: BoardModule = {
+  ...board,
+  build: (request) => buildServer(recipe, request),
+  // One instruction is one nanosecond of virtual time.
+  open: ({ firmware, bulk }) =>
+    startQemu({
+      program: 'qemu-system-arm',
+      machine: board.id,
+      args: ['-icount', 'shift=0'],
+      elf: firmware.elf,
+      probe: 'gdb',
+      bulk,
+    }),
+};
