@@ -37,11 +37,13 @@ export function boardsFor(
 export const mixed = ({ id, kind }: BoardModule): string =>
   `attached devices of ${id} count cycles of silicon, emulated ones count ${kind}: leave out one of the two (--emulate ${id}=0)`;
 
+/** A board as it is when it is attached: its product, where it has one. */
+export const attachedForm = (board: BoardModule): BoardModule =>
+  board.product === undefined ? board : { ...board.product.board, product: board.product, build: board.product.build };
+
 /** Opening it puts the firmware of a network on the device at `address`, where there is a way to. */
 function asProduct(board: BoardModule, address: string | undefined, flasher: Flasher | undefined): BoardModule {
-  const { product } = board;
-  if (product === undefined) throw new Error(`${board.id} has no product`);
-  const silicon: BoardModule = { ...product.board, product, build: product.build };
+  const silicon = attachedForm(board);
   if (address === undefined || flasher === undefined) return silicon;
   return {
     ...silicon,

@@ -8,6 +8,7 @@ import { type BuiltFirmware, boards } from '../../boards/index.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
 import { lookAtDevice, type Patient } from '../../server/cli/doctor/device.ts';
 import type { Finding } from '../../server/cli/doctor/finding.ts';
+import { lookAtPorts } from '../../server/cli/doctor/machine.ts';
 import { main } from '../../server/cli/index.ts';
 import { startDaemon } from '../../server/daemon.ts';
 import { samples } from '../samples.ts';
@@ -74,6 +75,12 @@ test('an attached board beside one that does not answer: a table, what to do, an
   expect(said.out).toMatch(new RegExp(`127.0.0.1:${board.port} +health +ok`));
   expect(said.out).toMatch(new RegExp(`127.0.0.1:${port} +open +fail +DEVICE_UNREACHABLE`));
   expect(said.out.split('What to do:')[1]).toMatch(new RegExp(`127.0.0.1:${port}, open: Check cable`));
+});
+
+test('ports are told with what to do about their rights', () => {
+  const [found] = lookAtPorts([join(folder.dir, 'ttyACM9')]);
+  expect(found).toMatchObject({ check: 'port', state: 'fail', advice: expect.stringContaining('dialout') });
+  expect(lookAtPorts([firmware.elf])).toMatchObject([{ state: 'ok' }]);
 });
 
 test('a board that nobody knows', async () => {

@@ -8,6 +8,7 @@ import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { attach } from '../../../firmware-rpc/host/attach.ts';
 import { answering, askAll, serialPorts } from '../../../firmware-rpc/host/discover.ts';
 import type { AttachedDevice } from '../../attached.ts';
+import { attachedForm } from '../../product.ts';
 import type { DeviceBody } from '../../schemas.ts';
 import { runningDaemon } from '../daemon.ts';
 import { lookAtDevice, type Patient } from '../doctor/device.ts';
@@ -91,8 +92,9 @@ async function found(ports: readonly string[], o: DoctorOptions): Promise<readon
 }
 
 async function lookAtAttached({ board: id, address }: AttachedDevice, cacheDir: string): Promise<readonly Finding[]> {
-  const board = boardOf(id);
-  if (board === undefined) throw new Error(`${id} was a board before`);
+  const named = boardOf(id);
+  if (named === undefined) throw new Error(`${id} was a board before`);
+  const board = attachedForm(named);
   const firmware = await firmwareIn(cacheDir, board);
   const today = firmware.ok ? firmware.value.buildId : undefined;
   return lookAtDevice(() => attach(address), { name: address, board, today, cacheDir });
