@@ -102,6 +102,10 @@ export function layoutOf(
   };
 }
 
+/** Every memory at its own address: a real part, or a machine that is emulated as it is. */
+export const atOwnAddresses = (board: Pick<Board, 'memory'>): Shares['at'] =>
+  Object.fromEntries(board.memory.map((m) => [m.name, String(m.base)]));
+
 /**
  * What a network and a trial may use where trials are loaded into RAM, all of them: a network has what is load region in a
  * trial as well.

@@ -8,7 +8,7 @@ import type { Board, Silicon } from '../board.ts';
 import type { Product } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
 import { cortexMRecipe } from './cortex-m/recipe.ts';
-import { type Shares, sizesInRam } from './layout.ts';
+import { atOwnAddresses, type Shares, sizesInRam } from './layout.ts';
 
 const here = import.meta.dirname;
 const stm32 = (file: string): string => join(here, 'stm32', file);
@@ -24,8 +24,8 @@ export function productOf(board: Board, silicon: Silicon, folder: string): Produ
 }
 
 /** Every memory at its own address. */
-const sharesOf = (board: Pick<Board, 'memory'>, silicon: Omit<Silicon, 'tools'>): Shares => ({
-  at: Object.fromEntries(board.memory.map((m) => [m.name, String(m.base)])),
+export const sharesOf = (board: Pick<Board, 'memory'>, silicon: Omit<Silicon, 'tools'>): Shares => ({
+  at: atOwnAddresses(board),
   ...silicon,
 });
 

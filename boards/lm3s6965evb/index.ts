@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { Board } from '../board.ts';
 import { buildServer } from '../common/build.ts';
 import { cortexMRecipe } from '../common/cortex-m/recipe.ts';
-import { sizesInRam } from '../common/layout.ts';
+import { atOwnAddresses, sizesInRam } from '../common/layout.ts';
 import { startQemu } from '../common/qemu.ts';
 import type { BoardModule } from '../module.ts';
 import data from './board.json' with { type: 'json' };
 
-const { shares, ...rest } = data;
+const { shares: parts, ...rest } = data;
 const stated = rest as Omit<Board, 'ramBytes' | 'loadBytes'>;
+const shares = { ...parts, at: atOwnAddresses(stated) };
 const board: Board = { ...stated, ...sizesInRam(stated, shares) };
 const recipe = cortexMRecipe({ board, shares, sources: [join(import.meta.dirname, 'machine.c')], includeDirs: [] });
 

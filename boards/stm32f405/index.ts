@@ -5,17 +5,20 @@
 import { join } from 'node:path';
 import type { Board, Silicon } from '../board.ts';
 import { buildServer } from '../common/build.ts';
+import { sizesInRam } from '../common/layout.ts';
 import { startQemu } from '../common/qemu.ts';
-import { stm32Recipe } from '../common/silicon.ts';
+import { sharesOf, stm32Recipe } from '../common/silicon.ts';
 import type { BoardModule } from '../module.ts';
 import data from './board.json' with { type: 'json' };
 
-const { silicon, ...rest } = data;
-const board = rest as Board;
+const { silicon: stated, ...rest } = data;
+const silicon = stated as Omit<Silicon, 'tools'>;
+const known = rest as Omit<Board, 'ramBytes' | 'loadBytes'>;
+const board: Board = { ...known, ...sizesInRam(known, sharesOf(known, silicon)) };
 const here = import.meta.dirname;
 
 /** As for the real part, but for counter, deadline and unit's id: QEMU has others, see machine.c. */
-const part = stm32Recipe(board, silicon as Omit<Silicon, 'tools'>, here, {});
+const part = stm32Recipe(board, silicon, here, {});
 const shared = part.sources.filter((file) => !/stm32[/\\](machine|timers)\.c$/.test(file));
 const recipe = { ...part, sources: [join(here, 'machine.c'), ...shared] };
 

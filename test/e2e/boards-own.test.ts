@@ -11,7 +11,16 @@ import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
 import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
-import { commit, everywhere, type Misdeed, onCortexM, serverVariable, thumb, Witness } from '../wire/misbehaviour.ts';
+import {
+  commit,
+  everywhere,
+  type Misdeed,
+  onCortexM,
+  refusesNothing,
+  serverVariable,
+  thumb,
+  Witness,
+} from '../wire/misbehaviour.ts';
 
 const folder = workFolder();
 afterAll(() => folder.remove());
@@ -25,15 +34,13 @@ test('there are such boards', () => expect(tested.length).toBeGreaterThan(1));
 
 const places = { good: 0x2000, block: 0x4000, blockBytes: 4096 };
 const bulkOf = { shared: "QEMU's GDB server", uart: 'UART' } as const;
-/** QEMU lets accesses pass without effect on its older machines where a bus would refuse them: what the MPU does not see ends well. */
-const bearsAll = new Set(['lm3s6965evb']);
 const toSystemRegisters = new Set(['switches the MPU off', 'resets the CPU']);
 const onThis = (m: Misdeed, { id }: BoardModule): Misdeed =>
-  bearsAll.has(id) && toSystemRegisters.has(m.name) ? { ...m, ends: 'OK' } : m;
+  refusesNothing.has(id) && toSystemRegisters.has(m.name) ? { ...m, ends: 'OK' } : m;
 /** Two instructions a turn. */
 const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
 
-for (const board of tested) {
+tested.forEach((board, k) => {
   let built: Promise<BuiltFirmware> | undefined;
   async function withDevice(
     bulk: 'shared' | 'uart',
@@ -60,7 +67,10 @@ for (const board of tested) {
         ...everywhere({ load: load.base + places.block, data: data.base }),
         ...onCortexM(serverVariable(firmware.elf), load.base),
       ];
-      for (const m of misdeeds) await commit(onThis(m, board), device, board, witness, folder.dir);
+      // In a bounded run every board takes its share, together all of them.
+      const share = samples(2, 1);
+      for (const m of misdeeds.filter((_, i) => i % share === k % share))
+        await commit(onThis(m, board), device, board, witness, folder.dir);
       await device.reset();
       await (await Witness.on(device, board, folder.dir, places)).check('after a reset');
     }));
@@ -106,7 +116,7 @@ for (const board of tested) {
       }
     });
   }
-}
+});
 
 /** True where it failed because the board is too small for it, and said by how much. */
 const tooBig = (running: Promise<unknown>): Promise<boolean> =>

@@ -83,6 +83,12 @@ export const everywhere = (at: { readonly load: number; readonly data: number })
   },
 ];
 
+/**
+ * Boards on older machines of QEMU, which let accesses that a bus would refuse pass without effect: there what the MPU does not see,
+ * as system registers, is no fault.
+ */
+export const refusesNothing: ReadonlySet<string> = new Set(['lm3s6965evb']);
+
 /** On a Cortex-M with an MPU, from Armv7-M on. `server`: a variable of the server; `load`: a place in the load region. */
 export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
   { name: "writes the server's memory", source: poke, arg: server, ends: 'FAULT' },
