@@ -71,9 +71,8 @@ const verified = new Map(
 );
 const of = (part: 'code' | 'constants' | 'rest'): number =>
   [...verified.values()].reduce((n, r) => n + r.bytes[part], 0);
-const carried = lines
-  .map((l) => l.carried())
-  .reduce((a, b) => ({ sent: a.sent + b.sent, received: a.received + b.received }));
+const all = lines.map((l) => l.carried());
+const total = (of: 'sent' | 'received' | 'requests'): number => all.reduce((n, c) => n + c[of], 0);
 const payload = of('code') + of('constants') + of('rest');
 const each = (n: number): number => Math.round(n / verified.size);
 const stages: Record<string, number> = {};
@@ -95,12 +94,17 @@ const result = {
     code: each(of('code')),
     constants: each(of('constants')),
     rest: each(of('rest')),
-    protocol: each(carried.sent + carried.received - payload),
+    protocol: each(total('sent') + total('received') - payload),
   },
+  requestsPerTrial: Number((total('requests') / heard.length).toFixed(1)),
+  // Requests and answers take turns on the line: so much of a trial no computer can make shorter.
+  lineMsPerTrial: Number(
+    (((total('sent') + total('received')) * 10_000) / Number(values.baud) / heard.length).toFixed(1),
+  ),
   stageMsPerTrial: Object.fromEntries(
     Object.entries(stages).map(([stage, ms]) => [stage, Number((ms / heard.length).toFixed(1))]),
   ),
-  lineBusy: Number(((carried.sent * 10) / Number(values.baud) / seconds).toFixed(2)),
+  lineBusy: Number(((total('sent') * 10) / Number(values.baud) / seconds).toFixed(2)),
 };
 mkdirSync(resultsDir, { recursive: true });
 writeFileSync(join(resultsDir, 'loading.json'), `${JSON.stringify(result, null, 2)}\n`);

@@ -5,8 +5,8 @@
 import type { Transport } from '../firmware-rpc/host/transport.ts';
 
 export interface Throttled extends Transport {
-  /** Bytes that have been put on the line, both ways. */
-  readonly carried: () => { readonly sent: number; readonly received: number };
+  /** Bytes that have been put on the line, both ways, and how often something was sent: a request each. */
+  readonly carried: () => { readonly sent: number; readonly received: number; readonly requests: number };
 }
 
 /** Bytes that arrive at once: timers have a grain of a millisecond. */
@@ -35,12 +35,13 @@ function lane(baud: number, pass: (bytes: Uint8Array) => Promise<void> | void): 
 
 export function throttled(line: Transport, baud: number): Throttled {
   const there = lane(baud, (bytes) => line.write(bytes));
-  let [sent, received] = [0, 0];
+  let [sent, received, requests] = [0, 0, 0];
   return {
     ...line,
     name: `${line.name} at ${baud} baud`,
     async write(bytes) {
       sent += bytes.length;
+      requests++;
       await there(bytes);
     },
     onData(listener) {
@@ -50,6 +51,6 @@ export function throttled(line: Transport, baud: number): Throttled {
         void back(bytes);
       });
     },
-    carried: () => ({ sent, received }),
+    carried: () => ({ sent, received, requests }),
   };
 }
