@@ -8,6 +8,9 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import { type Device, LinkError } from '../firmware-rpc/host/device.ts';
 import { expectedOutputs, type NetworkRun, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
 
+/** What an inference finds in caches and predictors: nothing, or what another inference before it left. */
+export type Caches = 'cold' | 'warm';
+
 export interface LayerRun {
   readonly name: string;
   readonly op: string;
@@ -34,13 +37,14 @@ export async function infer(
   built: Runnable,
   graph: Graph,
   input: Uint8Array,
+  caches: Caches,
 ): Promise<Result<Inference>> {
   if (board.open === undefined)
     return failed('run', 'NO_DEVICE', `${board.id} is not emulated, and only emulated boards are started here`);
   const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
   if (!opened.ok) return opened;
   try {
-    return await inferOn(opened.value, board, built, graph, input);
+    return await inferOn(opened.value, board, built, graph, input, caches);
   } catch (error) {
     if (!(error instanceof LinkError)) throw error;
     return failed('run', 'LINK', error.message);
@@ -55,15 +59,19 @@ async function inferOn(
   { network }: Runnable,
   graph: Graph,
   input: Uint8Array,
+  caches: Caches,
 ): Promise<Result<Inference>> {
   const counters = board.counters === undefined ? undefined : board.counters.bind(board, device);
   const before = await counters?.();
   const macs = network.layers.reduce((n, l) => n + l.macs, 0);
-  const ran = await runOnDevice(device, macs, input);
+  const cold = await runOnDevice(device, macs, input);
+  if (!cold.ok) return cold;
+  const mode = caches === 'cold' ? 'settled' : 'continued';
+  const ran = caches === 'cold' ? cold : await runOnDevice(device, macs, input, mode);
   if (!ran.ok) return ran;
   if (Buffer.compare(expectedOutputs(graph, input), ran.value.outputs) !== 0)
     return failed('verify', 'VERIFY_FAILED', `the output of ${board.id} differs from the model's`);
-  const times = await timeLayers(device, network, input, counters);
+  const times = await timeLayers(device, network, input, counters, mode);
   if (!times.ok) return times;
   const after = await counters?.();
   const layers = network.layers.map((l, i): LayerRun => {

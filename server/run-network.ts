@@ -36,19 +36,31 @@ async function callOnce(
 }
 
 /** Brings the inputs into the arena. */
-async function feed(device: Device, input: Uint8Array): Promise<Result<NonNullable<DeviceInfo['network']>>> {
+async function feed(
+  device: Device,
+  input: Uint8Array,
+  mode: CallRequest['mode'],
+): Promise<Result<NonNullable<DeviceInfo['network']>>> {
   const { network } = device.info;
   if (network === undefined) return noNetwork;
   await device.load(network.input, input);
-  const init = await callOnce(device, network.init, [], deadlineFor(input.length));
+  const init = await callOnce(device, network.init, [], deadlineFor(input.length), mode);
   return init.ok ? ok(network) : init;
 }
 
-/** One inference on a device whose firmware holds the network. `input`: the graph's inputs one after another. */
-export async function runOnDevice(device: Device, macs: number, input: Uint8Array): Promise<Result<NetworkRun>> {
-  const fed = await feed(device, input);
+/**
+ * One inference on a device whose firmware holds the network. `input`: the graph's inputs one after another. Caches and
+ * predictors are as after reset, or as the call before left them.
+ */
+export async function runOnDevice(
+  device: Device,
+  macs: number,
+  input: Uint8Array,
+  mode: CallRequest['mode'] = 'settled',
+): Promise<Result<NetworkRun>> {
+  const fed = await feed(device, input, mode);
   if (!fed.ok) return fed;
-  const run = await callOnce(device, fed.value.entry, [], deadlineFor(macs));
+  const run = await callOnce(device, fed.value.entry, [], deadlineFor(macs), mode);
   if (!run.ok) return run;
   return ok({ ...run.value, outputs: await device.fetch(fed.value.output, fed.value.outputBytes) });
 }
@@ -61,20 +73,21 @@ export interface LayerTime {
 
 /**
  * Counts of each layer, run one after another on this input. Each finds caches and predictors as the layer before left
- * them, as it does in the whole network. `counters`: of a twin.
+ * them, as it does in the whole network. `counters`: of a twin; `first`: what the first layer finds.
  */
 export async function timeLayers(
   device: Device,
   network: Network,
   input: Uint8Array,
   counters?: () => Promise<TwinCounters>,
+  first: CallRequest['mode'] = 'settled',
 ): Promise<Result<readonly LayerTime[]>> {
-  const fed = await feed(device, input);
+  const fed = await feed(device, input, first);
   if (!fed.ok) return fed;
   const out: LayerTime[] = [];
   let before = await counters?.();
   for (const [i, layer] of network.layers.entries()) {
-    const mode = i === 0 ? 'settled' : 'continued';
+    const mode = i === 0 ? first : 'continued';
     const one = await callOnce(device, fed.value.layer, [i], deadlineFor(layer.macs), mode);
     if (!one.ok) return failed('run', one.error.code, `${layer.name}: ${one.error.detail}`);
     const after = await counters?.();

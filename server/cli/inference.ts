@@ -7,7 +7,7 @@ import type { BoardModule } from '../../boards/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
 import { ok, type Result } from '../../compiler/result.ts';
 import type { Built } from '../build.ts';
-import { type Inference, infer } from '../infer.ts';
+import { type Caches, type Inference, infer } from '../infer.ts';
 import type { Prepared } from '../models.ts';
 import { randomInput } from '../run-network.ts';
 import { buildModel } from './artifact.ts';
@@ -19,6 +19,7 @@ export interface InferenceOptions extends CommonOptions {
   readonly board: string;
   readonly input?: readonly string[];
   readonly passes: Passes;
+  readonly caches: Caches;
 }
 export const files = collect((text) => text);
 
@@ -31,7 +32,8 @@ export const inferenceOptions = (command: Command): Command =>
       'raw little-endian bytes of all inputs; or .npy, repeated for each input; without it pseudo-random ones',
       files,
     )
-    .option('--passes <which>', "'none' leaves out all optional simplifications", oneOf('all', 'none'), 'all');
+    .option('--passes <which>', "'none' leaves out all optional simplifications", oneOf('all', 'none'), 'all')
+    .option('--caches <state>', "'warm' runs it once before it counts", oneOf('cold', 'warm'), 'cold');
 
 export interface Inferred {
   readonly board: BoardModule;
@@ -60,7 +62,7 @@ export async function inferenceOf(
     const done = await buildModel(model.value, board.value, { ...o, outDir });
     if (!done.ok) return done;
     const { built } = done.value;
-    const ran = await infer(board.value, built, graph, input.value);
+    const ran = await infer(board.value, built, graph, input.value, o.caches);
     return ran.ok ? ok({ board: board.value, model: model.value, built, ran: ran.value }) : ran;
   } finally {
     rmSync(outDir, { recursive: true, force: true });
