@@ -3,11 +3,11 @@
  * stage and reason, the device goes on, and a good candidate measured afterwards is right.
  */
 import { expect, test } from 'vitest';
-import { boardOf, boards } from '../../boards/index.ts';
+import { boardOf } from '../../boards/index.ts';
 import { tensorBytes } from '../../compiler/graph/graph.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { emulatedBoards } from '../emulated.ts';
 import { type Sabotage, sabotaged } from '../saboteur.ts';
-import { samples } from '../samples.ts';
 import { randomNode } from '../unit/graphs.ts';
 import { Random } from '../unit/random.ts';
 
@@ -55,8 +55,7 @@ function run(boardId: string, list: readonly Evil[], changed?: (device: Device) 
 }
 
 /** A board of each family of instructions; all of them in a long run. */
-const usual = ['host', 'mps2-an386', 'riscv32-virt'];
-const tested = boards.filter((b) => b.open !== undefined && (usual.includes(b.id) || samples(0, 1) === 1));
+const tested = emulatedBoards(['host', 'mps2-an386', 'riscv32-virt']);
 
 for (const boardId of tested.map((b) => b.id)) {
   test(`${boardId}: every misbehaving candidate is one failed record with its reason`, async () => {

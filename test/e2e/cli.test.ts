@@ -17,6 +17,7 @@ import { prepare } from '../../server/models.ts';
 import { valuesOf } from '../../server/run-network.ts';
 import type { JobSummary } from '../../server/schemas.ts';
 import { run as runTool } from '../../toolchain/index.ts';
+import { emulatedBoards } from '../emulated.ts';
 import { smallModel } from '../server/model.ts';
 import { Random } from '../unit/random.ts';
 import { until } from './daemon-process.ts';
@@ -121,7 +122,7 @@ test.each(['serve', 'tune', 'compile', 'run', 'profile', 'records', 'boards', 'j
   },
 );
 
-const emulated = boards.filter((b) => b.open !== undefined).map((b) => b.id);
+const emulated = emulatedBoards(['host', 'mps2-an386', 'nucleo-l4r5zi']).map((b) => b.id);
 
 test.each(emulated)(
   'compile for %s: equal bytes on every run and from any folder; each .c compiles alone',

@@ -3,9 +3,9 @@
  * in the CPU's words, pc and lr, and the line of C that did it; and a good candidate measured behind it is right.
  */
 import { afterAll, expect, test } from 'vitest';
-import { type BoardModule, boards } from '../../boards/index.ts';
+import type { BoardModule } from '../../boards/index.ts';
+import { emulatedBoards } from '../emulated.ts';
 import { type Sabotage, sabotaged } from '../saboteur.ts';
-import { samples } from '../samples.ts';
 import { randomNode } from '../unit/graphs.ts';
 import { Random } from '../unit/random.ts';
 import { firmwareIn, unguardedHost, workFolder } from '../wire/host-board.ts';
@@ -163,8 +163,7 @@ function untold(list: readonly Failure[], family: Family, details: readonly stri
 }
 
 /** A board of each family; all of them in a long run. */
-const usual = ['microbit', 'mps2-an386', 'riscv32-virt'];
-const emulated = boards.filter((b) => b.open !== undefined && (usual.includes(b.id) || samples(0, 1) === 1));
+const emulated = emulatedBoards(['microbit', 'mps2-an386', 'riscv32-virt']);
 
 for (const board of [...emulated, unguardedHost])
   test(`${board.id}: every failure is recorded with its cause, its place and its line of C`, async () => {
