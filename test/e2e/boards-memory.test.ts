@@ -2,8 +2,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { Twin, TwinData } from '../../boards/board.ts';
+import { memoryOf, partOf, type Span, seenElsewhere } from '../../boards/common/layout.ts';
 import { host } from '../../boards/host/index.ts';
-import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
+import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { nucleoF446re } from '../../boards/nucleo-f446re/index.ts';
 import { nucleoG0b1re } from '../../boards/nucleo-g0b1re/index.ts';
@@ -62,7 +64,31 @@ async function built(board: BoardModule, name: string, shape: Shape): Promise<Re
   return board.build({ dir: join(folder.dir, name), name, objects: [object.path] });
 }
 
-const boards: readonly (readonly [BoardModule, Shape])[] = [
+const twinOf = ({ id }: BoardModule): Partial<TwinData> =>
+  JSON.parse(readFileSync(resolve(import.meta.dirname, '../../boards', id, 'board.json'), 'utf8'));
+
+/** Nothing placed, and for the arena all RAM that is in one piece with the data region. */
+function wholeStretch(board: BoardModule, twin: Twin): Shape {
+  const ram = board.memory.filter((m) => m.role === 'ram').map((m) => memoryOf(board, twin, m.name));
+  const [server, data] = [partOf(board, twin, twin.server), partOf(board, twin, twin.data)];
+  const withoutServer = ({ base, bytes }: Span): [number, number][] =>
+    server.base < base || server.base >= base + bytes
+      ? [[base, base + bytes]]
+      : [
+          [base, server.base],
+          [server.base + server.bytes, base + bytes],
+        ];
+  const pieces: [number, number][] = [];
+  for (const [from, to] of [...ram, ...seenElsewhere(board, twin)].flatMap(withoutServer).sort((a, b) => a[0] - b[0])) {
+    const last = pieces.at(-1);
+    if (last?.[1] === from) last[1] = to;
+    else pieces.push([from, to]);
+  }
+  const [from, to] = pieces.find((p) => data.base >= p[0] && data.base < p[1]) ?? [0, 0];
+  return { arena: to - from - 96, flash: board.flashBytes - 32_768, ram: 1, code: 'flash' };
+}
+
+const shapes: readonly (readonly [BoardModule, Shape])[] = [
   [host, { arena: 30_000_000, flash: 3_000_000, ram: 600_000, code: 'ram' }],
   [mps2An386, { arena: 16_640_000, flash: 3_500_000, ram: 600_000, code: 'ram' }],
   [riscv32Virt, { arena: 16_640_000, flash: 3_500_000, ram: 600_000, code: 'ram' }],
@@ -71,10 +97,19 @@ const boards: readonly (readonly [BoardModule, Shape])[] = [
   [nucleoG0b1re, { arena: 90_000, flash: 450_000, ram: 40_000, code: 'ram' }],
   [nucleoL4r5zi, { arena: 458_000, flash: 1_900_000, ram: 130_000, code: 'ram' }],
   [nucleoL4r5zi, { arena: 163_000, flash: 1_500_000, ram: 458_000, code: 'ram' }],
-  [nucleoL4r5zi, { arena: 622_500, flash: 2_000_000, ram: 1, code: 'flash' }],
   [nucleoH743zi, { arena: 524_000, flash: 1_900_000, ram: 95_000, code: 'ram' }],
 ];
-for (const [k, [board, shape]] of boards.entries()) {
+/** Every twin, whoever adds it. */
+const whole = boards.flatMap((board): (readonly [BoardModule, Shape])[] => {
+  const { twin } = twinOf(board);
+  return twin?.timing !== undefined && 'load' in twin && /^mps/.test(twin.machine)
+    ? [[board, wholeStretch(board, twin)]]
+    : [];
+});
+
+test('there are such twins', () => expect(whole.length).toBeGreaterThan(5));
+
+for (const [k, [board, shape]] of [...shapes, ...whole].entries()) {
   test(`${board.id} runs a network of ${shape.arena} bytes of arena and ${shape.flash + shape.ram} of constants`, async () => {
     const firmware = expectOk(await built(board, `${board.id}-large${k}`, shape));
     if (board.open === undefined) throw new Error('not emulated');
@@ -106,7 +141,7 @@ for (const [k, [board, shape]] of boards.entries()) {
 }
 
 test("a network that is too large for flash or RAM is MODEL_TOO_BIG, with the linker's words", async () => {
-  const [, fits] = boards[1] as (typeof boards)[number];
+  const [, fits] = shapes[1] as (typeof shapes)[number];
   for (const [name, shape, words] of [
     ['flash', { ...fits, flash: fits.flash + 200_000 }, /region `?FLASH/],
     ['arena', { ...fits, arena: fits.arena + 20_000 }, /region `?DATA' overflowed by \d+ bytes/],

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Part, TwinData } from '../../boards/board.ts';
-import { guardable, layoutOf, memoryOf, partOf, type Span } from '../../boards/common/layout.ts';
+import { guardable, layoutOf, memoryOf, partOf, type Span, seenElsewhere } from '../../boards/common/layout.ts';
 import { machineOf } from '../../boards/common/mps2/machines.ts';
 import { emulated } from '../../boards/common/twin.ts';
 import { boardOf } from '../../boards/index.ts';
@@ -37,9 +37,12 @@ for (const data of twins) {
       expect(overlap(a, { base: machine.staging.base, bytes: end(machine.shared) - machine.staging.base })).toBe(false);
       expect(a.base % 32).toBe(0);
     }
-    const memories = data.memory.map((m) => memoryOf(data, twin, m.name));
-    for (const [i, a] of memories.entries())
+    const memories = [...data.memory.map((m) => memoryOf(data, twin, m.name)), ...seenElsewhere(data, twin)];
+    for (const [i, a] of memories.entries()) {
       for (const b of memories.slice(i + 1)) expect(overlap(a, b), `${a.base} ${b.base}`).toBe(false);
+      const there = [...machine.memory, machine.shared].some((m) => a.base >= m.base && end(a) <= end(m));
+      expect(there, `${twin.machine} has no memory for ${a.bytes} bytes at 0x${a.base.toString(16)}`).toBe(true);
+    }
   });
 
   test(`${id}: a guard covers each part exactly`, () => {

@@ -1,13 +1,16 @@
 /** What the MPS2 machines of QEMU have beside their CPU: the memory that can be shared with the host, and the sources to drive them. */
 import { join } from 'node:path';
+import type { Span } from '../layout.ts';
 
 export interface Machine {
   /** `-M` of the emulator. */
   readonly name: string;
-  /** Memory that QEMU maps from a file: address and bytes. */
-  readonly shared: { readonly base: number; readonly bytes: number };
+  /** Where a product's memories can lie, code and data alike: RAM without waiting, beside `shared`. */
+  readonly memory: readonly Span[];
+  /** Memory that QEMU maps from a file; less its end also a product's. */
+  readonly shared: Span;
   /** The part of it that hosts write bulk data to, and behind that the timing plugin's mailbox. */
-  readonly staging: { readonly base: number; readonly bytes: number };
+  readonly staging: Span;
   readonly mailbox: number;
   /** Where peripherals are, for mps2.h. */
   readonly defines: Readonly<Record<string, string>>;
@@ -47,6 +50,10 @@ const defines = (p: Peripherals): Readonly<Record<string, string>> => ({
 /** AN385, AN386, AN500: Armv7-M with 16 MiB of PSRAM. */
 const mps2 = (name: string, psram: number): Machine => ({
   name,
+  memory: [
+    { base: 0, bytes: 0x40_0000 },
+    { base: 0x2000_0000, bytes: 0x40_0000 },
+  ],
   ...shared(psram, 0x100_0000),
   defines: defines({
     uart: 0x4000_4000,
@@ -65,6 +72,10 @@ const mps2 = (name: string, psram: number): Machine => ({
  */
 const an505: Machine = {
   name: 'mps2-an505',
+  memory: [
+    { base: 0x1000_0000, bytes: 0x40_0000 },
+    { base: 0x3800_0000, bytes: 0x40_0000 },
+  ],
   ...shared(0x8000_0000, 0x100_0000),
   defines: defines({
     uart: 0x5020_0000,
@@ -83,6 +94,12 @@ const an505: Machine = {
  */
 const an547: Machine = {
   name: 'mps3-an547',
+  memory: [
+    { base: 0, bytes: 0x8_0000 },
+    { base: 0x100_0000, bytes: 0x20_0000 },
+    { base: 0x2000_0000, bytes: 0x8_0000 },
+    { base: 0x2100_0000, bytes: 0x40_0000 },
+  ],
   ...shared(0x6000_0000, 0x8000_0000),
   defines: defines({
     uart: 0x5930_3000,
