@@ -1,21 +1,13 @@
-/**
- * Rules of the Cortex-M7 model, each by a sequence of instructions whose count follows from the source in its line:
- *   J  github.com/jnk0le/random, "pipeline cycle test", cortex_m7.md (measured on STM32H743)
- *   L  LLVM, ARMScheduleM7.td (written by Arm)
- *   Q  quinapalus.com/cm7cycles.html (measured on STM32H730)
- */
-import { describe, expect, it } from 'vitest';
-import { an500, measure, times } from '../timing/machine.ts';
-import { expectRules, type Rule, withoutWaiting } from '../timing/rules.ts';
-
-const timing = withoutWaiting('cortex-m7', an500);
+/** The rules of Cortex-M7, each by a sequence of instructions whose count follows from the source that is named. */
+import { an500, times } from './machine.ts';
+import { type CoreRules, type Experiment, type Found, type Rule, withoutWaiting } from './rules.ts';
 
 const pairs: readonly Rule[] = [
   { rule: 'two independent ALU instructions', source: 'J, Q', body: 'add.w r4, r4, #1\neor.w r5, r5, r6', cycles: 1 },
   { rule: 'an addition and one that needs it', source: 'J', body: 'eor.w r4, r4, r5\neor.w r4, r4, r6', cycles: 2 },
   {
     rule: 'an addition goes to the early ALU and serves a shifting partner',
-    source: 'J, 1st example',
+    source: 'J 1st example',
     body: 'add.w r7, r5, r6\neor.w r4, r7, r4, ror #22\nadd.w r8, r5, r6\nnop.w',
     cycles: 2,
   },
@@ -23,19 +15,19 @@ const pairs: readonly Rule[] = [
   { rule: 'two additions with carry', source: 'Q', body: 'adcs.w r4, r4, r5\nadcs.w r6, r6, r5', cycles: 2 },
   {
     rule: 'two inline shifts: one early shifter',
-    source: 'J, operand2 matrix',
+    source: 'J operand2 matrix',
     body: 'add.w r4, r5, r6, lsl #2\nadd.w r7, r5, r6, lsl #3',
     cycles: 2,
   },
   {
     rule: 'an inline shift and a shift: two shifters',
-    source: 'J, operand2 matrix',
+    source: 'J operand2 matrix',
     body: 'add.w r4, r5, r6, lsl #2\nlsl.w r7, r5, #3',
     cycles: 1,
   },
   {
     rule: 'a constant made by shifting uses the shifter',
-    source: 'J, operand2 matrix',
+    source: 'J operand2 matrix',
     body: 'eor.w r4, r5, #0x1fc0\nadd.w r7, r5, r6, lsl #3',
     cycles: 2,
   },
@@ -166,75 +158,127 @@ const loop = (n: number, body: string, tail: string): string =>
   `mov.w r4, #${n}\n1: ${body}\nsubs.w r4, r4, #1\n${tail}\nbne.w 1b`;
 const twoAdditions = 'add.w r5, r5, #1\nadd.w r6, r6, #1';
 
-async function expectBranches(): Promise<void> {
-  const found = await measure(an500, timing, [
+const branches: Experiment = {
+  name: 'branches',
+  machine: an500,
+  timing: withoutWaiting('cortex-m7', an500),
+  pieces: [
     { name: 'short', text: loop(10, twoAdditions, '') },
     { name: 'long', text: loop(20, twoAdditions, '') },
     { name: 'early flags', text: loop(10, '', times(6, 'nop.w')) },
     { name: 'late flags', text: loop(10, '', times(4, 'nop.w')) },
-    { name: 'never taken', text: `cmp.w r3, #4\n${times(8, 'bne.w 2f\nadd.w r5, r5, #1')}\n2:` },
+    ...[8, 16].map((n) => ({
+      name: `never taken ${n}`,
+      text: `cmp.w r3, #4\n${times(n, 'bne.w 2f\nadd.w r5, r5, #1')}\n2:`,
+    })),
     { name: 'forward', text: `cmp.w r3, #4\nbeq.w 2f\n${times(4, 'nop.w')}\n2:` },
-  ]);
-  // J: a predicted branch takes its slot: two pairs a round. L and T leave it open; see core-m7.c.
-  expect((found('long').warm.cycles - found('short').warm.cycles) / 10).toBe(2);
-  // J: one misprediction at the end of a loop: 8 cycles, 6 where the flags are 3 cycles old.
-  expect(found('short').warm.causes.branch).toBe(8);
-  expect(found('late flags').warm.causes.branch).toBe(8);
-  expect(found('early flags').warm.causes.branch).toBe(6);
-  // J: "not-taken branch can dual issue with following instruction".
-  expect(found('never taken').warm.cycles).toBeLessThanOrEqual(9);
-  expect(found('never taken').cold.causes.branch).toBe(0);
-  // T: static prediction at first, then the branch target address cache.
-  expect(found('forward').cold.causes.branch).toBe(8);
-  expect(found('forward').warm.causes.branch).toBe(0);
-}
-
-/**
- * The caches of an STM32H743 (RM0433 2.1: 16 KiB each, lines of 32 bytes, 2 and 4 ways) before flash that is 5 AXI cycles of two
- * CPU cycles away. A line that is not there costs 10, in whatever order; a store to one that is there nothing.
- */
-async function expectCaches(): Promise<void> {
-  const waiting = {
-    core: 'cortex-m7',
-    caches: [
-      { name: 'i', lines: 512, ways: 2, lineBytes: 32 },
-      { name: 'd', lines: 512, ways: 4, lineBytes: 32, writes: 'back' },
-    ],
-    regions: withoutWaiting('cortex-m7', an500).regions.map((r) =>
-      r.name === 'ram' ? r : { ...r, readWait: 10, unit: 32, instructions: 'i', data: 'd' },
-    ),
-  } as const;
-  const every = (n: number, step: number, text: string): string =>
-    Array.from({ length: n }, (_, i) => text.replace('@', String(i * step))).join('\n');
-  const found = await measure(an500, waiting, [
-    { name: 'eight lines of code', text: times(64, 'nop.w') },
-    { name: 'eight lines of constants', text: every(8, 32, 'ldr.w r4, [r1, #@]') },
-    { name: 'one line, word by word', text: every(8, 4, 'ldr.w r4, [r1, #@]') },
+  ],
+  observations: [
     {
-      name: 'stores to lines that were read',
-      text: `${every(8, 32, 'ldr.w r4, [r2, #@]')}\n${every(8, 32, 'str.w r4, [r2, #@]')}`,
+      rule: 'a predicted branch takes its slot: two pairs a round, cycles',
+      source: 'J',
+      of: (m) => (m('long').warm.cycles - m('short').warm.cycles) / 10,
+      expected: 2,
     },
-    // Five lines of one set of four ways: 128 sets of 32 bytes are 4 KiB apart.
-    { name: 'five lines in one set', text: `mov r6, r1\n${times(5, 'ldr.w r4, [r6]\nadd.w r6, r6, #4096')}` },
-    { name: 'four lines in one set', text: `mov r6, r1\n${times(4, 'ldr.w r4, [r6]\nadd.w r6, r6, #4096')}` },
-    { name: 'in tightly coupled memory', text: every(8, 32, 'ldr.w r4, [r0, #@]') },
-  ]);
-  const waits = (name: string) => ({ cold: found(name).cold.causes.data, warm: found(name).warm.causes.data });
-  expect(found('eight lines of code').cold.causes.fetch).toBe(80);
-  expect(found('eight lines of code').warm.causes.fetch).toBe(0);
-  expect(waits('eight lines of constants')).toEqual({ cold: 80, warm: 0 });
-  expect(waits('one line, word by word')).toEqual({ cold: 10, warm: 0 });
-  expect(waits('stores to lines that were read')).toEqual({ cold: 80, warm: 0 });
-  expect(waits('five lines in one set')).toEqual({ cold: 50, warm: 50 });
-  expect(waits('four lines in one set')).toEqual({ cold: 40, warm: 0 });
-  expect(waits('in tightly coupled memory')).toEqual({ cold: 0, warm: 0 });
-}
+    {
+      rule: 'one misprediction at the end of a loop, cycles',
+      source: 'J',
+      of: (m) => m('short').warm.causes.branch,
+      expected: 8,
+    },
+    {
+      rule: 'the same with four NOPs behind the flags',
+      source: 'J',
+      of: (m) => m('late flags').warm.causes.branch,
+      expected: 8,
+    },
+    {
+      rule: 'where the flags are 3 cycles old',
+      source: 'J',
+      of: (m) => m('early flags').warm.causes.branch,
+      expected: 6,
+    },
+    {
+      rule: 'eight branches that are not taken, beside an addition each, cycles',
+      source: 'J',
+      of: (m) => m('never taken 16').warm.cycles - m('never taken 8').warm.cycles,
+      expected: 8,
+    },
+    {
+      rule: 'and mispredicted never',
+      source: 'T',
+      of: (m) => m('never taken 8').cold.causes.branch,
+      expected: 0,
+    },
+    {
+      rule: 'forward and taken: mispredicted the first time',
+      source: 'T',
+      of: (m) => m('forward').cold.causes.branch,
+      expected: 8,
+    },
+    {
+      rule: 'forward and taken: not the second time',
+      source: 'T',
+      of: (m) => m('forward').warm.causes.branch,
+      expected: 0,
+    },
+  ],
+};
 
-describe('Cortex-M7', () => {
-  it('caches', expectCaches);
-  it('branches', expectBranches);
-  it('pairs', async () => expectRules(an500, timing, pairs));
-  it('products', async () => expectRules(an500, timing, products));
-  it('loads and stores', async () => expectRules(an500, timing, loads));
-  it('floating point', async () => expectRules(an500, timing, floating));
-});
+/** Behind both caches: flash that is 5 AXI cycles of two CPU cycles away. */
+const cached = {
+  core: 'cortex-m7',
+  caches: [
+    { name: 'i', lines: 512, ways: 2, lineBytes: 32 },
+    { name: 'd', lines: 512, ways: 4, lineBytes: 32, writes: 'back' },
+  ],
+  regions: withoutWaiting('cortex-m7', an500).regions.map((r) =>
+    r.name === 'ram' ? r : { ...r, readWait: 10, unit: 32, instructions: 'i', data: 'd' },
+  ),
+} as const;
+const every = (n: number, step: number, text: string): string =>
+  Array.from({ length: n }, (_, i) => text.replace('@', String(i * step))).join('\n');
+const walk = (n: number): string => `mov r6, r1\n${times(n, 'ldr.w r4, [r6]\nadd.w r6, r6, #4096')}`;
+const reads: readonly (readonly [string, string, number, number])[] = [
+  ['eight lines of constants', every(8, 32, 'ldr.w r4, [r1, #@]'), 80, 0],
+  ['one line, word by word', every(8, 4, 'ldr.w r4, [r1, #@]'), 10, 0],
+  [
+    'stores to lines that were read',
+    `${every(8, 32, 'ldr.w r4, [r2, #@]')}\n${every(8, 32, 'str.w r4, [r2, #@]')}`,
+    80,
+    0,
+  ],
+  // 128 sets of 32 bytes are 4 KiB apart.
+  ['five lines of one set of four ways', walk(5), 50, 50],
+  ['four lines of one set of four ways', walk(4), 40, 0],
+  ['in tightly coupled memory', every(8, 32, 'ldr.w r4, [r0, #@]'), 0, 0],
+];
+const caches: Experiment = {
+  name: 'caches of an STM32H743, a line 10 cycles away',
+  machine: an500,
+  timing: cached,
+  pieces: [{ name: 'code', text: times(64, 'nop.w') }, ...reads.map(([name, text]) => ({ name, text }))],
+  observations: [
+    { rule: 'eight lines of code, the first time', source: 'H7', of: (m) => m('code').cold.causes.fetch, expected: 80 },
+    { rule: 'eight lines of code, the second time', source: 'H7', of: (m) => m('code').warm.causes.fetch, expected: 0 },
+    ...reads.flatMap(([name, , cold, warm]) => [
+      { rule: `${name}, the first time`, source: 'H7', of: (m: Found) => m(name).cold.causes.data, expected: cold },
+      { rule: `${name}, the second time`, source: 'H7', of: (m: Found) => m(name).warm.causes.data, expected: warm },
+    ]),
+  ],
+};
+
+export const cortexM7: CoreRules = {
+  core: 'cortex-m7',
+  machine: an500,
+  counted: 'in the long run',
+  sources: {
+    J: 'github.com/jnk0le/random, "pipeline cycle test", cortex_m7.md: measured on STM32H743',
+    L: 'LLVM, ARMScheduleM7.td, written by Arm',
+    Q: 'quinapalus.com/cm7cycles.html: measured on STM32H730',
+    T: 'Arm DDI 0489 (Cortex-M7 TRM): branch target address cache, static prediction for what is not in it',
+    H7: 'ST RM0433, 2.1 (16 KiB each, lines of 32 bytes, 2 and 4 ways), and 4.3 for flash; Arm DDI 0489, 5',
+  },
+  groups: { pairs, products, 'loads and stores': loads, 'floating point': floating },
+  experiments: [branches, caches],
+};

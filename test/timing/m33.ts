@@ -1,15 +1,6 @@
-/**
- * Rules of the Cortex-M33 model, each by a sequence of instructions whose count follows from the source in its line:
- *   J  github.com/jnk0le/random, "pipeline cycle test", cortex_m33.md (measured on RP2350)
- *   A  Arm KA001260 (MULS)
- *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33
- */
-import { describe, expect, it } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
-import { an505, measure, times } from '../timing/machine.ts';
-import { expectRules, type Rule, withoutWaiting } from '../timing/rules.ts';
-
-const timing = withoutWaiting('cortex-m33', an505);
+/** The rules of Cortex-M33, each by a sequence of instructions whose count follows from the source that is named. */
+import { an505, times } from './machine.ts';
+import { type CoreRules, type Experiment, type Found, type Rule, withoutWaiting } from './rules.ts';
 
 const integer: readonly Rule[] = [
   { rule: 'two 16-bit ALU instructions do not go together', source: 'J', body: 'adds r4, r5\nadds r6, r7', cycles: 2 },
@@ -94,63 +85,80 @@ const floating: readonly Rule[] = [
   { rule: 'VDIV', source: 'M', body: 'vdiv.f32 s0, s1, s2', cycles: 14 },
 ];
 
-/** Cycles of a round of a loop. */
-async function roundOf(bodies: Readonly<Record<string, string>>): Promise<Readonly<Record<string, number>>> {
-  const loop = (n: number, body: string): string => `movs r4, #${n}\n1: ${body}\nbne 1b`;
-  const names = Object.entries(bodies);
-  const found = await measure(
-    an505,
-    timing,
-    names.flatMap(([name, body]) => [10, 20].map((n) => ({ name: `${name} ${n}`, text: loop(n, body) }))),
-  );
-  const round = (name: string): number => (found(`${name} 20`).warm.cycles - found(`${name} 10`).warm.cycles) / 10;
-  return Object.fromEntries(names.map(([name]) => [name, round(name)]));
-}
+const bodies: readonly (readonly [string, string, number])[] = [
+  ['beside what sets the flags', 'subs r4, #1', 3],
+  ['beside another', 'subs r4, #1\nadd r8, r8', 3],
+  ['beside LDM', 'subs r4, #1\nmov r7, r0\nldmia r7!, {r5, r6}', 5],
+  ['by itself', 'subs r4, #1\nadd.w r8, r8, r8', 4],
+];
+/** "subs 1 cycle; bne 2 cycles taken"; "add 1; bne 1 taken"; "ldmia …; bne 1 taken". By itself: 2. */
+const branches: Experiment = {
+  name: 'branches',
+  machine: an505,
+  timing: withoutWaiting('cortex-m33', an505),
+  pieces: bodies.flatMap(([name, body]) =>
+    [10, 20].map((n) => ({ name: `${name} ${n}`, text: `movs r4, #${n}\n1: ${body}\nbne 1b` })),
+  ),
+  observations: bodies.map(([name, , expected]) => ({
+    rule: `a round of a loop, its branch taken ${name}, cycles`,
+    source: 'J',
+    of: (m) => (m(`${name} 20`).warm.cycles - m(`${name} 10`).warm.cycles) / 10,
+    expected,
+  })),
+};
 
-async function expectBranches(): Promise<void> {
-  const rounds = await roundOf({
-    'beside what sets the flags': 'subs r4, #1',
-    'beside another': 'subs r4, #1\nadd r8, r8',
-    'beside LDM': 'subs r4, #1\nmov r7, r0\nldmia r7!, {r5, r6}',
-    'by itself': 'subs r4, #1\nadd.w r8, r8, r8',
-  });
-  // J: "subs 1 cycle; bne 2 cycles taken"; "add 1; bne 1 taken"; "ldmia …; bne 1 taken". By itself: 2.
-  expect(rounds).toEqual({
-    'beside what sets the flags': 3,
-    'beside another': 3,
-    'beside LDM': 5,
-    'by itself': 4,
-  });
-}
-
-/** One cache for code and constants before flash, as in an STM32U5 (RM0456 8: 8 KiB, two ways, lines of 16 bytes; 4 wait states). */
-async function expectCache(): Promise<void> {
-  const cached: Timing = {
+const waits = (m: Found, piece: string, run: 'cold' | 'warm'): number =>
+  m(piece)[run].causes.fetch + m(piece)[run].causes.data;
+const cache: Experiment = {
+  name: 'the cache of an STM32U5 for code and constants, 4 wait states',
+  machine: an505,
+  timing: {
     core: 'cortex-m33',
     caches: [{ name: 'icache', lines: 512, ways: 2, lineBytes: 16 }],
-    regions: timing.regions.map((r) =>
+    regions: withoutWaiting('cortex-m33', an505).regions.map((r) =>
       r.name === 'code' ? { ...r, readWait: 4, unit: 16, instructions: 'icache', data: 'icache' } : r,
     ),
-  };
-  const found = await measure(an505, cached, [
+  },
+  pieces: [
     { name: 'code', text: times(32, 'mov.w r4, r5') },
     { name: 'constants', text: Array.from({ length: 8 }, (_, i) => `ldr.w r4, [r1, #${16 * i}]`).join('\n') },
     { name: 'code read as data', text: 'adr r4, 1f\nldr r5, [r4]\n.balign 4\n1: nop.w' },
-  ]);
-  const of = (name: string) => [found(name).cold.causes, found(name).warm.causes].map((c) => c.fetch + c.data);
-  // Eight lines; the return stands in a ninth, and an empty piece has one, too.
-  expect(of('code')).toEqual([32, 0]);
-  expect(found('constants').cold.causes.data).toBe(32);
-  expect(found('constants').warm.causes.data).toBe(0);
-  // What was fetched is there as data.
-  expect(found('code read as data').cold.causes.data).toBe(0);
-}
+  ],
+  observations: [
+    // The return stands in a ninth line, and an empty piece has one, too.
+    { rule: 'eight lines of code, the first time', source: 'U5', of: (m) => waits(m, 'code', 'cold'), expected: 32 },
+    { rule: 'eight lines of code, the second time', source: 'U5', of: (m) => waits(m, 'code', 'warm'), expected: 0 },
+    {
+      rule: 'eight lines of constants, the first time',
+      source: 'U5',
+      of: (m) => m('constants').cold.causes.data,
+      expected: 32,
+    },
+    {
+      rule: 'eight lines of constants, the second time',
+      source: 'U5',
+      of: (m) => m('constants').warm.causes.data,
+      expected: 0,
+    },
+    {
+      rule: 'what was fetched is there as data',
+      source: 'U5',
+      of: (m) => m('code read as data').cold.causes.data,
+      expected: 0,
+    },
+  ],
+};
 
-describe('Cortex-M33', () => {
-  it('cache', expectCache);
-  it('branches', expectBranches);
-  it('integer', async () => expectRules(an505, timing, integer));
-  it('products', async () => expectRules(an505, timing, products));
-  it('loads and stores', async () => expectRules(an505, timing, memory));
-  it('floating point', async () => expectRules(an505, timing, floating));
-});
+export const cortexM33: CoreRules = {
+  core: 'cortex-m33',
+  machine: an505,
+  counted: 'in the long run',
+  sources: {
+    J: 'github.com/jnk0le/random, "pipeline cycle test", cortex_m33.md: measured on RP2350',
+    A: 'Arm KA001260 (MULS)',
+    M: 'Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M33',
+    U5: 'ST RM0456, 8: 8 KiB, two ways, lines of 16 bytes',
+  },
+  groups: { integer, products, 'loads and stores': memory, 'floating point': floating },
+  experiments: [branches, cache],
+};

@@ -1,17 +1,7 @@
-/**
- * Rules of the Cortex-M55 model, each by a sequence of instructions whose count follows from the source in its line:
- *   L  LLVM, ARMScheduleM55.td (written by Arm)
- *   S  SLOTHY, cortex_m55r1.py
- *   H  ARM-software, "Helium optimization topics #3 – processor specific details"
- *   D  Arm DDI 0553 (Armv8-M ARM), low-overhead loops
- *   M  Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M55
- */
-import { describe, expect, it } from 'vitest';
-import type { Timing } from '../../boards/board.ts';
-import { an547, measure, times } from '../timing/machine.ts';
-import { expectRules, type Rule, withoutWaiting } from '../timing/rules.ts';
-
-const timing = withoutWaiting('cortex-m55', an547);
+/** The rules of Cortex-M55, each by a sequence of instructions whose count follows from the source that is named. */
+import type { Timing, TimingRegion } from '../../boards/board.ts';
+import { an547, times } from './machine.ts';
+import { type CoreRules, type Experiment, type Found, type Rule, withoutWaiting } from './rules.ts';
 
 const integer: readonly Rule[] = [
   { rule: 'ADD of a constant beside an ALU instruction', source: 'L', body: 'adds r4, #1\nadds r5, r5, r6', cycles: 1 },
@@ -36,13 +26,13 @@ const integer: readonly Rule[] = [
 const vectors: readonly Rule[] = [
   {
     rule: 'four instructions in three pipes overlap',
-    source: 'L, 1st diagram',
+    source: 'L 1st diagram',
     body: 'vldrw.32 q0, [r0]\nvadd.i32 q1, q0, q2\nvmul.i32 q3, q1, q4\nvstrw.32 q3, [r0]',
     cycles: 5,
   },
   {
     rule: 'two loads do not',
-    source: 'L, 2nd diagram',
+    source: 'L 2nd diagram',
     body: 'vldrw.32 q0, [r0]\nvldrb.8 q1, [r0]\nvadd.i8 q2, q1, q0\nvstrw.32 q2, [r0]',
     cycles: 6,
   },
@@ -110,72 +100,113 @@ const floating: readonly Rule[] = [
   { rule: 'vector VFMA', source: 'L', body: 'vfma.f32 q0, q1, q2', cycles: 2 },
 ];
 
+const plain = withoutWaiting('cortex-m55', an547);
 const lowOverhead = (n: number): string =>
   `mov r12, lr\nmov r4, #${n}\ndls lr, r4\n1: add.w r5, r5, #1\nadd.w r6, r6, #1\nle lr, 1b\nmov lr, r12`;
 const counted = (n: number, body: string): string => `movs r4, #${n}\n1: ${body}`;
+const round = (m: Found, name: string): number => (m(`${name} 20`).warm.cycles - m(`${name} 10`).warm.cycles) / 10;
+const loops: Experiment = {
+  name: 'loops',
+  machine: an547,
+  timing: plain,
+  pieces: [10, 20].flatMap((n) => [
+    { name: `le ${n}`, text: lowOverhead(n) },
+    { name: `bne.w ${n}`, text: counted(n, 'subs.w r4, r4, #1\nbne.w 1b') },
+    { name: `bne ${n}`, text: counted(n, 'subs r4, #1\nbne 1b') },
+  ]),
+  observations: [
+    {
+      rule: 'two additions and LE: after the first round the end costs nothing, cycles',
+      source: 'D',
+      of: (m) => round(m, 'le'),
+      expected: 2,
+    },
+    {
+      rule: 'the first end of such a loop, cycles',
+      source: 'D',
+      of: (m) => m('le 10').warm.causes.branch,
+      expected: 3,
+    },
+    { rule: 'SUBS and a taken branch of 32 bits: 1 + 3', source: 'L', of: (m) => round(m, 'bne.w'), expected: 4 },
+    { rule: 'of 16 bits it goes beside SUBS: 3', source: 'L', of: (m) => round(m, 'bne'), expected: 3 },
+  ],
+};
 
-async function expectLoops(): Promise<void> {
-  const found = await measure(an547, timing, [
-    ...[10, 20].map((n) => ({ name: `le ${n}`, text: lowOverhead(n) })),
-    ...[10, 20].map((n) => ({ name: `bne.w ${n}`, text: counted(n, 'subs.w r4, r4, #1\nbne.w 1b') })),
-    ...[10, 20].map((n) => ({ name: `bne ${n}`, text: counted(n, 'subs r4, #1\nbne 1b') })),
-  ]);
-  const round = (name: string): number => (found(`${name} 20`).warm.cycles - found(`${name} 10`).warm.cycles) / 10;
-  // D: after the first round the loop's end costs nothing.
-  expect(round('le')).toBe(2);
-  expect(found('le 10').warm.causes.branch).toBe(3);
-  // L: a taken branch takes 3; beside SUBS it has no cycle of its own.
-  expect(round('bne.w')).toBe(4);
-  expect(round('bne')).toBe(3);
-}
-
-/** Each line of a data cache is brought in once, however many elements of vectors come from it. */
-async function expectCache(): Promise<void> {
-  const cached: Timing = {
+/** RAM that is slow, with and without a data cache before it. */
+const slow = (cached: Partial<TimingRegion>): Timing['regions'] =>
+  plain.regions.map((r) => (r.name === 'ram' ? { ...r, readWait: 9, ...cached } : r));
+const read = (e: string): string => times(8, `${e} q0, [r0], #16`);
+const cache: Experiment = {
+  name: 'a data cache with lines of 32 bytes, a line 9 cycles away',
+  machine: an547,
+  timing: {
     core: 'cortex-m55',
     caches: [{ name: 'd', lines: 1024, ways: 4, lineBytes: 32, writes: 'back' }],
-    regions: timing.regions.map((r) => (r.name === 'ram' ? { ...r, readWait: 9, data: 'd' } : r)),
-  };
-  const read = (e: string): string => times(8, `${e} q0, [r0], #16`);
-  const found = await measure(an547, cached, [
+    regions: slow({ data: 'd' }),
+  },
+  pieces: [
     { name: 'words', text: read('vldrw.32') },
     { name: 'bytes', text: read('vldrb.8') },
     { name: 'gathered', text: 'vmov.i8 q1, #0\nvldrw.u32 q0, [r0, q1]' },
-  ]);
-  const waits = (name: string) => [found(name).cold.causes.data, found(name).warm.causes.data];
-  expect([waits('words'), waits('bytes'), waits('gathered')]).toEqual([
-    [36, 0],
-    [36, 0],
-    [9, 0],
-  ]);
-  expect(found('bytes').warm.cycles).toBe(found('words').warm.cycles);
-}
+  ],
+  observations: [
+    ...['words', 'bytes'].flatMap((name) => [
+      {
+        rule: `eight vectors of ${name} wait for four lines`,
+        source: 'H',
+        of: (m: Found) => m(name).cold.causes.data,
+        expected: 36,
+      },
+      {
+        rule: `eight vectors of ${name}, the second time`,
+        source: 'H',
+        of: (m: Found) => m(name).warm.causes.data,
+        expected: 0,
+      },
+    ]),
+    { rule: 'gathered from one line', source: 'H', of: (m) => m('gathered').cold.causes.data, expected: 9 },
+    { rule: 'gathered, the second time', source: 'H', of: (m) => m('gathered').warm.causes.data, expected: 0 },
+    {
+      rule: 'bytes beyond words, cycles',
+      source: 'H',
+      of: (m) => m('bytes').warm.cycles - m('words').warm.cycles,
+      expected: 0,
+    },
+  ],
+};
 
-/** H: data go by 64 bits, whatever their elements. Without a cache each such transfer waits. */
-async function expectTransfers(): Promise<void> {
-  const slow: Timing = {
-    ...timing,
-    regions: timing.regions.map((r) => (r.name === 'ram' ? { ...r, readWait: 9 } : r)),
-  };
-  const found = await measure(an547, slow, [
-    { name: 'bytes', text: 'vldrb.8 q0, [r0]' },
-    { name: 'words', text: 'vldrw.32 q0, [r0]' },
-    { name: 'widened bytes', text: 'vldrb.u16 q0, [r0]' },
-    { name: 'words at half a transfer', text: 'vldrw.32 q0, [r0, #4]' },
-    { name: 'LDRD', text: 'ldrd r4, r5, [r0]' },
-    { name: 'LDM of four', text: 'ldm r0, {r4-r7}' },
-  ]);
-  const waits = (name: string): number => found(name).warm.causes.data / 9;
-  expect(['bytes', 'words', 'widened bytes', 'words at half a transfer', 'LDRD', 'LDM of four'].map(waits)).toEqual([
-    2, 2, 1, 3, 1, 2,
-  ]);
-}
+const transferred: readonly (readonly [string, string, number])[] = [
+  ['bytes', 'vldrb.8 q0, [r0]', 2],
+  ['words', 'vldrw.32 q0, [r0]', 2],
+  ['widened bytes', 'vldrb.u16 q0, [r0]', 1],
+  ['words at half a transfer', 'vldrw.32 q0, [r0, #4]', 3],
+  ['LDRD', 'ldrd r4, r5, [r0]', 1],
+  ['LDM of four', 'ldm r0, {r4-r7}', 2],
+];
+const transfers: Experiment = {
+  name: 'transfers of 64 bits, whatever their elements; each waits where there is no cache',
+  machine: an547,
+  timing: { ...plain, regions: slow({}) },
+  pieces: transferred.map(([name, text]) => ({ name, text })),
+  observations: transferred.map(([name, , expected]) => ({
+    rule: `${name}, transfers`,
+    source: 'H',
+    of: (m) => m(name).warm.causes.data / 9,
+    expected,
+  })),
+};
 
-describe('Cortex-M55', () => {
-  it('transfers', expectTransfers);
-  it('data cache', expectCache);
-  it('loops', expectLoops);
-  it('integer', async () => expectRules(an547, timing, integer));
-  it('vectors', async () => expectRules(an547, timing, vectors));
-  it('floating point', async () => expectRules(an547, timing, floating));
-});
+export const cortexM55: CoreRules = {
+  core: 'cortex-m55',
+  machine: an547,
+  counted: 'in the long run',
+  sources: {
+    L: 'LLVM, ARMScheduleM55.td, written by Arm',
+    S: 'SLOTHY, cortex_m55r1.py',
+    H: 'ARM-software, "Helium optimization topics #3 – processor specific details"',
+    D: 'Arm DDI 0553 (Armv8-M ARM), low-overhead loops',
+    M: 'Arm DDI 0439 (Cortex-M4 TRM), where nothing is known of the M55',
+  },
+  groups: { integer, vectors, 'floating point': floating },
+  experiments: [loops, cache, transfers],
+};
