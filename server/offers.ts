@@ -9,6 +9,7 @@ import type { Task } from '../compiler/tasks.ts';
 import type { Store, TuningRecord } from '../db/types.ts';
 import { defaultSchedule, describeSchedule } from '../kernels/index.ts';
 import type { Config } from '../tuner/types.ts';
+import { type Candidates, type RamRoom, shareRam } from './ram-share.ts';
 
 /** Records looked at for a task: the constants of an occurrence may refuse the first ones. */
 const depth = 64;
@@ -46,19 +47,28 @@ const offerOf = (r: TuningRecord): Offer => ({
 /** Where records come from: the database, or a file. */
 export type Records = Pick<Store, 'best' | 'known'>;
 
-/** How much memory offers may take: `fast` any, `small` no more than the default schedule, `default` only that one. */
-export type Appetite = 'fast' | 'small' | 'default';
+/**
+ * How much memory offers may take: `fast` any; `shared` of RAM for code and constants what trials had of it, shared out by
+ * worth; `flash` none of that; `small` no more than the default schedule; `default` only that one.
+ */
+export type Appetite = 'fast' | 'shared' | 'flash' | 'small' | 'default';
+
+/** From the most to the least. Where a board places nothing in RAM, two of them would change nothing. */
+const appetitesOf = ({ placed }: Board): readonly Appetite[] =>
+  placed === undefined ? ['fast', 'small', 'default'] : ['fast', 'shared', 'flash', 'small', 'default'];
 
 /**
- * What is made with the fastest schedules; where that does not fit, with ones that take no more memory than the default; then
- * with the default. `told` hears of each that was too big, and what is tried next.
+ * What is made with the fastest schedules; where that does not fit, with ones that take less and less memory. `told` hears of
+ * each that was too big, and what is tried next.
  */
 export async function fitting<T>(
+  board: Board,
   make: (appetite: Appetite) => Promise<Result<T>>,
   told: (next: Appetite, why: string) => void = () => undefined,
 ): Promise<Result<T>> {
-  let made = await make('fast');
-  for (const next of ['small', 'default'] as const) {
+  const [first = 'fast', ...others] = appetitesOf(board);
+  let made = await make(first);
+  for (const next of others) {
     if (made.ok || made.error.code !== 'MODEL_TOO_BIG') break;
     told(next, made.error.detail);
     made = await make(next);
@@ -77,28 +87,43 @@ export function selectKnown(
   toolchain: Toolchain,
   appetite: Appetite,
 ): readonly Selected[] {
-  return select(tasks, (task) => {
-    const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
-    const suits = store === undefined ? () => false : modest(task, board, store, appetite);
-    const usable = records.filter((r) => sameToolchain(r, toolchain) && suits(r));
-    return [...usable.map(offerOf), defaultOffer(task, board)];
-  });
+  const known = tasks.map((task) => ({
+    task,
+    records: (store?.best(task.id, board.id, board.kind, depth) ?? []).filter((r) => sameToolchain(r, toolchain)),
+  }));
+  const usable = store === undefined ? new Map() : modest(known, board, store, appetite);
+  return select(tasks, (task) => [...(usable.get(task.id) ?? []).map(offerOf), defaultOffer(task, board)]);
 }
 
-/** Whether the memory of a task's record suits the appetite. */
-function modest(task: Task, board: Board, store: Records, appetite: Appetite): (r: TuningRecord) => boolean {
+/** By task: the records whose memory suits the appetite. */
+function modest(
+  known: readonly Candidates[],
+  board: Board,
+  store: Records,
+  appetite: Appetite,
+): ReadonlyMap<string, readonly TuningRecord[]> {
   switch (appetite) {
     case 'fast':
-      return () => true;
+      return new Map(known.map(({ task, records }) => [task.id, records]));
+    case 'shared':
+      return shareRam(known, board.placed ?? noRam);
+    case 'flash':
+      return shareRam(known, noRam);
+    case 'small':
+      return new Map(known.map(({ task, records }) => [task.id, records.filter(noLarger(task, board, store))]));
     case 'default':
-      return () => false;
-    case 'small': {
-      const limit = store.known(task.id, board.id, board.kind).find((k) => k.template === 'default')?.sizes;
-      return ({ sizes }) =>
-        sizes !== null &&
-        limit != null &&
-        sizes.constBytes <= limit.constBytes &&
-        sizes.scratchBytes <= limit.scratchBytes;
-    }
+      return new Map();
   }
+}
+const noRam: RamRoom = { dataBytes: 0, codeBytes: 0 };
+
+/** Whether a record takes no more than the task's default schedule, and nothing of RAM that this one does not. */
+function noLarger(task: Task, board: Board, store: Records): (r: TuningRecord) => boolean {
+  const limit = store.known(task.id, board.id, board.kind).find((k) => k.template === 'default')?.sizes;
+  return ({ schedule, sizes }) =>
+    sizes !== null &&
+    limit != null &&
+    sizes.constBytes <= limit.constBytes &&
+    sizes.scratchBytes <= limit.scratchBytes &&
+    !schedule.steps.some((s) => s.primitive === 'place');
 }

@@ -140,6 +140,7 @@ class Work {
 
   private proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
     return fitting(
+      this.board,
       (appetite) => this.proveWith(appetite, toolchain),
       (next, why) => this.run.log('build', `too big, trying ${next} schedules: ${why}`),
     );

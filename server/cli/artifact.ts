@@ -48,7 +48,7 @@ async function buildFitting(
     const built = await build(options);
     return built.ok ? ok({ options, built: built.value }) : built;
   };
-  return records === undefined ? attempt('default') : fitting(attempt);
+  return records === undefined ? attempt('default') : fitting(board, attempt);
 }
 
 /**
