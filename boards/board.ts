@@ -120,7 +120,7 @@ export interface Twin {
   };
 }
 /** Drivers of a real part: a folder of common/stm32 each. */
-export type Stm32Family = 'f4' | 'g0' | 'h7' | 'l4' | 'u5';
+export type Stm32Family = 'f4' | 'g0' | 'g4' | 'h7' | 'l4' | 'u5';
 /** A tool that puts firmware on a board; server/firmware.ts runs the first that is installed. */
 export type FlashTool =
   /** Files of OpenOCD's scripts folder: the probe, the part. */

@@ -4,7 +4,7 @@
  * in the boards' READMEs.
  */
 import { join } from 'node:path';
-import type { Board, Silicon } from '../board.ts';
+import type { Board, Silicon, Stm32Family } from '../board.ts';
 import type { Product } from '../module.ts';
 import { type BuildRecipe, buildServer } from './build.ts';
 import { cortexMRecipe } from './cortex-m/recipe.ts';
@@ -12,6 +12,9 @@ import { atOwnAddresses, type Shares, sizesInRam } from './layout.ts';
 
 const here = import.meta.dirname;
 const stm32 = (file: string): string => join(here, 'stm32', file);
+
+/** Clock set-up and caches of a family: the G4's are the L4+'s, by the same registers; what differs is in its family.h. */
+export const familySource = (family: Stm32Family): string => stm32(`${family === 'g4' ? 'l4' : family}/family.c`);
 
 /** `folder` has the board's silicon.h. */
 export function productOf(board: Board, silicon: Silicon, folder: string): Product {
@@ -51,7 +54,7 @@ export function stm32Recipe(
   return cortexMRecipe({
     board,
     shares: sharesOf(board, silicon),
-    sources: ['machine.c', 'timers.c', 'usart.c', join(silicon.family, 'family.c')].map(stm32),
+    sources: [...['machine.c', 'timers.c', 'usart.c'].map(stm32), familySource(silicon.family)],
     includeDirs: [stm32(''), stm32(silicon.family), folder],
     // As delivered the part's Security Extension is off.
     defines: { ...(silicon.family === 'u5' && { MT_NO_SECURITY: '1' }), ...defines },

@@ -21,5 +21,7 @@
 #define APB2_DIVIDER 1u
 #define TIM2_DIVIDER 1u
 #define SLOW_HZ 4000000u /* MSI after reset */
+#define SW_SLOW 0u        /* the same in RCC_CFGR */
+#define MORE_SUPPLIES (1u << 9) /* PWR_CR2, IOSV: VDDIO2 is there; without it PG2 to PG15 are cut off */
 
 #endif
