@@ -32,13 +32,16 @@ export function describeSchedule(origin: Origin): string {
   if ('schedule' in origin) return describeSteps(origin.schedule);
   const template = templates.find((t) => t.name === origin.template);
   if (template === undefined) return `template ${origin.template}`;
-  return `${template.name}: ${template.describe(origin.knobs)}`;
+  const inRam = ['code', 'constants'].filter((what) => origin.knobs[what] === 'ram');
+  return `${template.name}: ${template.describe(origin.knobs)}${placedIn(inRam)}`;
 }
+const placedIn = (what: readonly string[]): string => (what.length === 0 ? '' : `, ${what.join(' and ')} in RAM`);
 
 /** A schedule without a template, by what its steps do. */
 function describeSteps(schedule: Schedule): string {
   const names = schedule.steps.map((s) => (s.primitive === 'replace' ? s.instr : s.primitive));
   const instructions = [...new Set(schedule.steps.flatMap((s) => (s.primitive === 'replace' ? [s.instr] : [])))];
   const using = instructions.length > 0 ? `, using ${instructions.join(' and ')}` : '';
-  return names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`;
+  const inRam = schedule.steps.flatMap((s) => (s.primitive === 'place' && s.where === 'ram' ? [s.what] : []));
+  return `${names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`}${placedIn(inRam)}`;
 }

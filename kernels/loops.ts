@@ -62,6 +62,7 @@ export const loops: Template = {
       { name: 'requantize', values: [...new Set(['general', ...requantKnob(w)])] },
       { name: 'flags', values: flagSets },
       { name: 'code', values: placesFor(features) },
+      { name: 'constants', values: placesFor(features) },
     ];
   },
 
@@ -93,5 +94,6 @@ function steps(w: Workload, k: Knobs): readonly Step[] {
     ...(parts ? unroll('tu') : factor > 1 ? unroll(deepest) : []),
     ...flags(k.flags),
     ...place('code', k.code),
+    ...place('w', k.constants),
   ];
 }

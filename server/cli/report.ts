@@ -74,12 +74,18 @@ function tunedText(a: Report, defaultCycles: number): string {
   );
 }
 
+/** What schedules placed in RAM. */
+function placedText({ ramBytes, arenaBytes, stackBytes }: Artifact): string {
+  const placed = ramBytes - arenaBytes - stackBytes;
+  return placed > 0 ? `, ${count(placed)} of code and constants` : '';
+}
+
 /** Sizes and places, a line each. */
 export const sizesText = (a: Artifact): string =>
   [
     ...(a.cycles === null ? [] : [`whole network   ${count(a.cycles)} ${unit(a.kind)} on ${a.board}`]),
     `arena           ${count(a.arenaBytes)} bytes (no plan can be below ${count(a.arenaLowerBound)})`,
-    `RAM             ${count(a.ramBytes)} bytes: the arena and ${count(a.stackBytes)} of stack`,
+    `RAM             ${count(a.ramBytes)} bytes: the arena${placedText(a)} and ${count(a.stackBytes)} of stack`,
     `flash           ${count(a.flashBytes)} bytes: code and constants`,
     `C library       ${a.out}`,
     ...(a.elf === null ? [] : [`firmware        ${a.elf}`]),
