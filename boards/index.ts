@@ -1,4 +1,4 @@
-/** Every board. To add one: copy host/ (a process) or mps2-an386/ (an emulator), list it here. */
+/** Every board. To add one: docs/adding.md says which folder to copy; list it here. */
 import { corstone300 } from './corstone-300/index.ts';
 import { host } from './host/index.ts';
 import { lm3s6965evb } from './lm3s6965evb/index.ts';

@@ -2,13 +2,11 @@
  * Emulated Cortex-M boards with an Armv7-M guard, plain ones and twins: candidates that misbehave cost their own call, memory is
  * what board.json says of the product, and a twin runs what is loaded from where it will ship.
  */
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Twin, TwinData } from '../../boards/board.ts';
 import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import type { Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
 import { samples } from '../samples.ts';
+import { twinOf } from '../twins.ts';
 import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   c,
@@ -28,10 +26,6 @@ afterAll(() => folder.remove());
 
 /** Machines whose CPU has the guard of Armv7-M; test/e2e/boards-v8m.test.ts has the others. */
 const machines = ['mps2-an385', 'mps2-an386', 'mps2-an500'];
-const twinOf = ({ id }: BoardModule): Twin | undefined => {
-  const file = resolve(import.meta.dirname, '../../boards', id, 'board.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as Partial<TwinData>).twin;
-};
 const tested = boards.filter((b) => machines.includes(twinOf(b)?.machine ?? ''));
 const twins = boards.filter((b) => b.kind === 'model' && tested.includes(b));
 

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { Twin, TwinData } from '../../boards/board.ts';
+import type { Twin } from '../../boards/board.ts';
 import { memoryOf, partOf, type Span, seenElsewhere } from '../../boards/common/layout.ts';
 import { host } from '../../boards/host/index.ts';
 import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
@@ -14,6 +14,7 @@ import { nucleoL4r5zi } from '../../boards/nucleo-l4r5zi/index.ts';
 import { riscv32Virt } from '../../boards/riscv32-virt/index.ts';
 import type { Result } from '../../compiler/result.ts';
 import { compileUnit } from '../../toolchain/index.ts';
+import { twinOf } from '../twins.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
 const header = readFileSync(resolve(import.meta.dirname, '../../firmware-rpc/include/microtune_network.h'), 'utf8');
@@ -64,9 +65,6 @@ async function built(board: BoardModule, name: string, shape: Shape): Promise<Re
   return board.build({ dir: join(folder.dir, name), name, objects: [object.path] });
 }
 
-const twinOf = ({ id }: BoardModule): Partial<TwinData> =>
-  JSON.parse(readFileSync(resolve(import.meta.dirname, '../../boards', id, 'board.json'), 'utf8'));
-
 /** Nothing placed, and for the arena all RAM that is in one piece with the data region. */
 function wholeStretch(board: BoardModule, twin: Twin): Shape {
   const ram = board.memory.filter((m) => m.role === 'ram').map((m) => memoryOf(board, twin, m.name));
@@ -101,10 +99,8 @@ const shapes: readonly (readonly [BoardModule, Shape])[] = [
 ];
 /** Every twin, whoever adds it. */
 const whole = boards.flatMap((board): (readonly [BoardModule, Shape])[] => {
-  const { twin } = twinOf(board);
-  return twin?.timing !== undefined && 'load' in twin && /^mps/.test(twin.machine)
-    ? [[board, wholeStretch(board, twin)]]
-    : [];
+  const twin = twinOf(board);
+  return twin?.timing === undefined ? [] : [[board, wholeStretch(board, twin)]];
 });
 
 test('there are such twins', () => expect(whole.length).toBeGreaterThan(5));

@@ -2,14 +2,13 @@
  * Emulated Cortex-M boards with a machine of their own, whose trials run from RAM behind the guard of Armv7-M: misbehaving
  * candidates cost their own call, counts are exact, memory is what board.json says, and networks come out right where they fit.
  */
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
+import { twinOf } from '../twins.ts';
 import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   commit,
@@ -26,9 +25,9 @@ const folder = workFolder();
 afterAll(() => folder.remove());
 
 /** Machines that several boards share are tested by boards-cortex-m.test.ts and boards-v8m.test.ts. */
-const shared = ({ id }: BoardModule): boolean =>
-  'twin' in JSON.parse(readFileSync(resolve(import.meta.dirname, '../../boards', id, 'board.json'), 'utf8'));
-const tested = boards.filter((b) => b.open !== undefined && b.target.isa.startsWith('armv7') && !shared(b));
+const tested = boards.filter(
+  (b) => b.open !== undefined && b.target.isa.startsWith('armv7') && twinOf(b) === undefined,
+);
 
 test('there are such boards', () => expect(tested.length).toBeGreaterThan(1));
 

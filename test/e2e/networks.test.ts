@@ -1,6 +1,6 @@
 /**
  * The MLPerf Tiny networks on the emulated Cortex-M4: all nine golden vectors over the wire, whatever the schedules and passes; and
- * on every other emulated Cortex-M from Armv7-M on, and the M0+ twin, whose memory holds them.
+ * on every other board that one of QEMU's MPS machines emulates.
  */
 import { expect, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
@@ -8,6 +8,7 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
+import { twinOf } from '../twins.ts';
 
 const names = ['kws', 'ic', 'vww', 'ad'] as const;
 
@@ -39,7 +40,7 @@ for (const name of names.slice(0, samples(1, 4))) {
   });
 }
 
-const others = boards.filter((b) => /^(mps2|nucleo|corstone)/.test(b.id) && b !== mps2An386);
+const others = boards.filter((b) => twinOf(b) !== undefined && b !== mps2An386);
 for (const board of others) {
   // In a bounded run the smallest on each, and one more on one of them.
   const bounded = board.id === 'nucleo-l4r5zi' ? ['kws'] : ['ad'];
