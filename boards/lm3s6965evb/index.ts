@@ -21,7 +21,7 @@ export const lm3s6965evb: BoardModule = {
   open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
-      machine: board.id,
+      machine: board.id, // QEMU calls it by the same name
       args: ['-icount', 'shift=0'],
       elf: firmware.elf,
       probe: 'gdb',
