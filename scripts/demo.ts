@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the whole road on the example model, with the commands that a user would type. A daemon with a data
- * directory of its own is started, the model uploaded and tuned over HTTP on an emulated Cortex-M4, the winners emitted as C
+ * directory of its own is started, the model uploaded and tuned over HTTP on the twin of an STM32L4R5, the winners emitted as C
  * and firmware, and the firmware's outputs compared with the model's.
  */
 import { spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ mkdirSync(dir, { recursive: true });
 const command = [
   'tune',
   'examples/bearing-fault/bearing-fault.tflite',
-  ...['--board', 'mps2-an386'],
+  ...['--board', 'nucleo-l4r5zi'],
   ...['--trials', '240'],
   ...['--seed', '1'],
   ...['--data', 'build/demo/data'],
