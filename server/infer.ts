@@ -5,7 +5,8 @@
 import { type BoardModule, type Cause, mapCauses, type TwinCounters } from '../boards/index.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { type Device, LinkError } from '../firmware-rpc/host/device.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
+import { linkErrors } from '../tuner/measure/link-errors.ts';
 import { expectedOutputs, type NetworkRun, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
 
 /** What an inference finds in caches and predictors: nothing, or what another inference before it left. */
@@ -44,10 +45,7 @@ export async function infer(
   const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
   if (!opened.ok) return opened;
   try {
-    return await inferOn(opened.value, board, built, graph, input, caches);
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error;
-    return failed('run', 'LINK', error.message);
+    return await linkErrors('run', () => inferOn(opened.value, board, built, graph, input, caches));
   } finally {
     await opened.value.close();
   }

@@ -7,8 +7,9 @@ import type { Value } from '../compiler/ops/operator.ts';
 import { runReference } from '../compiler/ops/run-reference.ts';
 import { emptyValue, encode } from '../compiler/ops/values.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { type CallRequest, type Device, type DeviceInfo, LinkError } from '../firmware-rpc/host/device.ts';
+import type { CallRequest, Device, DeviceInfo } from '../firmware-rpc/host/device.ts';
 import { fillBytes } from '../tuner/measure/bench.ts';
+import { linkErrors } from '../tuner/measure/link-errors.ts';
 
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
 const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
@@ -181,10 +182,7 @@ async function verifyOnce(built: Runnable, board: BoardModule, graph: Graph, cou
   const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
   if (!opened.ok) return opened;
   try {
-    return await compare(opened.value, built.network, graph, count);
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error;
-    return failed('verify', 'LINK', error.message);
+    return await linkErrors('verify', () => compare(opened.value, built.network, graph, count));
   } finally {
     await opened.value.close();
   }

@@ -120,3 +120,8 @@ export const counted = (cycles: number): MeasureResult => ({
 });
 /** Until timers that are due have run. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Measures just this; the code of the pool's failure where it comes to nothing. */
+export const resultOf = async (pool: DevicePool, result: MeasureResult): Promise<MeasureResult | string> => {
+  const used = await pool.use(async () => result);
+  return used.ok ? used.value : used.error.code;
+};

@@ -1,25 +1,20 @@
 /**
  * The life of a device in the pool, with devices made up here: when its health is checked and what a failed check does to
- * results, the ladder, quarantine and the way back, firmware that is not today's, equal uids.
+ * results, the ladder, quarantine and the way back.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { failed, ok } from '../../compiler/result.ts';
 import { ladder, type Rung, restAfter, rungAfter } from '../../tuner/measure/escalation.ts';
 import { Baselines, healthOutput, within } from '../../tuner/measure/health.ts';
-import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
 import { lostDevice } from '../../tuner/types.ts';
 import { samples } from '../samples.ts';
-import { counted, Fake, failedWith, poolOf, quick, turn } from './pool-devices.ts';
+import { counted, Fake, failedWith, poolOf, quick, resultOf, turn } from './pool-devices.ts';
 
 const wrong = failed('health', 'HEALTH_WRONG', 'it computes nonsense');
 const drifted = failed('health', 'HEALTH_DRIFT', 'it has become slow');
 const well = ok({ count: 1, baseline: 1 });
-const resultOf = async (pool: DevicePool, result: MeasureResult): Promise<MeasureResult | string> => {
-  const used = await pool.use(async () => result);
-  return used.ok ? used.value : used.error.code;
-};
 
 test('checked at opening, behind each failure of a run and every so many trials', async () => {
   const a = new Fake('a');
@@ -61,6 +56,28 @@ test('an audit vouches for what was measured last, or withdraws it', async () =>
   a.health = wrong;
   await pool.audit();
   expect(doubted.map((r) => r.status === 'ok' && r.cycles)).toEqual([2]);
+  await pool.closeAll();
+});
+
+test('a device that vanished and is found to be wrong takes back what it measured before', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], { ...quick, checkEvery: 100 });
+  const doubted: MeasureResult[] = [];
+  pool.onDoubt((results) => doubted.push(...results));
+  const results = [counted(1), counted(2)];
+  for (const r of results) await resultOf(pool, r);
+  await pool.use(async () => failedWith('LINK'));
+  expect(doubted).toEqual([]);
+  // A link that breaks in the check is no evidence against what was measured; a wrong answer is.
+  a.health = failed('link', 'LINK', 'hangs');
+  const later = resultOf(pool, counted(3));
+  while (a.checks < 2) await turn();
+  expect(doubted).toEqual([]);
+  a.health = drifted;
+  while (doubted.length === 0) await turn();
+  expect(doubted).toEqual(results);
+  a.health = well;
+  expect(await later).toMatchObject({ status: 'ok' });
   await pool.closeAll();
 });
 
@@ -212,76 +229,30 @@ test('a quarantined device comes back when it passes its check, whoever works me
   await pool.closeAll();
 });
 
-test('firmware that is not the one of today: put on anew once, else used with a warning, or not used', async () => {
-  const old = { info: { buildId: 'old' } };
-  const today = async (): Promise<string> => 'new';
-  class Flashable extends Fake {
-    flashes = 0;
-    build = today;
-    reflash = async () => {
-      this.flashes++;
-      this.info = { ...this.info, buildId: 'new' };
-      return ok(undefined);
-    };
-  }
-  const a = new Flashable('a', old);
-  const pool = poolOf([a], quick);
+test('closing waits for a look at a quarantined device, which is closed again', async () => {
+  const a = new Fake('a');
+  const opening = Promise.withResolvers<void>();
+  const looking = Promise.withResolvers<void>();
+  a.health = wrong;
+  const pool = poolOf([a], { ...quick, quarantineMs: () => 0 });
+  const open = a.open.bind(a);
   await resultOf(pool, counted(1));
-  expect(pool.states()).toMatchObject([{ firmware: 'new', warning: null, recoveries: { reflash: 1 }, failures: 0 }]);
-
-  class Stubborn extends Flashable {
-    override reflash = async () => {
-      this.flashes++;
-      return ok(undefined);
-    };
-  }
-  const b = new Stubborn('b', old);
-  const second = poolOf([b], quick);
-  for (let i = 0; i < 3; i++) await second.use(async () => failedWith('LINK'));
-  expect(await resultOf(second, counted(1))).toMatchObject({ status: 'ok' });
-  expect(second.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('flash it') }]);
-  // Once because of the build, however often it was opened; the ladder may do it again.
-  expect(b.flashes).toBe(1);
-
-  const c = Object.assign(new Fake('c', old), { build: today });
-  expect(await resultOf(poolOf([c], { ...quick, firmware: 'same' }), counted(1))).toBe('FIRMWARE_OUTDATED');
-  const warned = poolOf([Object.assign(new Fake('d', old), { build: today })], quick);
-  expect(await resultOf(warned, counted(1))).toMatchObject({ status: 'ok' });
-  expect(warned.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('old') }]);
-});
-
-/** Runs so many trials at once that every device of the pool must be open. */
-async function onAll(pool: DevicePool): Promise<void> {
-  let inside = 0;
-  const all = Promise.withResolvers<void>();
-  await Promise.all(
-    Array.from({ length: pool.size }, () =>
-      pool.use(async () => {
-        if (++inside === pool.size) all.resolve();
-        await all.promise;
-        return counted(1);
-      }),
-    ),
-  );
-}
-
-test('devices with equal uids work side by side under names of their own', async () => {
-  const pool = poolOf(['a', 'b', 'c'].map((name) => new Fake(name, { attached: true })));
-  await onAll(pool);
-  const uids = pool.states().map((s) => s.uid);
-  expect(new Set(uids).size).toBe(3);
-  expect(uids.filter((u) => u === 'made up')).toHaveLength(1);
-  expect(pool.states().map((s) => s.trials)).toEqual([1, 1, 1]);
-});
-
-test('one device on two paths is used once', async () => {
-  const memory = new Map<number, Uint8Array>();
-  const pool = poolOf(['a', 'b'].map((name) => new Fake(name, { attached: true, memory })));
-  const done = await Promise.all([1, 2, 3].map((n) => resultOf(pool, counted(n))));
-  for (const r of done) expect(r).toMatchObject({ status: 'ok' });
-  const twice = pool.states().filter((s) => s.state === 'quarantined');
-  expect(twice).toMatchObject([{ code: 'DEVICE_TWICE', reason: expect.stringContaining('is the same device as') }]);
-  await pool.closeAll();
+  a.health = well;
+  a.open = async () => {
+    looking.resolve();
+    await opening.promise;
+    return open();
+  };
+  await looking.promise;
+  let closed = false;
+  const end = pool.closeAll().then(() => {
+    closed = true;
+  });
+  await turn();
+  expect(closed).toBe(false);
+  opening.resolve();
+  await end;
+  expect(a.closed).toBe(a.opened);
 });
 
 test('counts that may not scatter must be the same, others may within a band', () => {

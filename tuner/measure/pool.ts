@@ -96,8 +96,7 @@ export class DevicePool {
         .filter((s) => s.state === 'idle')
         .map(async (slot) => {
           slot.state = 'busy';
-          await slot.audit();
-          this.release(slot);
+          await slot.audit().finally(() => this.release(slot));
         }),
     );
   }

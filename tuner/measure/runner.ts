@@ -45,8 +45,8 @@ export class Station {
   private readonly id: string;
   private readonly rooms: Rooms;
   private readonly residents: Residents;
-  /** Of the constants that schedules place in RAM; the same one where the board makes no difference. */
-  private readonly ramResidents: Residents;
+  /** Of the constants that schedules place in RAM; undefined where the board makes no difference. */
+  private readonly ramResidents: Residents | undefined;
   private readonly board: Board;
   private readonly cacheDir: string;
   private readonly clock: Clock;
@@ -60,16 +60,20 @@ export class Station {
     this.rooms = roomsOf(device.info);
     const residents = ({ base, bytes }: DeviceInfo['load']): Residents => new Residents(base, bytes, board.wayBytes);
     this.residents = residents(this.rooms.constants);
-    this.ramResidents = this.rooms.placed === undefined ? this.residents : residents(this.rooms.placed.constants);
+    this.ramResidents = this.rooms.placed && residents(this.rooms.placed.constants);
   }
 
   /** Never rejects for what a candidate does. A LinkError (the device is gone) does reject: the pool deals with it. */
   async measure(a: Attempt): Promise<MeasureResult> {
     const result = await this.attempt(a);
-    // Where nothing guards the load region, a candidate that went wrong may have written over constants.
-    if (result.status === 'failed' && !this.device.info.guarded)
-      for (const r of [this.residents, this.ramResidents]) r.forget();
+    if (result.status === 'failed' && this.mayHaveLost(result.code))
+      for (const r of [this.residents, this.ramResidents]) r?.forget();
     return result;
+  }
+
+  /** Where nothing guards the load region, a candidate that went wrong may have written over constants. */
+  private mayHaveLost(code: string): boolean {
+    return !this.device.info.guarded || code === 'DAMAGED';
   }
 
   private async attempt(a: Attempt): Promise<MeasureResult> {
@@ -115,6 +119,8 @@ export class Station {
   }
 
   private async placeConstants(constants: readonly KernelConstant[]): Promise<Placed> {
+    // Together: a second group could drive out the first.
+    if (this.ramResidents === undefined) return this.residents.place(this.device, constants);
     const of = (place: KernelConstant['place']): readonly KernelConstant[] =>
       constants.filter((c) => c.place === place);
     const flash = await this.residents.place(this.device, of('flash'));

@@ -5,12 +5,13 @@
  */
 import type { Board } from '../../boards/board.ts';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
-import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
+import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { MeasureResult } from '../types.ts';
 import { type DeviceSource, type DeviceState, type Reason, untouched } from './device-state.ts';
 import { isLasting, type Rung, remedyOf, rungAfter } from './escalation.ts';
 import type { CheckHealth, Health } from './health.ts';
 import { Identity } from './identity.ts';
+import { linkErrors } from './link-errors.ts';
 import { Station } from './runner.ts';
 
 /** What all slots of a pool share. */
@@ -49,6 +50,8 @@ export class Slot {
   private looks = 0;
   /** Set while it rests. */
   private rest: NodeJS.Timeout | undefined;
+  /** The look at it in quarantine that is under way, or was last. */
+  private looking: Promise<void> | undefined;
   /** Results since the last check. */
   private unchecked: MeasureResult[] = [];
   /** The build that it was given once: flash wears out, so that the same one is not put on it again and again. */
@@ -84,23 +87,19 @@ export class Slot {
   /** A broken link is code LINK; a result of a device that then failed its check does not stand: DEVICE_UNWELL. */
   async measure(station: Station, work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
     this.view = { ...this.view, trials: this.view.trials + 1 };
-    try {
-      const value = await work(station);
-      if (value.status === 'failed' && value.code === 'LINK') await this.lost(value);
-      else return await this.vouchFor(station, value);
-      return ok(value);
-    } catch (error) {
-      if (!(error instanceof LinkError)) throw error;
-      await this.lost({ code: 'LINK', detail: error.message });
-      return failed('run', 'LINK', error.message);
-    }
+    const done = await linkErrors('run', async () => ok(await work(station)));
+    if (!done.ok) await this.lost(done.error);
+    else if (done.value.status === 'failed' && done.value.code === 'LINK') await this.lost(done.value);
+    else return this.vouchFor(station, done.value);
+    return done;
   }
 
-  /** Ends this slot's part in the pool. */
+  /** Ends this slot's part in the pool: behind it the device's port is free. */
   async end(): Promise<void> {
     this.over = true;
     clearTimeout(this.rest);
     await this.close();
+    await this.looking;
   }
 
   async close(): Promise<void> {
@@ -149,14 +148,17 @@ export class Slot {
   }
 
   private async unwell(why: Failure): Promise<void> {
+    this.ill = true;
+    await this.lost(why);
+    this.withdraw(why);
+  }
+  private withdraw({ detail }: Reason): void {
     const suspects = this.unchecked;
     this.unchecked = [];
-    this.ill = true;
     this.view = { ...this.view, suspects: this.view.suspects + suspects.length };
-    await this.lost(why);
     if (suspects.length === 0) return;
     this.c.log(`device ${this.source.name}: ${suspects.length} results since its last good check do not stand`);
-    this.c.doubt(suspects, `${this.source.name}: ${why.detail}`);
+    this.c.doubt(suspects, `${this.source.name}: ${detail}`);
   }
 
   /** Opens, identifies and examines the device, after what the rung says; nothing stays open where that fails. */
@@ -217,6 +219,8 @@ export class Slot {
     if (!uid.ok) return uid;
     this.view = { ...this.view, uid: uid.value, firmware: info.buildId };
     const well = await this.examine(device);
+    // It may have become wrong before it vanished. A link that breaks once more says nothing of that.
+    if (!well.ok && well.error.stage === 'health' && well.error.code !== 'LINK') this.withdraw(well.error);
     return well.ok ? ok(new Station(device, uid.value, board, cacheDir, () => performance.now())) : well;
   }
 
@@ -259,7 +263,9 @@ export class Slot {
   }
 
   private lookLater(): void {
-    this.after(this.c.quarantineMs(this.looks), () => void this.look());
+    this.after(this.c.quarantineMs(this.looks), () => {
+      this.looking = this.look();
+    });
     // Nobody waits for it.
     this.rest?.unref();
   }
@@ -286,15 +292,5 @@ export class Slot {
       this.rest = undefined;
       then();
     }, ms);
-  }
-}
-
-/** A link that breaks on the way as a value. */
-async function linkErrors<T>(stage: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof LinkError)) throw error;
-    return failed(stage, 'LINK', error.message);
   }
 }
