@@ -84,8 +84,10 @@ export class TaskState implements Progress {
   }
 
   async ask(count: number): Promise<void> {
-    this.ready = [...(await this.policy.ask(count))];
-    if (this.ready.length === 0) this.exhausted = true;
+    const asked = await this.policy.ask(count);
+    if (asked.length === 0) this.exhausted = true;
+    // Something may have been withdrawn meanwhile, and stands here to be tried again.
+    this.ready.push(...asked);
   }
 
   took(candidate: Candidate, result: MeasureResult, kind: 'measured' | 'reused'): void {

@@ -246,3 +246,28 @@ test('measurements of an earlier microtune count by their schedules: of a templa
   expect(state.progress()).toMatchObject({ best: 70, default: null });
   expect(state.ready.length).toBe(1);
 });
+
+test('what is withdrawn while a policy is asked is tried again all the same', async () => {
+  const graph = randomNode('conv2d', new Random(5));
+  const [task] = tasksOf(graph, { rounding: 'double' });
+  if (task === undefined) throw new Error('no task');
+  const asked = Promise.withResolvers<readonly Candidate[]>();
+  const request = {
+    graph,
+    board: boardOf('mps2-an386'),
+    templates: source,
+    policy: { make: () => ({ ask: () => asked.promise, tell: () => undefined }) },
+  } as unknown as TuneRequest;
+  const state = new TaskState(task, request, seeded(1), undefined);
+  const first = state.ready.shift();
+  if (first === undefined) throw new Error('no default schedule');
+  const result = ok(7);
+  state.took(first, result, 'measured');
+  const asking = state.ask(1);
+  state.forget(first, result);
+  const other = { ...first };
+  asked.resolve([other]);
+  await asking;
+  expect(state.ready).toEqual([first, other]);
+  expect(state.progress()).toMatchObject({ trials: 0, best: null, default: null });
+});
