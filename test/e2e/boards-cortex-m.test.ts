@@ -5,9 +5,10 @@
 import { afterAll, expect, test } from 'vitest';
 import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import type { Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
+import { onDevice } from '../emulated.ts';
 import { samples } from '../samples.ts';
 import { twinOf } from '../twins.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   c,
   commit,
@@ -36,16 +37,9 @@ function firmwareOf(board: BoardModule): Promise<BuiltFirmware> {
   return firmware;
 }
 
-/** A device for the length of `work`, closed however that ends. */
 async function withDevice(board: BoardModule, work: (device: Device, elf: string) => Promise<void>): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
   const firmware = await firmwareOf(board);
-  const device = expectOk(await board.open({ firmware, bulk: 'shared' }));
-  try {
-    await work(device, firmware.elf);
-  } finally {
-    await device.close();
-  }
+  await onDevice(board, firmware, (device) => work(device, firmware.elf));
 }
 
 /** An M0+ twin runs on a larger CPU, which knows these instructions. */

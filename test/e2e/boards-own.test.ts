@@ -5,11 +5,12 @@
 import { afterAll, expect, test } from 'vitest';
 import { type BoardModule, type BuiltFirmware, boards } from '../../boards/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { onDevice } from '../emulated.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
 import { twinOf } from '../twins.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   commit,
   everywhere,
@@ -45,15 +46,9 @@ tested.forEach((board, k) => {
     bulk: 'shared' | 'uart',
     work: (device: Device, firmware: BuiltFirmware) => Promise<void>,
   ): Promise<void> {
-    if (board.open === undefined) throw new Error(`${board.id} is emulated`);
     built ??= firmwareIn(folder.dir, board);
     const firmware = await built;
-    const device = expectOk(await board.open({ firmware, bulk }));
-    try {
-      await work(device, firmware);
-    } finally {
-      await device.close();
-    }
+    await onDevice(board, firmware, (device) => work(device, firmware), bulk);
   }
 
   test(`misbehaving candidates on ${board.id}: each ends as it must, and the next call is right`, () =>
@@ -121,5 +116,6 @@ tested.forEach((board, k) => {
 const tooBig = (running: Promise<unknown>): Promise<boolean> =>
   running.then(
     () => false,
-    (error: Error) => /MODEL_TOO_BIG: \d+ bytes of (flash|RAM) are missing/.test(error.message),
+    (error: Error) =>
+      /MODEL_TOO_BIG: .*(\d+ bytes of (flash|RAM) are missing|overflowed by \d+ bytes)/s.test(error.message),
   );

@@ -7,10 +7,11 @@ import { afterAll, expect, test } from 'vitest';
 import { corstone300 } from '../../boards/corstone-300/index.ts';
 import { boards as all, type BoardModule } from '../../boards/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { onDevice } from '../emulated.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   commit,
   everywhere,
@@ -27,16 +28,9 @@ const folder = workFolder();
 afterAll(() => folder.remove());
 const boards = all.filter((b) => b.target.isa.startsWith('armv8'));
 
-/** A device for the length of `work`, closed however that ends. */
 async function withDevice(board: BoardModule, work: (device: Device, elf: string) => Promise<void>): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
   const firmware = await firmwareIn(folder.dir, board);
-  const device = expectOk(await board.open({ firmware, bulk: 'shared' }));
-  try {
-    await work(device, firmware.elf);
-  } finally {
-    await device.close();
-  }
+  await onDevice(board, firmware, (device) => work(device, firmware.elf));
 }
 
 function misdeeds(board: BoardModule, { info }: Device, elf: string): readonly Misdeed[] {

@@ -12,6 +12,7 @@ import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { type Bulk, onDevice } from '../emulated.ts';
 import { candidate, expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import { commit, everywhere, onCortexM, serverVariable, Witness } from '../wire/misbehaviour.ts';
 
@@ -25,16 +26,8 @@ afterAll(() => folder.remove());
 
 const endless = 'void mt_entry(void) { for (;;) __asm__ volatile(""); }';
 
-/** A device for the length of `work`, closed however that ends. */
-async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
-  if (mps2An386.open === undefined) throw new Error('mps2-an386 is emulated');
-  const device = expectOk(await mps2An386.open({ firmware, bulk }));
-  try {
-    await work(device);
-  } finally {
-    await device.close();
-  }
-}
+const withDevice = (work: (device: Device) => Promise<void>, bulk?: Bulk): Promise<void> =>
+  onDevice(mps2An386, firmware, work, bulk);
 
 /** Command lines of live processes that run this very firmware, by process id: emulators of it, or itself. */
 function emulators(elf = firmware.elf): ReadonlyMap<number, readonly string[]> {

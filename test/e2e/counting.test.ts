@@ -4,7 +4,8 @@ import type { BoardModule } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { nucleoH743zi } from '../../boards/nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from '../../boards/nucleo-l4r5zi/index.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { onDevice } from '../emulated.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
 afterAll(() => folder.remove());
@@ -14,22 +15,21 @@ const countdown = (n: number): Uint8Array => Uint8Array.of(n, 0x20, 0x01, 0x38, 
 
 test('the emulated Cortex-M4 counts a loop the same each time, and one of more rounds never lower', async () => {
   const firmware = await firmwareIn(folder.dir, mps2An386);
-  if (mps2An386.open === undefined) throw new Error('mps2-an386 is emulated');
-  const device = expectOk(await mps2An386.open({ firmware, bulk: 'shared' }));
-  const { base } = device.info.load;
   const counts: number[] = [];
-  // More than one tick of 40 instructions, so that some ends lie right at its edge.
-  for (let n = 190; n < 232; n++) {
-    await device.load(base, countdown(n));
-    const seen = new Set<number>();
-    for (let i = 0; i < 8; i++) {
-      const call = await device.call({ entry: base, args: [], warmups: 0, repeats: 1, deadlineMs: 1000 });
-      seen.add(call.ok ? (call.cycles[0] ?? 0) : -1);
+  await onDevice(mps2An386, firmware, async (device) => {
+    const { base } = device.info.load;
+    // More than one tick of 40 instructions, so that some ends lie right at its edge.
+    for (let n = 190; n < 232; n++) {
+      await device.load(base, countdown(n));
+      const seen = new Set<number>();
+      for (let i = 0; i < 8; i++) {
+        const call = await device.call({ entry: base, args: [], warmups: 0, repeats: 1, deadlineMs: 1000 });
+        seen.add(call.ok ? (call.cycles[0] ?? 0) : -1);
+      }
+      expect([...seen], `${n} rounds`).toHaveLength(1);
+      counts.push(...seen);
     }
-    expect([...seen], `${n} rounds`).toHaveLength(1);
-    counts.push(...seen);
-  }
-  await device.close();
+  });
   expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   expect(new Set(counts).size).toBeGreaterThan(1);
 });
@@ -53,26 +53,27 @@ async function countsOf(
   modes: readonly ('settled' | 'continued')[],
 ): Promise<Readonly<Record<string, number>>> {
   const firmware = await firmwareIn(folder.dir, board);
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware, bulk }));
-  try {
-    const { load } = device.info;
-    const entry = await loadCandidate(device, board, busy, 0, folder.dir);
-    await device.fill(load.base + 0x8000, 4096, 7, 0);
-    const counts: Record<string, number> = {};
-    for (const mode of modes) {
-      // Each follows a settled run, so that "continued" has the same state to go on from.
-      const args = [load.base + 0x8000];
-      const before = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs: 1000 });
-      const call = await device.call({ entry, args, warmups: 0, repeats: 2, deadlineMs: 1000, mode });
-      if (!call.ok || !before.ok) throw new Error('the call failed');
-      counts[mode] = call.cycles[0] ?? 0;
-      counts[`${mode}, then warm`] = call.cycles[1] ?? 0;
-    }
-    return counts;
-  } finally {
-    await device.close();
-  }
+  return onDevice(
+    board,
+    firmware,
+    async (device) => {
+      const { load } = device.info;
+      const entry = await loadCandidate(device, board, busy, 0, folder.dir);
+      await device.fill(load.base + 0x8000, 4096, 7, 0);
+      const counts: Record<string, number> = {};
+      for (const mode of modes) {
+        // Each follows a settled run, so that "continued" has the same state to go on from.
+        const args = [load.base + 0x8000];
+        const before = await device.call({ entry, args, warmups: 0, repeats: 1, deadlineMs: 1000 });
+        const call = await device.call({ entry, args, warmups: 0, repeats: 2, deadlineMs: 1000, mode });
+        if (!call.ok || !before.ok) throw new Error('the call failed');
+        counts[mode] = call.cycles[0] ?? 0;
+        counts[`${mode}, then warm`] = call.cycles[1] ?? 0;
+      }
+      return counts;
+    },
+    bulk,
+  );
 }
 
 for (const board of [nucleoL4r5zi, nucleoH743zi])

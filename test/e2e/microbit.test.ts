@@ -11,10 +11,11 @@ import { importModel } from '../../compiler/import/index.ts';
 import { runPasses } from '../../compiler/passes/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { build, verify } from '../../server/build.ts';
+import { type Bulk, onDevice } from '../emulated.ts';
 import { graphOf, unwrap } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { schedulesFor } from '../schedules.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   c,
   commit,
@@ -35,15 +36,8 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware, bulk }));
-  try {
-    await work(device);
-  } finally {
-    await device.close();
-  }
-}
+const withDevice = (work: (device: Device) => Promise<void>, bulk?: Bulk): Promise<void> =>
+  onDevice(board, firmware, work, bulk);
 
 /** Two instructions a turn, and one more beside the return. */
 const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');

@@ -4,9 +4,10 @@ import type { BoardModule } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { pico } from '../../boards/pico/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { started } from '../emulated.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
-import { candidate, expectOk, firmwareIn, workFolder } from '../wire/host-board.ts';
+import { candidate, firmwareIn, workFolder } from '../wire/host-board.ts';
 import { assembly } from '../wire/misbehaviour.ts';
 
 const folder = workFolder();
@@ -59,10 +60,8 @@ function program(random: Random): string {
   return `push {r4-r7, lr}; mov r4, r8; push {r4}; mov r7, r0; ldr r0, [r7]; ldr r1, [r7, #4]; ldr r2, [r7, #8]; ldr r3, [r7, #12]; ldr r4, [r7, #16]; ldr r5, [r7, #20]; cmp r0, r1; ${body}; ${mixed}; pop {r4}; mov r8, r4; pop {r4-r7, pc}`;
 }
 
-async function opened(board: BoardModule): Promise<Device> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  return expectOk(await board.open({ firmware: await firmwareIn(folder.dir, board), bulk: 'uart' }));
-}
+const opened = async (board: BoardModule): Promise<Device> =>
+  started(board, await firmwareIn(folder.dir, board), 'uart');
 
 test('random Armv6-M code gives the same on rp2040js and on QEMU', async () => {
   const devices = [await opened(pico), await opened(mps2An386)];

@@ -13,6 +13,7 @@ import { pico as board } from '../../boards/pico/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { flash, planFlash } from '../../server/firmware.ts';
 import { readElf } from '../../toolchain/index.ts';
+import { type Bulk, onDevice } from '../emulated.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
@@ -28,19 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-async function withDevice(
-  work: (device: Device) => Promise<void>,
-  built = firmware,
-  bulk: 'shared' | 'uart' = 'shared',
-): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware: built, bulk }));
-  try {
-    await work(device);
-  } finally {
-    await device.close();
-  }
-}
+const withDevice = (work: (device: Device) => Promise<void>, built = firmware, bulk?: Bulk): Promise<void> =>
+  onDevice(board, built, work, bulk);
 
 test('misbehaving candidates: each ends as it must, and the next call is right', () =>
   withDevice(async (device) => {

@@ -8,10 +8,11 @@ import type { BuiltFirmware } from '../../boards/index.ts';
 import { riscv32Virt as board } from '../../boards/riscv32-virt/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { readElf } from '../../toolchain/index.ts';
+import { type Bulk, onDevice } from '../emulated.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import { assembly, commit, serverVariable, Witness } from '../wire/misbehaviour.ts';
 import { everywhereOnRiscV, onRiscV } from '../wire/misbehaviour-riscv.ts';
 
@@ -22,15 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-async function withDevice(work: (device: Device) => Promise<void>, bulk: 'shared' | 'uart' = 'shared'): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware, bulk }));
-  try {
-    await work(device);
-  } finally {
-    await device.close();
-  }
-}
+const withDevice = (work: (device: Device) => Promise<void>, bulk?: Bulk): Promise<void> =>
+  onDevice(board, firmware, work, bulk);
 
 for (const name of ['kws', 'ic', 'vww', 'ad'] as const) {
   const model = goldenModel(name);

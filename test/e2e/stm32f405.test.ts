@@ -6,8 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { stm32f405 as board } from '../../boards/stm32f405/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
+import { onDevice } from '../emulated.ts';
 import { samples } from '../samples.ts';
-import { expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
+import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import { thumb } from '../wire/misbehaviour.ts';
 
 const folder = workFolder();
@@ -17,15 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-async function withDevice(work: (device: Device) => Promise<void>): Promise<void> {
-  if (board.open === undefined) throw new Error(`${board.id} is emulated`);
-  const device = expectOk(await board.open({ firmware, bulk: 'shared' }));
-  try {
-    await work(device);
-  } finally {
-    await device.close();
-  }
-}
+const withDevice = (work: (device: Device) => Promise<void>): Promise<void> => onDevice(board, firmware, work);
 
 /** Two instructions a turn, and one more beside the return. */
 const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
