@@ -37,12 +37,15 @@ async function doctor(...args: readonly string[]): Promise<Said> {
   return { code, ...said };
 }
 const findingsOf = (s: Said): readonly Finding[] => JSON.parse(s.out) as readonly Finding[];
+/** On a machine with other work a link may be slow, which is a warning. */
+const expectWell = (all: readonly Finding[]): void =>
+  expect(all.filter((f) => f.state === 'fail' || (f.state === 'warn' && f.check !== 'link'))).toEqual([]);
 
 test('emulated boards that are well: everything is looked at, and the exit code says so', async () => {
   const said = await doctor('--board', 'host', '--board', 'mps2-an386', '--json');
   expect(said.err).toBe('');
   const all = findingsOf(said);
-  expect(all.filter((f) => f.state !== 'ok')).toEqual([]);
+  expectWell(all);
   const checks = ['open', 'firmware', 'memory', 'link', 'counter', 'guard', 'model', 'health'];
   for (const id of ['host', 'mps2-an386'])
     expect(all.filter((f) => f.subject === id).map((f) => f.check)).toEqual(checks);
@@ -53,7 +56,7 @@ test('emulated boards that are well: everything is looked at, and the exit code 
 test('so are boards of other families', async () => {
   for (const { id } of emulatedBoards(['microbit', 'nucleo-l4r5zi'])) {
     const all = findingsOf(await doctor('--board', id, '--json'));
-    expect(all.filter((f) => f.state !== 'ok')).toEqual([]);
+    expectWell(all);
     expect(all.filter((f) => f.subject === id)).toHaveLength(8);
   }
 });
