@@ -113,8 +113,10 @@ class Client implements Device {
   async proveProbe(): Promise<void> {
     const { probe } = this;
     if (probe === undefined) return;
-    const { base } = this.info.data;
     const token = randomBytes(16);
+    // A network may leave no data region, but then it has an input.
+    const base = this.ranges().find((r) => r.bytes >= token.length)?.base;
+    if (base === undefined) return this.loseProbe(`${this.transport.name} has no memory to try ${probe.name} with`);
     await this.load(base, token);
     try {
       const same = token.equals(await probe.read(base, token.length));
@@ -123,6 +125,11 @@ class Client implements Device {
       if (!(error instanceof LinkError)) throw error;
       this.loseProbe(error.message);
     }
+  }
+  /** What the host may write. */
+  private ranges(): readonly Staging[] {
+    const { load, data, ramCode, ramData, network } = this.info;
+    return [data, load, ramCode, ramData, { base: network?.input ?? 0, bytes: network?.inputBytes ?? 0 }];
   }
   private loseProbe(reason: string): void {
     this.probe = undefined;
@@ -136,10 +143,8 @@ class Client implements Device {
    */
   private async loadByProbe(address: number, bytes: Uint8Array): Promise<boolean> {
     const { probe } = this;
-    const { load, data, ramCode, ramData, network } = this.info;
-    const input = { base: network?.input ?? 0, bytes: network?.inputBytes ?? 0 };
     const holds = (r: Staging): boolean => address >= r.base && address + bytes.length <= r.base + r.bytes;
-    if (probe === undefined || ![load, data, ramCode, ramData, input].some(holds)) return false;
+    if (probe === undefined || !this.ranges().some(holds)) return false;
     try {
       await probe.write(address, bytes);
     } catch (error) {
