@@ -36,15 +36,17 @@ export class Journal {
   }
 
   known(task: Task): readonly Known[] {
-    const { board, records, run, toolchain } = this.o;
-    return records
-      .known(task.id, board.id, board.kind)
-      .filter((r) => sameToolchain(r, toolchain))
-      .map((r) => {
-        this.consider(r);
-        const { id, config, schedule, binary } = r;
-        return { id, config, schedule, binary, result: resultOf(r), mine: r.job === run.job.id };
-      });
+    return this.suiting(task.id).map((r) => {
+      this.consider(r);
+      const { id, config, schedule, binary } = r;
+      return { id, config, schedule, binary, result: resultOf(r), mine: r.job === this.o.run.job.id };
+    });
+  }
+
+  /** What stands of a task and goes together with this job's counts. */
+  private suiting(task: string): readonly TuningRecord[] {
+    const { board, records, toolchain } = this.o;
+    return records.known(task, board.id, board.kind).filter((r) => sameToolchain(r, toolchain));
   }
 
   /** Appends a trial; the record's id. */
@@ -59,12 +61,12 @@ export class Journal {
 
   /** A record does not stand; another one may now be the best of its task. */
   doubt(id: string, why: string): void {
-    const { board, records, store } = this.o;
+    const { store } = this.o;
     store.doubt(id, why);
     this.log.warn({ trial: id, why }, 'trial withdrawn');
     const task = store.record(id)?.task ?? '';
     this.best.delete(task);
-    for (const r of records.best(task, board.id, board.kind, 1)) this.consider(r);
+    for (const r of this.suiting(task)) this.consider(r);
   }
 
   progress(tasks: readonly TaskProgress[], done: number): void {

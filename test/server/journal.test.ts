@@ -9,7 +9,7 @@ import { Journal } from '../../server/journal.ts';
 import { prepare } from '../../server/models.ts';
 import { Run } from '../../server/progress.ts';
 import { counted } from '../unit/pool-devices.ts';
-import { openBenchStore } from './bench.ts';
+import { openBenchStore, recordWith } from './bench.ts';
 import { smallModel } from './model.ts';
 
 test('what does not stand is not known to the next run, not counted, and its schedule is not shown as the best', () => {
@@ -41,6 +41,10 @@ test('what does not stand is not known to the next run, not counted, and its sch
     journal.progress([none], 0);
     return run.progress()?.tasks[0]?.schedule;
   };
+  // By another compiler: nothing to this job.
+  const config = { template: 'literal', version: 1, schedule } as const;
+  const of = { task: task.id, workload: task.key, board: board.id, kind: board.kind, toolchain: 'another', config };
+  const foreign = store.addRecord(recordWith({ ...of, job: null, cycles: 50, binary: 'foreign' })).id;
   const slow = trial(300, 'default');
   expect(shown()).toMatch(/^default/);
   expect(run.progress()?.kind).toBe(board.kind);
@@ -52,7 +56,7 @@ test('what does not stand is not known to the next run, not counted, and its sch
   journal.doubt(fast, 'its device was not well');
   expect(shown()).toMatch(/^default/);
   expect(journal.known(task).map((k) => k.id)).toEqual([slow]);
-  expect(store.best(task.id, board.id, board.kind, 9).map((r) => r.id)).toEqual([slow]);
+  expect(store.best(task.id, board.id, board.kind, 9).map((r) => r.id)).toEqual([foreign, slow]);
   expect(store.counts(run.job.id)).toEqual({ done: 1, failed: 0 });
   expect(store.record(fast)?.doubt).toBe('its device was not well');
 });
