@@ -75,7 +75,12 @@ const f4: Part = (() => {
     timerHz: (r, cpu) => cpu / timer(apb(bits(r(rcc + 8), 10, 3))),
     baud: (r, hz) => hz / r(usart + 8),
     pins: { port: 0x40020000, tx: 2, rx: 3, alternate: 7 },
-    safe: (r) => bits(r(flash), 8, 3) === 7 && bits(r(pwr + 4), 16, 2) === 3 && bits(r(pwr), 14, 2) === 3,
+    // Caches and prefetch; over-drive at scale 1; the PLL's bits 31 to 28 as after reset.
+    safe: (r) =>
+      bits(r(flash), 8, 3) === 7 &&
+      bits(r(pwr + 4), 16, 2) === 3 &&
+      bits(r(pwr), 14, 2) === 3 &&
+      bits(r(rcc + 4), 28, 4) === 2,
   };
 })();
 

@@ -15,6 +15,12 @@ static inline void change(uint32_t address, uint32_t mask, uint32_t value) {
     REG32(address) = (REG32(address) & ~mask) | value;
 }
 
+/* Switches a clock on. It is there two cycles of its bus after the bit was set: the bit is read back for that. */
+static inline void switch_on(uint32_t address, uint32_t bit) {
+    change(address, bit, bit);
+    (void)REG32(address);
+}
+
 /* Reads before a wait is over: tens of milliseconds, where oscillators, regulators and PLLs need less than one. */
 #define PATIENCE 100000u
 

@@ -59,8 +59,7 @@ static uint32_t begun, begun_tick;
 
 void stm32_start_timers(void) {
     start_counter();
-    change(TIM2_ENABLE, 1u, 1u); /* TIM2EN is bit 0 in all families */
-    (void)REG32(TIM2_ENABLE);
+    switch_on(TIM2_ENABLE, 1u << 0); /* TIM2EN, in all families */
     TIM2(TIM_PSC) = stm32_hz_by(TIM2_DIVIDER) / (1000u * TICKS_PER_MS) - 1u;
     TIM2(TIM_DIER) = UIE;
 }
@@ -77,6 +76,7 @@ int mt_deadline_stop(void) {
     const int had_come = (TIM2(TIM_SR) & UIF) != 0u;
     TIM2(TIM_CR1) = URS | OPM;
     TIM2(TIM_SR) = 0u;
+    (void)TIM2(TIM_SR); /* the write may wait in a buffer: while the flag stands, the interrupt would be pending again */
     irq_forget(TIM2_IRQ);
     return had_come;
 }

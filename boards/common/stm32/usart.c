@@ -43,9 +43,8 @@ static void pin_to(uint32_t pin, uint32_t function) {
 }
 
 void stm32_start_uart(void) {
-    change(GPIO_ENABLE, 1u << SILICON_UART_PORT, 1u << SILICON_UART_PORT);
-    change(SILICON_UART_ENABLE, 1u << SILICON_UART_ENABLE_BIT, 1u << SILICON_UART_ENABLE_BIT);
-    (void)REG32(SILICON_UART_ENABLE); /* a clock is there two cycles after its bit was set */
+    switch_on(GPIO_ENABLE, 1u << SILICON_UART_PORT);
+    switch_on(SILICON_UART_ENABLE, 1u << SILICON_UART_ENABLE_BIT);
     pin_to(SILICON_UART_TX, SILICON_UART_FUNCTION);
     pin_to(SILICON_UART_RX, SILICON_UART_FUNCTION);
     const uint32_t hz = stm32_hz_by(SILICON_UART_DIVIDER);

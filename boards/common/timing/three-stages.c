@@ -91,7 +91,6 @@ static void other(const struct three_stages *rules, struct state *s, const struc
     s->before = BEFORE_OTHER;
 }
 
-
 /* What this instruction leaves behind for the next. */
 static void remember(const struct three_stages *rules, struct state *s, const struct insn *i, const struct issued *out) {
     const int memory = insn_accesses_memory(i), divides = i->kind == INSN_FP_DIV || i->kind == INSN_FP_SQRT;

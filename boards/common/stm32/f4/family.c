@@ -7,7 +7,7 @@
 #define PLLON (1u << 24)
 #define PLLRDY (1u << 25)
 #define RCC_PLLCFGR (RCC + 0x04u)
-#define RCC_CFGR (RCC + 0x08u)   
+#define RCC_CFGR (RCC + 0x08u)
 #define SW_MASK 3u
 #define SW_PLL 2u
 #define SWS_MASK (3u << 2)
@@ -32,8 +32,11 @@
 #define DCRST (1u << 12)
 #define ACCELERATED (PRFTEN | ICEN | DCEN)
 
-/* HSI / 8 = 2 MHz into the VCO, as chapter 6 recommends against jitter; VCO / 2 out. Q (USB, not used) as low as may be. */
-#define PLL_SETTINGS(mhz) (8u << 0 | (uint32_t)(mhz) << 6 | 0u << 16 | 0u << 22 | 15u << 24)
+/*
+ * HSI / 8 = 2 MHz into the VCO, as chapter 6 recommends against jitter; VCO / 2 out. Q (USB, not used) as low as may be;
+ * R as after reset: 0 is no divider of the F446, and where the F405 has no R its bits are to be left.
+ */
+#define PLL_SETTINGS(mhz) (8u << 0 | (uint32_t)(mhz) << 6 | 0u << 16 | 0u << 22 | 15u << 24 | 2u << 28)
 
 /* Chapter 5: over-drive is entered while the PLL runs and before the CPU runs on it. */
 static uint32_t over_drive(void) {
@@ -47,7 +50,7 @@ static uint32_t over_drive(void) {
 uint32_t stm32_start_clock(void) {
     change(RCC_CR, HSION, HSION);
     if (comes(RCC_CR, HSIRDY, HSIRDY) == 0u) return 0u;
-    change(RCC_APB1ENR, PWREN, PWREN);
+    switch_on(RCC_APB1ENR, PWREN);
     change(PWR_CR, SILICON_VOS, SILICON_VOS); /* scale 1; takes effect as the PLL starts */
     REG32(RCC_PLLCFGR) = PLL_SETTINGS(SILICON_CPU_HZ / 1000000u);
     change(RCC_CR, PLLON, PLLON);

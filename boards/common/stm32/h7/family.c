@@ -18,9 +18,9 @@
 #define RCC_D3CFGR (RCC + 0x20u)
 #define D3PPRE_BY_2 (4u << 4)
 #define RCC_PLLCKSELR (RCC + 0x28u)
-#define RCC_PLLCFGR (RCC + 0x2cu)  
-#define RCC_PLL1DIVR (RCC + 0x30u) 
-#define RCC_APB4ENR (RCC + 0xf4u)  
+#define RCC_PLLCFGR (RCC + 0x2cu)
+#define RCC_PLL1DIVR (RCC + 0x30u)
+#define RCC_APB4ENR (RCC + 0xf4u)
 #define SYSCFGEN (1u << 1)
 #define PWR_CSR1 (PWR + 0x04u)
 #define ACTVOSRDY (1u << 13)
@@ -95,7 +95,7 @@ static uint32_t more_power(void) {
     change(PWR_D3CR, VOS_MASK, VOS_1);
     if (comes(PWR_D3CR, VOSRDY, VOSRDY) == 0u) return 0u;
     if (SILICON_CPU_HZ <= 400000000u) return 1u;
-    change(RCC_APB4ENR, SYSCFGEN, SYSCFGEN);
+    switch_on(RCC_APB4ENR, SYSCFGEN);
     change(SYSCFG_PWRCR, ODEN, ODEN);
     return comes(PWR_D3CR, VOSRDY, VOSRDY);
 }

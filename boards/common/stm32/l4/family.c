@@ -41,7 +41,7 @@
 #define PLL_SETTINGS(mhz) (2u << 0 | (4u - 1u) << 4 | (uint32_t)(mhz) / 2u << 8 | 1u << 24 | 0u << 25)
 
 uint32_t stm32_start_clock(void) {
-    change(RCC_APB1ENR1, PWREN, PWREN);
+    switch_on(RCC_APB1ENR1, PWREN);
     change(PWR_CR2, MORE_SUPPLIES, MORE_SUPPLIES);
     change(RCC_CR, HSION, HSION);
     if (comes(RCC_CR, HSIRDY, HSIRDY) == 0u) return 0u;

@@ -16,7 +16,7 @@
 #define HPRE_BY_2 8u
 #define RCC_PLL1CFGR (RCC + 0x28u)
 #define RCC_PLL1DIVR (RCC + 0x34u)
-#define RCC_AHB3ENR (RCC + 0x94u) 
+#define RCC_AHB3ENR (RCC + 0x94u)
 #define PWREN (1u << 2)
 #define PWR_VOSR (PWR + 0x0cu)
 #define BOOSTRDY (1u << 14)
@@ -39,7 +39,7 @@
 
 /* Chapter 10: range 1 first; the booster needs its clock, the source of PLL1, before it is switched on. */
 static uint32_t more_power(void) {
-    change(RCC_AHB3ENR, PWREN, PWREN);
+    switch_on(RCC_AHB3ENR, PWREN);
     change(PWR_VOSR, VOS_RANGE_1, VOS_RANGE_1);
     if (comes(PWR_VOSR, VOSRDY, VOSRDY) == 0u) return 0u;
     REG32(RCC_PLL1CFGR) = PLL1_INPUT;
