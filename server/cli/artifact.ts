@@ -62,7 +62,7 @@ export function removeOldKernels(outDir: string): void {
 }
 
 /** The data directory's build cache where it can be written, else one that goes when the command ends. */
-function cacheOf(data: string): { readonly dir: string; done(): void } {
+export function cacheOf(data: string): { readonly dir: string; done(): void } {
   try {
     accessSync(data, constants.W_OK);
     return { dir: join(data, 'cache'), done: () => undefined };

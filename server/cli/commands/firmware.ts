@@ -1,11 +1,12 @@
 /** `microtune firmware`: the server for a board, built and put on a real one. */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type FirmwareSizes, serverSizes, sizeLines } from '../../../boards/common/server-size.ts';
 import type { BoardModule, BuiltFirmware, Product } from '../../../boards/index.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { makeDir } from '../../../db/make-dir.ts';
 import { type FlashPlan, flash, planFlash, planWith } from '../../firmware.ts';
+import { cacheOf } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { boardNamed } from '../model.ts';
@@ -46,10 +47,17 @@ async function buildCommand(_io: Io, o: BuildOptions): Shows {
   const source = o.twin === true ? twinOf(board.value) : productOf(board.value);
   if (!source.ok) return source;
   const dir = resolve(o.out);
+  makeDir(dir);
   const built = await source.value.build({ dir, name: o.board, objects: [] });
   if (!built.ok) return built;
-  const server = await serverSizes(board.value.target, folderIn(o, 'cache'));
-  return server.ok ? ok(shown(o.board, built.value, server.value)) : server;
+  const cache = cacheOf(o.data);
+  try {
+    makeDir(cache.dir);
+    const server = await serverSizes(board.value.target, cache.dir);
+    return server.ok ? ok(shown(o.board, built.value, server.value)) : server;
+  } finally {
+    cache.done();
+  }
 }
 
 function shown(board: string, { elf, bin, buildId, sizes }: BuiltFirmware, server: FirmwareSizes) {
@@ -62,7 +70,8 @@ async function flashCommand(io: Io, o: FlashOptions): Shows {
   if (!board.ok) return board;
   const product = productOf(board.value);
   if (!product.ok) return product;
-  const dir = folderIn(o, join('firmware', o.board));
+  const dir = join(resolve(o.data), 'firmware', o.board);
+  makeDir(dir);
   const firmware = await product.value.build({ dir, name: 'server', objects: [] });
   if (!firmware.ok) return firmware;
   const request = {
@@ -91,12 +100,6 @@ const twinOf = (board: BoardModule): Result<Pick<Product, 'build'>> =>
   board.open === undefined ? failed('input', 'NOT_EMULATED', `${board.id} exists only as hardware`) : ok(board);
 const productOf = ({ id, product }: BoardModule): Result<Product> =>
   product === undefined ? failed('input', 'NO_PRODUCT', `${id} has no firmware for hardware`) : ok(product);
-
-function folderIn({ data }: CommonOptions, name: string): string {
-  const dir = join(resolve(data), name);
-  mkdirSync(dir, { recursive: true });
-  return dir;
-}
 
 /** As a shell reads it. */
 export const commandLine = ({ command }: FlashPlan): string =>
