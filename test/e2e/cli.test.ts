@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
@@ -145,14 +145,12 @@ test.each(emulated)(
     expect(readFileSync(String(report.elf)).subarray(0, 4)).toEqual(Buffer.from('\x7fELF', 'latin1'));
     const sources = [...contents(one).keys()].filter((f) => f.endsWith('.c'));
     expect(sources.length).toBeGreaterThan(6);
-    for (const file of sources) {
-      const path = join(one, file);
-      const include = [one, join(one, 'include'), dirname(path)].flatMap((d) => ['-I', d]);
-      const target = boards.find((b) => b.id === board)?.target;
-      const compiler = [target?.compiler ?? 'gcc', ...(target?.flags ?? []), ...strictFlags];
-      const ran = await runTool([...compiler, '-std=c99', ...include, '-c', path, '-o', '/dev/null']);
-      expect(ran.stderr, file).toBe('');
-    }
+    const target = boards.find((b) => b.id === board)?.target;
+    const compiler = [target?.compiler ?? 'gcc', ...(target?.flags ?? []), ...strictFlags, '-std=c99', '-fsyntax-only'];
+    const include = [one, join(one, 'include')].flatMap((d) => ['-I', d]);
+    // Syntax and warnings alone, all at once: every build of ours makes code of these files.
+    const ran = await runTool([...compiler, ...include, ...sources.map((file) => join(one, file))]);
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
   },
 );
 
