@@ -140,12 +140,26 @@ async function start(o: QemuOptions, plugin: string | undefined): Promise<Device
 async function startIn(dir: string, o: QemuOptions, plugin: string | undefined): Promise<Device> {
   const memory =
     o.shared !== undefined && (o.bulk === 'shared' || plugin !== undefined) ? sharedMemory(dir, o.shared) : undefined;
+  try {
+    const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
+    return await startWith(memory, timing, dir, o);
+  } catch (error) {
+    memory?.close();
+    throw error;
+  }
+}
+
+async function startWith(
+  memory: SharedMemory | undefined,
+  timing: readonly string[],
+  dir: string,
+  o: QemuOptions,
+): Promise<Device> {
   const uart = join(dir, 'uart');
   const listener = await listenAt(uart, `the UART of ${o.machine}`);
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
   const quiet = ['-display', 'none', '-monitor', 'none'];
   const serial = ['-chardev', `socket,id=uart,path=${uart}`, '-serial', 'chardev:uart'];
-  const timing = plugin === undefined || memory === undefined ? [] : timingArgs(o, plugin, dir, memory.file);
   const gdb = join(dir, 'gdb');
   const hasProbe = o.probe === 'gdb' && o.bulk === 'shared';
   // Before the UART: when that is connected, the server listens.
@@ -200,8 +214,17 @@ interface SharedMemory {
 function sharedMemory(dir: string, shared: NonNullable<QemuOptions['shared']>): SharedMemory {
   const file = join(dir, 'ram');
   const fd = openSync(file, 'w+', 0o600);
-  ftruncateSync(fd, shared.bytes);
   let open = true;
+  const close = (): void => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  try {
+    ftruncateSync(fd, shared.bytes);
+  } catch (error) {
+    close();
+    throw error;
+  }
   return {
     file,
     args: ['-object', `memory-backend-file,id=ram,size=${shared.bytes},mem-path=${file},share=on`],
@@ -212,9 +235,6 @@ function sharedMemory(dir: string, shared: NonNullable<QemuOptions['shared']>): 
         writeSync(fd, bytes, 0, bytes.length, shared.stagingOffset + offset);
       },
     },
-    close() {
-      if (open) closeSync(fd);
-      open = false;
-    },
+    close,
   };
 }
