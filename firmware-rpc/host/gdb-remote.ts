@@ -26,6 +26,8 @@ export interface ProbeOptions {
 const smallestPacket = 400;
 /** Times that a packet is sent again that arrived damaged. */
 const resends = 5;
+/** Signs and packets that are kept unread. A target that talks through its probe does so while nobody listens. */
+const mostUnread = 64;
 
 /** HOST:PORT, or the path of a Unix socket. Throws LinkError. */
 function dial(address: string): Promise<Transport> {
@@ -97,6 +99,7 @@ class Connection {
     transport.onData(
       packetSplitter((what) => {
         this.inbox.push(what);
+        if (this.inbox.length > mostUnread) this.inbox.shift();
         this.wake();
       }),
     );
