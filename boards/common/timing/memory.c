@@ -37,8 +37,10 @@ struct region *memory_find(struct memory *m, uint32_t address) {
 
 void memory_redirect(struct memory *m) { m->stream_region = NULL; }
 
+/* An access may begin before its region or end behind it: then the last one. */
 static uint64_t *bank_of(struct region *r, uint32_t address) {
-    return &r->busy[(uint64_t)(address - r->base) * r->banks / r->bytes];
+    const uint64_t bank = (uint64_t)(address - r->base) * r->banks / r->bytes;
+    return &r->busy[bank < r->banks ? bank : r->banks - 1u];
 }
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
