@@ -135,6 +135,12 @@ void board_uart_write(const uint8_t *bytes, size_t n) {
     }
 }
 
+/* The FIFO's 32 bytes take 3 ms. */
+void mt_link_flush(void) {
+    for (uint32_t patience = 1000000u; patience > 0u && (UART_FR & UART_BUSY) != 0u; patience--) {
+    }
+}
+
 /* Cycles, from the microseconds that have passed, which miss them by less than 2^23, and the low 24 bits of their number. */
 static uint64_t cycles_of(uint64_t us, uint32_t low) {
     const uint32_t wrap = 1u << SYSTICK_BITS;

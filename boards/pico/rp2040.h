@@ -65,6 +65,7 @@
 #define UART_LCR_H REG32(0x4003402cu)
 #define UART_CR REG32(0x40034030u)
 #define UART_IMSC REG32(0x40034038u)
+#define UART_BUSY (1u << 3)
 #define UART_RXFE (1u << 4)
 #define UART_TXFF (1u << 5)
 #define UART_8N1_FIFO (3u << 5 | 1u << 4)

@@ -62,7 +62,7 @@ void board_uid(uint8_t uid[16]);
 void board_sync_code(uint32_t address, uint32_t bytes);
 /* Brings caches, prefetch buffers and predictors into the state after reset, as far as the hardware lets; nothing is lost. */
 void board_settle(void);
-/* Restarts the firmware; does not return. */
+/* Restarts the firmware, once what was written has left as far as it can; does not return. */
 void board_reset(void);
 /*
  * Calls entry(args) on a stack of its own, the link's interrupts off. Returns when it returns, faults, or runs longer than

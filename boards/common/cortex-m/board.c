@@ -42,14 +42,16 @@ const mt_board_info *board_init(void) {
     return &info;
 }
 
-/* Weak: a machine whose clock may come out slower, or that has caches, knows better. */
+/* Weak: a machine whose clock may come out slower, that has caches, or whose UART takes its time, knows better. */
 __attribute__((weak)) uint32_t board_cpu_hz(void) { return MT_CPU_HZ; }
 __attribute__((weak)) void board_sync_code(uint32_t address, uint32_t bytes) {
     (void)address;
     (void)bytes;
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 }
+__attribute__((weak)) void mt_link_flush(void) {} /* as QEMU's, which send at once */
 void board_reset(void) {
+    mt_link_flush();
     SCB_AIRCR = 0x05fa0004u;
     for (;;) {
     }

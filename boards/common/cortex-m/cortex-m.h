@@ -71,6 +71,8 @@ extern const mt_range mt_staging;
 /* The link's interrupt, off while a call runs. */
 void mt_link_quiet(void);
 void mt_link_listen(void);
+/* Waits until what was sent has left the part, but not for ever: a restart cuts off what has not. */
+void mt_link_flush(void);
 /* Interrupts with Deadline_Handler after so many milliseconds. mt_deadline_stop tells whether the interrupt had come. */
 void mt_deadline_start(uint32_t ms);
 int mt_deadline_stop(void);

@@ -6,14 +6,6 @@
 #include "cortex-m.h"
 #include "enter.h"
 
-#ifdef __ARM_FP
-#define SAVE_FLOATS "vpush {s16-s31}\n\t"
-#define RESTORE_FLOATS "vpop {s16-s31}\n\t"
-#else
-#define SAVE_FLOATS
-#define RESTORE_FLOATS
-#endif
-
 __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32_t *args, uint32_t *stack_end) {
     (void)entry;
     (void)args;

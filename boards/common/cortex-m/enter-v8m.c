@@ -26,13 +26,6 @@
 #define FROM_SECURE 0x40u
 #endif
 
-#ifdef __ARM_FP
-#define SAVE_FLOATS "vpush {s16-s31}\n\t"
-#define RESTORE_FLOATS "vpop {s16-s31}\n\t"
-#else
-#define SAVE_FLOATS
-#define RESTORE_FLOATS
-#endif
 /* CTRL: with the default map for privileged code, off in faults of high priority; or off. Clobbers r4, r5. */
 #define MPU_CTRL(value)                                                                                                \
     "ldr r4, =0xe000ed94\n\t"                                                                                          \

@@ -30,6 +30,7 @@
 #define TE (1u << 3)
 #define RXNEIE (1u << 5)
 #define RXNE (1u << 5)
+#define TC (1u << 6)
 #define TXE (1u << 7)
 
 static volatile uint8_t ring[RING_BYTES];
@@ -79,3 +80,5 @@ void board_uart_write(const uint8_t *bytes, size_t n) {
         REG32(USART_SENT) = bytes[i];
     }
 }
+
+void mt_link_flush(void) { (void)comes(USART_SR, TC, TC); }

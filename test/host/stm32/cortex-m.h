@@ -20,5 +20,6 @@ volatile uint32_t *part_register(uint32_t address);
 void mt_calibrate(void);
 void Deadline_Handler(void);
 void mt_start_machine(void);
+void mt_link_flush(void);
 
 #endif

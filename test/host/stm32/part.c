@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
         }
     }
     mt_start_machine();
+    mt_link_flush(); /* ends, whatever the flag of the UART says */
     printf("{\"hz\": %u, \"registers\": {", (unsigned)board_cpu_hz());
     for (int i = 0; i < known; i++)
         printf("%s\"%08x\": %u", i > 0 ? ", " : "", (unsigned)registers[i].address, (unsigned)registers[i].value);
