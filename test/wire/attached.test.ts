@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-const link = { patienceMs: 100, attempts: 5 };
+const link = { patienceMs: 250, attempts: 4 };
 async function board(): Promise<ListeningBoard> {
   const made = await listening(firmware);
   onTestFinished(() => made.kill());
@@ -73,7 +73,7 @@ test('whoever answers HELLO is found, all at once; others are told by their reas
   const at = silent.address();
   const stranger = `127.0.0.1:${typeof at === 'object' && at !== null ? at.port : 0}`;
   const addresses = [`127.0.0.1:${a.port}`, stranger, `127.0.0.1:${b.port}`, '/dev/null', join(folder.dir, 'nothing')];
-  const answers = await askAll(addresses, { patienceMs: 50, attempts: 3 });
+  const answers = await askAll(addresses, link);
   silent.close();
   expect(answers.map((x) => x.address)).toEqual(addresses);
   const found = answering(answers);
@@ -166,7 +166,7 @@ test('a frozen device comes back when the command for its power is run; a comman
   const [frozen, calls] = [await board(), join(folder.dir, 'calls')];
   const address = `127.0.0.1:${frozen.port}`;
   const command = `echo "$1" >> ${calls}; kill -CONT ${frozen.pid}`;
-  const { pool } = await farmOf([address], { powerCycle: { host: command }, link: { patienceMs: 20, attempts: 3 } });
+  const { pool } = await farmOf([address], { powerCycle: { host: command }, link: { patienceMs: 100, attempts: 4 } });
   expect(await trial(pool)).toMatchObject({ status: 'ok' });
   process.kill(frozen.pid, 'SIGSTOP');
   expect(await trial(pool)).toBe('LINK');

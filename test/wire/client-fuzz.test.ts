@@ -126,7 +126,7 @@ test('a right answer behind any noise is taken at the first try', async () => {
       const noise = r.int(0, 1) === 0 ? bytes(r, r.int(0, 3000)) : anything(Uint8Array.of(200, 0), r);
       return Buffer.concat([noise, commandOf(q) === commands.HELLO ? greeting(q, r) : word]);
     });
-    const device = await connect(line);
+    const device = await connect(line, { patienceMs: 60_000 });
     expect(await device.crc(0, 4), `seed ${seed}`).toBe(0x04030201);
     expect(asked).toBe(2);
   }

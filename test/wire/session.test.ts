@@ -242,7 +242,9 @@ test('another protocol, a device that restarted, short answers, silence and echo
   for (const [name, reply, words] of cases) {
     const { port, server } = await peer(reply);
     const transport = await openSocket('127.0.0.1', port);
-    await expect(connect(transport, impatient), name).rejects.toThrow(words);
+    // Whoever answers may take its time: a PC may be busy.
+    const options = words.source.startsWith('no answer') ? impatient : {};
+    await expect(connect(transport, options), name).rejects.toThrow(words);
     server.close();
   }
 });
