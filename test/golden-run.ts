@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect } from 'vitest';
-import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
+import type { BoardModule } from '../boards/index.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import type { Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
-import type { Device } from '../firmware-rpc/host/device.ts';
 import { type Built, build, runOnDevice } from '../server/build.ts';
+import { onDevice } from './emulated.ts';
 import { type GoldenModel, generateInput } from './models.ts';
 import { type Schedules, schedulesFor } from './schedules.ts';
 
@@ -19,12 +19,6 @@ export const unwrap = <T>(r: Result<T>): T => {
   if (!r.ok) throw new Error(`${r.error.stage} ${r.error.code}: ${r.error.detail}`);
   return r.value;
 };
-
-/** A running board with this firmware. */
-export async function opened(board: BoardModule, firmware: BuiltFirmware): Promise<Device> {
-  if (board.open === undefined) throw new Error(`${board.id} cannot be opened`);
-  return unwrap(await board.open({ firmware, bulk: 'shared' }));
-}
 
 export const graphOf = (model: GoldenModel, passes: 'all' | 'none'): Graph =>
   runPasses(unwrap(importModel(model.bytes, model.name)), { optional: passes });
@@ -63,10 +57,9 @@ async function runVectors(
   board: BoardModule,
   built: Built,
 ): Promise<{ readonly cycles: number; readonly stackBytes: number }> {
-  const device = await opened(board, built.firmware);
   const macs = built.network.layers.reduce((n, l) => n + l.macs, 0);
   let [cycles, stackBytes] = [0, 0];
-  try {
+  await onDevice(board, built.firmware, async (device) => {
     for (const v of model.golden.vectors) {
       const input = new Uint8Array(generateInput(model.golden.input_bytes, v.seed, v.shr).buffer);
       const run = unwrap(await runOnDevice(device, macs, input));
@@ -79,8 +72,6 @@ async function runVectors(
     // A twin whose model does not know an instruction, or what it accesses, counts too little.
     const counted = await board.counters?.(device);
     expect([counted?.unknown ?? 0, counted?.unmapped ?? 0], `${model.name} on ${board.id}`).toEqual([0, 0]);
-  } finally {
-    await device.close();
-  }
+  });
   return { cycles, stackBytes };
 }

@@ -7,10 +7,11 @@ import type { Graph } from '../compiler/graph/graph.ts';
 import { tasksOf } from '../compiler/tasks.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
-import { DevicePool } from '../tuner/measure/pool.ts';
+import { DevicePool, type DeviceState, type PoolOptions } from '../tuner/measure/pool.ts';
 import type { NamedPolicy } from '../tuner/policies/index.ts';
 import { type TaskProgress, type TrialRecord, type TuneEnd, tune } from '../tuner/tune.ts';
-import { opened, unwrap } from './golden-run.ts';
+import { started } from './emulated.ts';
+import { unwrap } from './golden-run.ts';
 
 export interface Search {
   readonly graph: Graph;
@@ -19,23 +20,31 @@ export interface Search {
   readonly trials: number;
   /** May put something between the tune loop and the device. */
   readonly changed?: (device: Device) => Device;
+  readonly pool?: PoolOptions;
+  /** 1 unless given. */
+  readonly seed?: number;
 }
 export interface Found {
   readonly end: TuneEnd;
   readonly records: readonly TrialRecord[];
+  /** Records that do not stand, by their places in `records`. */
+  readonly doubted: readonly number[];
+  readonly devices: readonly DeviceState[];
   /** As it was last reported. */
   readonly progress: readonly TaskProgress[];
 }
 
-/** Searches with seed 1, knowing nothing before. */
-export async function search({ graph, board, policy, trials, changed = (d) => d }: Search): Promise<Found> {
+/** Searches, knowing nothing before. */
+export async function search(s: Search): Promise<Found> {
+  const { graph, board, changed = (d) => d } = s;
   const dir = mkdtempSync(join(tmpdir(), 'mt-search-'));
   const records: TrialRecord[] = [];
+  const doubted: number[] = [];
   let progress: readonly TaskProgress[] = [];
   try {
     const firmware = unwrap(await board.build({ dir, name: 'server', objects: [] }));
-    const open = async () => ({ ok: true as const, value: changed(await opened(board, firmware)) });
-    const pool = new DevicePool(board, [{ name: board.id, open }], dir);
+    const open = async () => ({ ok: true as const, value: changed(await started(board, firmware)) });
+    const pool = new DevicePool(board, [{ name: board.id, open }], dir, s.pool);
     try {
       const end = await tune({
         graph,
@@ -43,21 +52,22 @@ export async function search({ graph, board, policy, trials, changed = (d) => d 
         board,
         pool,
         templates: { templates, defaultSchedule },
-        policy,
+        policy: s.policy,
         policyName: 'tested',
-        seed: 1,
-        budget: { trials },
+        seed: s.seed ?? 1,
+        budget: { trials: s.trials },
         cores: 2,
         cacheDir: dir,
         known: () => [],
-        record: (trial) => String(records.push(trial)),
+        record: (trial) => String(records.push(trial) - 1),
+        doubt: (id) => doubted.push(Number(id)),
         progress: (now) => {
           progress = now;
         },
         signal: new AbortController().signal,
         now: () => performance.now(),
       });
-      return { end, records, progress };
+      return { end, records, doubted, devices: pool.states(), progress };
     } finally {
       await pool.closeAll();
     }

@@ -11,7 +11,8 @@ import { select } from '../compiler/select.ts';
 import { tasksOf } from '../compiler/tasks.ts';
 import { defaultSchedule, templatesFor } from '../kernels/index.ts';
 import { build, expectedOutputs, randomInput, runOnDevice } from '../server/build.ts';
-import { opened, unwrap } from './golden-run.ts';
+import { started } from './emulated.ts';
+import { unwrap } from './golden-run.ts';
 import { Draft } from './unit/graphs.ts';
 import { Random } from './unit/random.ts';
 
@@ -47,7 +48,7 @@ test('model, C, gcc, answer', async () => {
     // Schedules rewrite the layers' loop programs, programs become C, gcc compiles it and links it with the server of a board.
     const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
     const built = unwrap(await build({ graph, name: 'tiny', board: host, selected, ...where }));
-    const device = await opened(host, built.firmware);
+    const device = await started(host, built.firmware);
     // An input goes over the wire, the network runs, the output comes back: equal to what the model's references say.
     const input = randomInput(model, 7);
     const macs = tasks.reduce((n, t) => n + t.macs, 0);
