@@ -1,6 +1,7 @@
 /**
  * `npm test`: types, lint, then every test; ends with one line `N passed, N failed, N skipped`. Types and lint count as a
- * test each. `--long` runs the same tests at full count and writes test/long-summary.json; `--require-models` fails when
+ * test each. `--long` runs the same tests at full count and notes the outcome in test/long-summary.json, by command: the
+ * rooms of test/ can be run one after another (`npm run test:long -- test/unit`). `--require-models` fails when
  * a test was skipped although the reference networks are at hand. Other arguments go to vitest (a file, -t NAME).
  */
 import { spawnSync } from 'node:child_process';
@@ -56,15 +57,13 @@ if (requireModels && skipped > 0 && existsSync(modelsDir)) {
 }
 if (long) {
   const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim();
-  const summary = {
-    command: 'npm run test:long',
-    commit,
-    passed,
-    failed,
-    skipped,
-    seconds: Math.round((Date.now() - started) / 1000),
-  };
-  writeFileSync(join(root, 'test/long-summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  const command = ['npm run test:long', ...(rest.length > 0 ? ['--', ...rest] : [])].join(' ');
+  const seconds = Math.round((Date.now() - started) / 1000);
+  const summaryFile = join(root, 'test/long-summary.json');
+  const before: readonly { readonly command: string }[] = JSON.parse(readFileSync(summaryFile, 'utf8'));
+  const runs = [...before.filter((r) => r.command !== command), { command, commit, passed, failed, skipped, seconds }];
+  runs.sort((a, b) => (a.command < b.command ? -1 : 1));
+  writeFileSync(summaryFile, `${JSON.stringify(runs, null, 2)}\n`);
 }
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;
