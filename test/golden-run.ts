@@ -30,11 +30,18 @@ export interface GoldenRun {
   readonly stackBytes: number;
 }
 
-/** Builds, opens the board, runs all vectors. Throws (and fails the test) where a byte differs. */
+/**
+ * Builds, opens the board, runs all vectors. Throws (and fails the test) where a byte differs. `cacheDir`: for objects that
+ * another run of the test may have made.
+ */
 export async function runGolden(
   model: GoldenModel,
   board: BoardModule,
-  how: { readonly passes: 'all' | 'none'; readonly schedules: Schedules | readonly Selected[] },
+  how: {
+    readonly passes: 'all' | 'none';
+    readonly schedules: Schedules | readonly Selected[];
+    readonly cacheDir?: string;
+  },
 ): Promise<GoldenRun> {
   const dir = mkdtempSync(join(tmpdir(), 'mt-golden-'));
   try {
@@ -44,7 +51,7 @@ export async function runGolden(
       typeof schedules === 'object' && 'length' in schedules
         ? schedules
         : schedulesFor(graph, board.target.features, schedules);
-    const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
+    const where = { outDir: join(dir, 'out'), cacheDir: how.cacheDir ?? join(dir, 'cache') };
     const built = unwrap(await build({ graph, name: model.name, board, selected, ...where }));
     return { built, ...(await runVectors(model, board, built)) };
   } finally {

@@ -2,13 +2,19 @@
  * The MLPerf Tiny networks on the emulated Cortex-M4: all nine golden vectors over the wire, whatever the schedules and passes; and
  * on every other board that one of QEMU's MPS machines emulates.
  */
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { runGolden } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
 import { twinOf } from '../twins.ts';
+import { workFolder } from '../wire/host-board.ts';
+
+/** Boards with one CPU compile the same kernels. */
+const folder = workFolder();
+const plain = { passes: 'all', schedules: 'default', cacheDir: folder.dir } as const;
+afterAll(() => folder.remove());
 
 const names = ['kws', 'ic', 'vww', 'ad'] as const;
 
@@ -18,7 +24,7 @@ for (const name of names) {
 
   test.skipIf(model === undefined)(`${name} with default schedules`, async () => {
     if (model === undefined) return;
-    const { built, cycles, stackBytes } = await runGolden(model, mps2An386, { passes: 'all', schedules: 'default' });
+    const { built, cycles, stackBytes } = await runGolden(model, mps2An386, plain);
     expect(cycles).toBeGreaterThan(0);
     // What the header promises, checked by the watermark; it sees the server's table function around the run as well.
     expect(stackBytes).toBeLessThanOrEqual(built.memory.stackBytes + 16);
@@ -36,7 +42,7 @@ for (const name of names) {
 for (const name of names.slice(0, samples(1, 4))) {
   const model = goldenModel(name);
   test.skipIf(model === undefined)(`${name} without optional passes`, async () => {
-    if (model !== undefined) await runGolden(model, mps2An386, { passes: 'none', schedules: 'default' });
+    if (model !== undefined) await runGolden(model, mps2An386, { ...plain, passes: 'none' });
   });
 }
 
@@ -49,7 +55,7 @@ for (const board of others) {
     const model = goldenModel(name);
     test.skipIf(model === undefined)(`${name} on ${board.id}`, async () => {
       if (model === undefined) return;
-      const { built, cycles, stackBytes } = await runGolden(model, board, { passes: 'all', schedules: 'default' });
+      const { built, cycles, stackBytes } = await runGolden(model, board, plain);
       expect(cycles).toBeGreaterThan(model.golden.input_bytes);
       expect(stackBytes).toBeLessThanOrEqual(built.memory.stackBytes + 16);
     });
