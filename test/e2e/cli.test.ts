@@ -122,7 +122,7 @@ test.each(['serve', 'tune', 'compile', 'run', 'profile', 'records', 'boards', 'j
   },
 );
 
-const emulated = emulatedBoards(['host', 'mps2-an386', 'nucleo-l4r5zi']).map((b) => b.id);
+const emulated = emulatedBoards(['host', 'nucleo-l4r5zi']).map((b) => b.id);
 
 test.each(emulated)(
   'compile for %s: equal bytes on every run and from any folder; each .c compiles alone',
