@@ -2,7 +2,8 @@
  * What the rest knows of a board: data (memory, target, kind) and how to open one. A folder each, listed in index.ts.
  */
 /** What a cycle count means. Never mixed in a ranking. */
-export type Kind = 'silicon' | 'model' | 'instructions' | 'host';
+export const kinds = ['silicon', 'model', 'instructions', 'host'] as const;
+export type Kind = (typeof kinds)[number];
 
 /** What code is compiled for. */
 export interface Target {

@@ -19,7 +19,7 @@ import { pico } from './pico/index.ts';
 import { riscv32Virt } from './riscv32-virt/index.ts';
 import { stm32f405 } from './stm32f405/index.ts';
 
-export type { Board, Kind, Target } from './board.ts';
+export { type Board, type Kind, kinds, type Target } from './board.ts';
 export {
   type BoardModule,
   type BuiltFirmware,

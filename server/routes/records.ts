@@ -1,7 +1,7 @@
 /** Trials, page by page, failures included; as JSON, JSON lines or CSV. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Kind } from '../../boards/index.ts';
+import { kinds } from '../../boards/index.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
 import type { RecordFilter } from '../../db/types.ts';
 import { type AppContext, orThrow } from '../api.ts';
@@ -11,7 +11,6 @@ import { ErrorBody, RecordPage } from '../schemas.ts';
 const text = Type.Optional(Type.String({ minLength: 1 }));
 const one = <const T extends readonly string[]>(values: T) =>
   Type.Optional(Type.Union(values.map((v: T[number]) => Type.Literal(v))));
-const kinds = ['silicon', 'model', 'instructions', 'host'] as const satisfies readonly Kind[];
 const formats = ['json', 'jsonl', 'csv'] as const;
 type Format = (typeof formats)[number];
 

@@ -1,6 +1,6 @@
 /** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
 import type { Command } from 'commander';
-import type { Kind } from '../../../boards/index.ts';
+import { kinds } from '../../../boards/index.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
@@ -23,7 +23,6 @@ interface RecordsOptions extends CommonOptions, RecordFilter {
   readonly url?: string;
 }
 
-const kinds: readonly Kind[] = ['silicon', 'model', 'instructions', 'host'];
 /** As many as the interface gives at once. */
 const pageSize = 1000;
 
