@@ -86,7 +86,7 @@ static void open_fast_code(void) {
     memcpy(mt_vectors_in_ram, mt_vectors_in_flash, VECTORS * sizeof(uint32_t));
     SCB_VTOR = MT_PLACE(mt_vectors_in_ram);
     MPU_RBAR = MT_PLACE(mt_vectors_in_ram) | 0x10u | 7u;
-    MPU_RASR = 2u << 24 | 9u << 1 | 1u; /* 2^10 bytes, read-only for calls */
+    MPU_RASR = 2u << 24 | 3u << 16 | 9u << 1 | 1u; /* 2^10 bytes of normal memory, read-only for calls */
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 }
 _Static_assert(FAST_BYTES == 1u << 10, "the region's size");

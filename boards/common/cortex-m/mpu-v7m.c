@@ -13,7 +13,11 @@
 enum access { SERVER_ONLY = 1, CALL_READS = 2, CALL_WRITES = 3, READ_ONLY = 6 };
 enum run { MAY_RUN = 0, NEVER_RUNS = 1 };
 /* TEX 1, C, B: normal memory, written back and allocated on writes where there are caches, as RAM is without an MPU. */
+#ifdef __ARM_ARCH_6M__
+#define CACHED (3u << 16) /* has no TEX */
+#else
 #define CACHED (1u << 19 | 3u << 16)
+#endif
 
 /* Ranges that end within an eighth: what is allowed includes it, what is forbidden leaves it out. */
 enum rounding { OUTWARD, INWARD };
