@@ -10,9 +10,10 @@ import { type Bulk, connect } from '../../firmware-rpc/host/client.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { listenOnce } from '../../firmware-rpc/host/socket.ts';
 import { readElf } from '../../toolchain/index.ts';
-import type { Board, FlashTool, Twin } from '../board.ts';
+import type { Board, FlashTool } from '../board.ts';
 import { type BuildRecipe, buildServer } from '../common/build.ts';
-import { layoutOf } from '../common/layout.ts';
+import { type CortexM, cortexMRecipe } from '../common/cortex-m/recipe.ts';
+import type { Shares } from '../common/layout.ts';
 import { readMailbox } from '../common/mailbox.ts';
 import { onSilicon } from '../common/silicon.ts';
 import type { BoardModule, BuildRequest, BuiltFirmware } from '../module.ts';
@@ -26,14 +27,13 @@ const board = rest as Board;
 const { ramCode: _code, ramData: _data, ...shared } = twin;
 const productShares = { ...shared, load: silicon.load, data: silicon.data };
 const here = import.meta.dirname;
-const cortexM = join(here, '../common/cortex-m');
 /** An emulated second may take this many real ones on a busy machine before a call is given up as lost. */
 const slowdown = 200;
 
 export const pico: BoardModule = {
   ...board,
   build: (request) =>
-    build(twin, [`-DMT_STAGING=${hostMemory.base}u`, `-DMT_STAGING_BYTES=${hostMemory.bytes}u`], request),
+    build(twin, { MT_STAGING: `${hostMemory.base}u`, MT_STAGING_BYTES: `${hostMemory.bytes}u` }, request),
   counters: (device) => readMailbox(device, mailbox),
   product: {
     board: onSilicon(board, productShares),
@@ -64,7 +64,7 @@ export const pico: BoardModule = {
 
 /** For the real board. Beside the .bin lies the .uf2 that its USB drive takes. */
 async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmware>> {
-  const built = await build(productShares, [], request);
+  const built = await build(productShares, {}, request);
   if (built.ok) {
     const flash = data.memory[0];
     if (flash === undefined) throw new Error('board.json knows no flash');
@@ -73,29 +73,20 @@ async function buildForSilicon(request: BuildRequest): Promise<Result<BuiltFirmw
   return built;
 }
 
-async function build(parts: Twin, flags: readonly string[], request: BuildRequest): Promise<Result<BuiltFirmware>> {
-  const built = await buildServer(recipeOf(parts, flags), request);
+async function build(
+  shares: Shares,
+  defines: NonNullable<CortexM['defines']>,
+  request: BuildRequest,
+): Promise<Result<BuiltFirmware>> {
+  const built = await buildServer(recipeOf(shares, defines), request);
   if (built.ok) addChecksum(built.value);
   return built;
 }
 
-function recipeOf(parts: Twin, flags: readonly string[]): BuildRecipe {
-  const nothing = { base: 0, bytes: 0 };
-  const symbols = Object.entries(layoutOf(board, parts, nothing)).map(
-    ([name, value]) => `-Wl,--defsym,${name}=${value}`,
-  );
-  return {
-    target: board.target,
-    sources: [
-      ...['board.c', 'call.c', 'enter-v6m.c', 'mpu-v7m.c', 'start.c'].map((f) => join(cortexM, f)),
-      ...['boot2.c', 'pico.c'].map((f) => join(here, f)),
-    ],
-    includeDirs: [cortexM, here],
-    flags: ['-ffreestanding', '-Os', `-DMT_BOARD="${board.id}"`, `-DMT_CPU_HZ=${board.clockHz}u`, ...flags],
-    linkScript: join(cortexM, 'sections.ld'),
-    insertScripts: [join(here, 'pico.ld')],
-    linkFlags: ['-nostartfiles', '--specs=nano.specs', ...symbols],
-  };
+function recipeOf(shares: Shares, defines: NonNullable<CortexM['defines']>): BuildRecipe {
+  const sources = ['boot2.c', 'pico.c'].map((f) => join(here, f));
+  const recipe = cortexMRecipe({ board, shares, sources, includeDirs: [here], defines });
+  return { ...recipe, flags: [...recipe.flags, '-Os'], insertScripts: [join(here, 'pico.ld')] };
 }
 
 /** The boot ROM refuses a second stage without it. */
