@@ -155,26 +155,8 @@ async function startWith(
   dir: string,
   o: QemuOptions,
 ): Promise<Device> {
-  const uart = join(dir, 'uart');
-  const listener = await listenAt(uart, `the UART of ${o.machine}`);
-  const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
-  const quiet = ['-display', 'none', '-monitor', 'none'];
-  const serial = ['-chardev', `socket,id=uart,path=${uart}`, '-serial', 'chardev:uart'];
-  const gdb = join(dir, 'gdb');
-  const hasProbe = o.probe === 'gdb' && o.bulk === 'shared';
-  // Before the UART: when that is connected, the server listens.
-  const server = ['-chardev', `socket,id=gdb,path=${gdb},server=on,wait=off`, '-gdb', 'chardev:gdb'];
-  const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
-  const options = [
-    ...(memory?.args ?? []),
-    ...timing,
-    ...o.args,
-    ...quiet,
-    ...(hasProbe ? server : []),
-    ...serial,
-    ...image,
-  ];
-  const emulator = launch([o.program, '-M', machine, ...options], dir);
+  const listener = await listenAt(at(dir, 'uart'), `the UART of ${o.machine}`);
+  const emulator = launch([...commandOf(memory, o), ...timing, ...roadsOf(dir, o)], dir);
   const stop = async (): Promise<void> => {
     listener.close();
     emulator.child.stdin?.end();
@@ -184,12 +166,30 @@ async function startWith(
   try {
     const transport = withEnd(await uartOf(listener.peer, emulator), emulator);
     const bulk = memory === undefined || o.bulk === 'uart' ? {} : { bulk: memory.bulk };
-    const probe = hasProbe ? { probe: await openProbe(gdb) } : {};
+    const probe = hasProbe(o) ? { probe: await openProbe(at(dir, 'gdb')) } : {};
     return await connect(transport, { ...bulk, ...probe, slowdown, onClose: stop });
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** What lies in the emulator's folder beside the shared memory: the sockets of its UART and its GDB server. */
+const at = (dir: string, socket: 'uart' | 'gdb'): string => join(dir, socket);
+const hasProbe = (o: QemuOptions): boolean => o.probe === 'gdb' && o.bulk === 'shared';
+
+/** The emulator, its machine and what that starts with. */
+function commandOf(memory: SharedMemory | undefined, o: QemuOptions): readonly string[] {
+  const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
+  const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
+  return [o.program, '-M', machine, ...(memory?.args ?? []), ...o.args, ...image];
+}
+
+/** Its ways to the world. The GDB server comes before the UART: when that is connected, the server listens. */
+function roadsOf(dir: string, o: QemuOptions): readonly string[] {
+  const gdb = ['-chardev', `socket,id=gdb,path=${at(dir, 'gdb')},server=on,wait=off`, '-gdb', 'chardev:gdb'];
+  const uart = ['-chardev', `socket,id=uart,path=${at(dir, 'uart')}`, '-serial', 'chardev:uart'];
+  return ['-display', 'none', '-monitor', 'none', ...(hasProbe(o) ? gdb : []), ...uart];
 }
 
 /** MiB that the emulator keeps of translated code: the plugin keeps about as much beside it, and both for the emulator's life. */
