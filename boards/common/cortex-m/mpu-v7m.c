@@ -2,7 +2,7 @@
  * Guards by the MPU of Armv6-M and v7-M (PMSAv7: regions of a power of two bytes, in eighths that can be left out). The server,
  * privileged, sees everything. Where regions overlap the higher number counts.
  * Must stay true: no rounding of a region exposes the server's memory, or forbids what a network needs. In trials all ranges are
- * whole eighths (test/unit/twins.test.ts).
+ * whole eighths (test/unit/twins.test.ts, products.test.ts).
  */
 #include "cortex-m.h"
 
