@@ -39,7 +39,7 @@ export async function librarySizes(
   const { sections } = readElf(readFileSync(whole));
   rmSync(whole);
   const sum = (want: (s: Section) => boolean): number =>
-    sections.filter((s) => s.allocated && want(s)).reduce((n, s) => n + aligned(s.bytes), 0);
+    sections.filter((s) => s.allocated && want(s)).reduce((at, s) => aligned(at, Math.max(4, s.align)) + s.bytes, 0);
   return ok({
     flashBytes: sum((s) => s.stored),
     ramBytes: sum((s) => !s.stored || isInRam(s)),
@@ -47,8 +47,8 @@ export async function librarySizes(
   });
 }
 
-/** Linkers begin each section at a word at least. */
-const aligned = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+/** Linkers lay sections out one behind another, each begun at a word at least. */
+const aligned = (at: number, align: number): number => Math.ceil(at / align) * align;
 
 /** What start-up code copies into RAM: code of `.ramfunc`, constants of `.data`. */
 const isInRam = (s: Section): boolean => s.writable || /^\.(data|ramfunc)/.test(s.name);

@@ -4,6 +4,8 @@ export interface Section {
   readonly name: string;
   readonly address: number;
   readonly bytes: number;
+  /** Its address is a multiple of this. */
+  readonly align: number;
   readonly offset: number;
   /** Occupies memory when loaded. */
   readonly allocated: boolean;
@@ -38,7 +40,16 @@ export function readElf(file: Uint8Array): Elf {
   ];
   const header = (
     i: number,
-  ): { name: number; type: number; flags: number; address: number; offset: number; bytes: number; link: number } => {
+  ): {
+    name: number;
+    type: number;
+    flags: number;
+    address: number;
+    offset: number;
+    bytes: number;
+    link: number;
+    align: number;
+  } => {
     const at = shoff + i * shentsize;
     return wide
       ? {
@@ -49,6 +60,7 @@ export function readElf(file: Uint8Array): Elf {
           offset: word(at + 24),
           bytes: word(at + 32),
           link: v.getUint32(at + 40, true),
+          align: word(at + 48),
         }
       : {
           name: v.getUint32(at, true),
@@ -58,6 +70,7 @@ export function readElf(file: Uint8Array): Elf {
           offset: word(at + 16),
           bytes: word(at + 20),
           link: v.getUint32(at + 24, true),
+          align: word(at + 32),
         };
   };
   const headers = Array.from({ length: shnum }, (_, i) => header(i));
@@ -70,6 +83,7 @@ export function readElf(file: Uint8Array): Elf {
       name: text(shstrndx, h.name),
       address: h.address,
       bytes: h.bytes,
+      align: h.align,
       offset: h.offset,
       allocated: (h.flags & 2) !== 0,
       writable: (h.flags & 1) !== 0,

@@ -68,13 +68,19 @@ function listed(values: readonly (string | number)[]): string {
   return lines.join('');
 }
 
+/** Bytes of a line of a data cache, or of a flash's buffer: the longest of our boards. Trials begin a line with each constant. */
+export const lineBytes = 32;
+/** A constant lies in as few lines as in a trial: where a kernel's just fit a small cache, one line more costs it a third. */
+const alignOf = ({ align, bytes }: KernelConstant): number =>
+  Math.max(4, align, Math.min(lineBytes, 2 ** Math.ceil(Math.log2(Math.max(1, bytes.length)))));
+
 /** Constants as C arrays of their kernels' types, aligned as those read them. */
 export function weightsText(n: Network): string {
   const arrays = constantsOf(n).map((c) => {
     const values = valuesOf(c);
     const declaration = `const ${c.ctype} ${c.symbol}[${values.length}]`;
     const section = c.place === 'ram' ? ' MT_RAM_DATA' : '';
-    return `extern ${declaration};\n${declaration} __attribute__((aligned(${Math.max(4, c.align)})))${section} = {\n${listed(values)}};\n`;
+    return `extern ${declaration};\n${declaration} __attribute__((aligned(${alignOf(c)})))${section} = {\n${listed(values)}};\n`;
   });
   const ram = constantsOf(n).some((c) => c.place === 'ram') ? ramData : '';
   return `/* Weights, biases and multipliers of ${n.name}, laid out as its kernels read them. */\n#include <stdint.h>\n\n${ram}${arrays.join('\n')}`;

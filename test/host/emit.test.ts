@@ -84,7 +84,7 @@ describe('no compiler has a word to say', () => {
   for (const [compiler, flags] of compilers) {
     const absent = findTool(compiler) === undefined;
     test.skipIf(absent)(`${compiler} ${flags.join(' ')}`, () => {
-      const graphs = Array.from({ length: samples(2, 30) }, (_, i) => modelOf(100 + i).graph);
+      const graphs = Array.from({ length: samples(1, 30) }, (_, i) => modelOf(100 + i).graph);
       const golden = kws === undefined ? undefined : importModel(kws.bytes, 'kws');
       if (golden?.ok === true) graphs.push(runPasses(golden.value, { optional: 'all' }));
       for (const [i, graph] of graphs.entries()) compileEach(libraryOf(graph, { seed: i + 1 }), [compiler], flags);
@@ -150,6 +150,20 @@ describe('graphs at the edge', () => {
     compileEach(library, ['gcc'], []);
   });
 });
+
+test('a constant lies in no more lines of a cache than it must, as in a trial', () => {
+  const { files } = libraryOf(runPasses(randomNetwork(new Random(8)), { optional: 'all' }), { seed: 1 });
+  const text = new Map(files).get('weights.c') ?? '';
+  const arrays = [...text.matchAll(/^const u?int(\d+)_t \w+\[(\d+)\] __attribute__\(\(aligned\((\d+)\)\)\)/gm)];
+  expect(arrays.length).toBeGreaterThan(3);
+  for (const [line, bits, count, align] of arrays) {
+    const bytes = (Number(bits) / 8) * Number(count);
+    // At any multiple of its alignment.
+    const most = Math.max(...[0, 1, 2, 3].map((k) => k * Number(align)).map((at) => linesOf(at % 32, bytes)));
+    expect(most, line).toBe(Math.ceil(bytes / 32));
+  }
+});
+const linesOf = (at: number, bytes: number): number => Math.floor((at + bytes - 1) / 32) - Math.floor(at / 32) + 1;
 
 test('elementwise layers write over their input: the arena holds one tensor, not two', () => {
   const d = new Draft(new Random(1), 'tflite');

@@ -5,12 +5,11 @@
  * candidate's constants therefore lie together, each at the same place in its ways whenever the candidate is measured.
  */
 import { createHash } from 'node:crypto';
+import { lineBytes as line } from '../../compiler/emit/code.ts';
 import type { KernelConstant } from '../../compiler/program/print-c.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 
 type Block = Pick<KernelConstant, 'bytes' | 'symbol'>;
-/** Bytes of a cache line, or of a line of a flash's buffer, on every board. */
-const line = 32;
 const align = (n: number, to: number): number => Math.ceil(n / to) * to;
 /** Bytes of a load region that constants take up, none of them resident before, with `way` as below. */
 export const roomFor = (constants: readonly Pick<KernelConstant, 'bytes'>[], way = line): number =>
