@@ -82,6 +82,11 @@ export interface Board {
   readonly placed?: { readonly codeBytes: number; readonly dataBytes: number };
   /** Bytes of a way of the largest set-associative cache: constants are aligned to it, so that equal trials meet equal sets. */
   readonly wayBytes?: number;
+  /**
+   * Bytes of the load region that lie in its first bank, where flash has several: a trial stays within, as code and constants
+   * of two banks do not wait for each other, and those of a network mostly share one.
+   */
+  readonly bankBytes?: number;
   /** True when the same binary always gives the same count, so that one measured repeat suffices. */
   readonly deterministic: boolean;
 }
@@ -146,7 +151,7 @@ export interface Silicon {
 /** What board.json states of an emulated board; common/twin.ts computes the rest of `Board` from it. */
 export type TwinData = Omit<
   Board,
-  'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'wayBytes' | 'deterministic'
+  'flashBytes' | 'ramBytes' | 'loadBytes' | 'placed' | 'wayBytes' | 'bankBytes' | 'deterministic'
 > & {
   readonly twin: Twin;
   readonly silicon?: Silicon;

@@ -70,6 +70,17 @@ function wayBytesOf({ twin }: TwinData): number | undefined {
   return ways.length === 0 ? undefined : Math.max(...ways);
 }
 
+/** Bytes of the load region in the first bank that it touches; undefined where its memory has one bank, or no model. */
+function bankBytesOf(data: TwinData): number | undefined {
+  const { timing, load } = data.twin;
+  const banks = timing?.regions.find((r) => r.name === load.in)?.banks ?? 1;
+  if (banks === 1) return undefined;
+  const memory = memoryOf(data, data.twin, load.in);
+  const { base, bytes } = partOf(data, data.twin, load);
+  const bank = memory.bytes / banks;
+  return Math.min(bytes, bank - ((base - memory.base) % bank));
+}
+
 /** What of a board follows from how its twin shares out the memories. */
 function boardOf(data: TwinData): Board {
   const { twin, silicon: _, ...rest } = data;
@@ -77,6 +88,7 @@ function boardOf(data: TwinData): Board {
     part === undefined ? 0 : partOf(data, twin, part).bytes;
   const placed = { codeBytes: bytes(twin.ramCode), dataBytes: bytes(twin.ramData) };
   const wayBytes = wayBytesOf(data);
+  const bankBytes = bankBytesOf(data);
   const flash = data.memory.find((m) => m.name === twin.flash)?.bytes ?? 0;
   return {
     ...rest,
@@ -85,6 +97,7 @@ function boardOf(data: TwinData): Board {
     loadBytes: bytes(twin.load),
     ...(twin.ramCode !== undefined && { placed }),
     ...(wayBytes !== undefined && { wayBytes }),
+    ...(bankBytes !== undefined && { bankBytes }),
     deterministic: true,
   };
 }

@@ -7,6 +7,7 @@ import { guardable, layoutOf, memoryOf, partOf, type Span, seenElsewhere } from 
 import { machineOf } from '../../boards/common/mps2/machines.ts';
 import { emulated } from '../../boards/common/twin.ts';
 import { boardOf } from '../../boards/index.ts';
+import { roomsOf } from '../../tuner/measure/rooms.ts';
 
 const folder = resolve(import.meta.dirname, '../../boards');
 const twins = readdirSync(folder, { withFileTypes: true })
@@ -73,6 +74,19 @@ for (const data of twins) {
       if (next === undefined || m.base + m.bytes !== next.base) continue;
       expect(Number(twin.at[m.name]) + m.bytes).toBe(Number(twin.at[next.name]));
     }
+  });
+
+  test(`${id}: what a trial loads lies in one bank of its memory, and most of that bank is for it`, () => {
+    const { bankBytes, loadBytes } = emulated(data);
+    const load = partOf(data, twin, twin.load);
+    const none = { base: 0, bytes: 0 };
+    const { code, constants } = roomsOf({ load, ramCode: none, ramData: none }, bankBytes);
+    const memory = memoryOf(data, twin, twin.load.in);
+    const banks = twin.timing?.regions.find((r) => r.name === twin.load.in)?.banks ?? 1;
+    const bankOf = (address: number): number => Math.floor(((address - memory.base) * banks) / memory.bytes);
+    expect(bankOf(code.base)).toBe(bankOf(constants.base + constants.bytes - 1));
+    expect(constants.base).toBe(code.base + code.bytes);
+    expect(code.bytes + constants.bytes).toBeGreaterThanOrEqual(Math.min(loadBytes, (0.8 * memory.bytes) / banks));
   });
 
   test(`${id}: the timing model knows each memory once`, () => {

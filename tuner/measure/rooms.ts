@@ -10,7 +10,7 @@ import { roomFor } from './residents.ts';
 
 type Range = DeviceInfo['load'];
 /** The most that a candidate's code may take. */
-const mostCode = 256 * 1024;
+const mostCode = 64 * 1024;
 const round = (n: number): number => Math.floor(n / 32) * 32;
 
 /** Bytes of a load region for code; constants have the rest. */
@@ -22,11 +22,16 @@ export interface Rooms {
   /** Undefined where the board makes no difference: then all goes to the two above. */
   readonly placed: { readonly code: Range; readonly constants: Range } | undefined;
 }
-export function roomsOf({ load, ramCode, ramData }: Pick<DeviceInfo, 'load' | 'ramCode' | 'ramData'>): Rooms {
-  const bytes = codeRoom(load.bytes);
+/** `bankBytes`: of the board. */
+export function roomsOf(
+  { load, ramCode, ramData }: Pick<DeviceInfo, 'load' | 'ramCode' | 'ramData'>,
+  bankBytes = load.bytes,
+): Rooms {
+  const whole = Math.min(load.bytes, bankBytes);
+  const bytes = codeRoom(whole);
   return {
     code: { base: load.base, bytes },
-    constants: { base: load.base + bytes, bytes: load.bytes - bytes },
+    constants: { base: load.base + bytes, bytes: whole - bytes },
     placed: ramCode.bytes > 0 ? { code: ramCode, constants: ramData } : undefined,
   };
 }
@@ -38,10 +43,11 @@ export function constantsTooLarge(board: Board, constants: readonly KernelConsta
     const need = roomFor(what, board.wayBytes);
     return need > room ? `${need} bytes of constants ${where}, the device has ${Math.max(0, room)}` : undefined;
   };
+  const load = Math.min(board.loadBytes, board.bankBytes ?? board.loadBytes);
   return (
     check(
       constants.filter((c) => !inRam(c)),
-      board.loadBytes - codeRoom(board.loadBytes) - (board.wayBytes ?? 0),
+      load - codeRoom(load) - (board.wayBytes ?? 0),
       'to load',
     ) ?? check(constants.filter(inRam), (board.placed?.dataBytes ?? 0) - (board.wayBytes ?? 0), 'in RAM')
   );

@@ -57,7 +57,7 @@ export class Station {
     this.board = board;
     this.cacheDir = cacheDir;
     this.clock = clock;
-    this.rooms = roomsOf(device.info);
+    this.rooms = roomsOf(device.info, board.bankBytes);
     const residents = ({ base, bytes }: DeviceInfo['load']): Residents => new Residents(base, bytes, board.wayBytes);
     this.residents = residents(this.rooms.constants);
     this.ramResidents = this.rooms.placed && residents(this.rooms.placed.constants);
