@@ -66,7 +66,11 @@ describe('options', () => {
   });
   test('what a daemon is told of devices arrives whole at a daemon of our own', () => {
     const optionsOf = (args: readonly string[]): DeviceOptions =>
-      devices(new Command()).exitOverride().parse(args, { from: 'user' }).opts<DeviceOptions>();
+      devices(new Command())
+        .exitOverride()
+        .configureOutput({ writeErr: () => undefined })
+        .parse(args, { from: 'user' })
+        .opts<DeviceOptions>();
     const said: DeviceOptions = {
       device: [
         { board: 'nucleo', address: '/dev/ttyACM0' },
