@@ -135,8 +135,9 @@ void board_uart_write(const uint8_t *bytes, size_t n) {
     }
 }
 
-/* The FIFO's 32 bytes take 3 ms. */
+/* The FIFO's 32 bytes take 3 ms. While clocks are set up the UART is in reset, and cannot be asked. */
 void mt_link_flush(void) {
+    if ((RESETS_DONE & RESET_UART0) == 0u) return;
     for (uint32_t patience = 1000000u; patience > 0u && (UART_FR & UART_BUSY) != 0u; patience--) {
     }
 }
