@@ -47,11 +47,19 @@ function namesIn(dir: string): readonly string[] {
   }
 }
 
+/** Empty where the file is not there, is gone meanwhile, or is not for us to read. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Process id in the lock file that terminal programs leave for a port; undefined where there is none, or that process has ended. */
 export function portOwner(path: string, lockDir = '/var/lock'): number | undefined {
   const file = join(lockDir, `LCK..${basename(existsSync(path) ? realpathSync(path) : path)}`);
-  if (!existsSync(file)) return undefined;
-  const pid = Number.parseInt(readFileSync(file, 'utf8').trim(), 10);
+  const pid = Number.parseInt(textOf(file).trim(), 10);
   return Number.isInteger(pid) && pid > 0 && existsSync(join('/proc', String(pid))) ? pid : undefined;
 }
 

@@ -103,6 +103,9 @@ test('the ports of a machine, each once; one that is locked is left alone', asyn
   writeFileSync(join(lock, 'LCK..ttyACM0'), '999999999\n');
   writeFileSync(join(lock, 'LCK..ttyUSB7'), 'garbage');
   expect(want.map((path) => portOwner(path, lock))).toEqual([process.pid, undefined, undefined]);
+  // A lock that cannot be read names nobody.
+  mkdirSync(join(lock, 'LCK..ttyS0'));
+  expect(portOwner(join(dev, 'ttyS0'), lock)).toBeUndefined();
 });
 
 test('what answers is attached for the next job, and not twice', async () => {
