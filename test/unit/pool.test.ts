@@ -45,6 +45,16 @@ test('a lost link closes the device and the next trial opens it again; other fai
   ).rejects.toThrow('a bug');
 });
 
+test('an error of this program on the way leaves no device open', async () => {
+  const [a, b] = [new Fake('a'), new Fake('b')];
+  const full = async (): Promise<never> => {
+    throw new Error('the disk is full');
+  };
+  const pools = [poolOf([a], { check: full }), poolOf([Object.assign(b, { build: full })])];
+  for (const pool of pools) await expect(pool.use(async () => failedWith('FAULT'))).rejects.toThrow('the disk is full');
+  expect([a.opened - a.closed, b.opened - b.closed, a.opened]).toEqual([0, 0, 1]);
+});
+
 test('a device that fails again and again is quarantined, others go on; with none left the answer says why', async () => {
   const [dead, well] = [new Fake('dead', { opens: () => false }), new Fake('well')];
   const pool = poolOf([dead, well], quick);

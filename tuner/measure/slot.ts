@@ -105,8 +105,7 @@ export class Slot {
   async close(): Promise<void> {
     const { station } = this;
     this.station = undefined;
-    this.identity.forget();
-    await station?.device.close().catch(() => undefined);
+    if (station !== undefined) await this.discard(station.device);
   }
 
   /** Checks the device if it is open and has measured anything since its last check. */
@@ -167,11 +166,18 @@ export class Slot {
     const opened = await this.openWithFirmware();
     if (!opened.ok) return opened;
     const device = opened.value;
-    const station = await linkErrors('load', () => this.welcome(device, rung));
-    if (station.ok && !this.over) return station;
+    let kept = false;
+    try {
+      const station = await linkErrors('load', () => this.welcome(device, rung));
+      kept = station.ok && !this.over;
+      return kept || !station.ok ? station : failed('load', 'NO_DEVICE', 'the pool was closed');
+    } finally {
+      if (!kept) await this.discard(device);
+    }
+  }
+  private async discard(device: Device): Promise<void> {
     this.identity.forget();
     await device.close().catch(() => undefined);
-    return station.ok ? failed('load', 'NO_DEVICE', 'the pool was closed') : station;
   }
 
   private async climb(rung: Rung): Promise<void> {
@@ -189,8 +195,8 @@ export class Slot {
 
   /** Opens it; where its firmware is not today's and can be replaced, replaces it and opens it again. */
   private async openWithFirmware(): Promise<Result<Device>> {
-    const opened = await this.source.open();
     const today = await this.source.build?.();
+    const opened = await this.source.open();
     this.view = { ...this.view, warning: null };
     if (!opened.ok || today === undefined || opened.value.info.buildId === today) return opened;
     const is = `its firmware is build ${opened.value.info.buildId}, today's is ${today}`;
