@@ -89,10 +89,20 @@ function copy(from: string, to: string): Result<void> {
 
 /** The serial number of the debug probe behind a serial port, where the system tells it (Linux: /dev/serial/by-id). */
 export function probeOf(port: string, byId = '/dev/serial/by-id'): string | undefined {
-  if (!existsSync(port)) return undefined;
+  const device = targetOf(port);
+  if (device === undefined) return undefined;
   const links = existsSync(byId) ? readdirSync(byId).sort() : [];
-  const link = links.find((name) => realpathSync(join(byId, name)) === realpathSync(port));
+  const link = links.find((name) => targetOf(join(byId, name)) === device);
   return /_(?:ST-?Link|STLINK-V\d\w*)_([0-9A-F]+)-if/i.exec(link ?? basename(port))?.[1];
+}
+
+/** What a link leads to; undefined where that is not there: a board may be unplugged at any moment. */
+function targetOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where desktops mount what is plugged in. */

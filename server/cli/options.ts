@@ -59,7 +59,7 @@ export const devices = (command: Command): Command =>
     .option(
       '--probe <board=host:port>',
       "GDB server of a debug probe (OpenOCD, pyOCD, J-Link) for bulk data to a board's device; repeatable",
-      probeOf,
+      gdbServerOf,
     )
     .option(
       '--firmware <which>',
@@ -125,7 +125,10 @@ export function emulated(
 }
 
 /** BOARD=HOST:PORT, or the path of a Unix socket; repeated. */
-export function probeOf(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+export function gdbServerOf(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   const [, board, at] = /^([^=]+)=(\/.+|[^/]+:\d{1,5})$/.exec(text) ?? [];
   if (board === undefined || at === undefined) throw new InvalidArgumentError('BOARD=HOST:PORT is needed.');
   return { ...before, [board]: at };

@@ -114,6 +114,8 @@ test('the probe of a serial port is found by the name that the system gives to t
     writeFileSync(at(port), '');
     symlinkSync(at(port), join(byId, link));
   }
+  // A board that was just unplugged.
+  symlinkSync(at('ttyACM9'), join(byId, 'a-link-that-leads-nowhere'));
   expect(probeOf(at('ttyACM0'), byId)).toBe('066DFF485550755187');
   expect(probeOf(at('ttyACM1'), byId)).toBe('0034001A3137510F39383538');
   expect(probeOf(join(byId, 'usb-STMicroelectronics_STM32_STLink_066DFF485550755187-if02'), byId)).toBe(

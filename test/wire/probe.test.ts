@@ -10,7 +10,7 @@ import { attach } from '../../firmware-rpc/host/attach.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { openProbe, openProbeOver } from '../../firmware-rpc/host/gdb-remote.ts';
 import { AttachedSource } from '../../server/attached.ts';
-import { devicesAsArguments, probeOf } from '../../server/cli/options.ts';
+import { devicesAsArguments, gdbServerOf } from '../../server/cli/options.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
 import { GdbStub, type StubOptions } from './gdb-stub.ts';
@@ -139,12 +139,12 @@ test('a probe that reaches another device is not used, and said to be of no use;
 });
 
 test('--probe: a board and where its GDB server is', () => {
-  expect(probeOf('microbit=localhost:3333', { pico: '/run/gdb' })).toEqual({
+  expect(gdbServerOf('microbit=localhost:3333', { pico: '/run/gdb' })).toEqual({
     microbit: 'localhost:3333',
     pico: '/run/gdb',
   });
   for (const wrong of ['microbit', 'microbit=', '=localhost:3333', 'microbit=3333'])
-    expect(() => probeOf(wrong)).toThrow(/HOST:PORT/);
+    expect(() => gdbServerOf(wrong)).toThrow(/HOST:PORT/);
   expect(devicesAsArguments({ probe: { pico: '/run/gdb' } })).toEqual(['--probe', 'pico=/run/gdb']);
 });
 
