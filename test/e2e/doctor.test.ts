@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { type Device, LinkError } from '../../firmware-rpc/host/device.ts';
@@ -76,6 +76,19 @@ test('an attached board beside one that does not answer: a table, what to do, an
   expect(said.out).toMatch(new RegExp(`127.0.0.1:${board.port} +health +ok`));
   expect(said.out).toMatch(new RegExp(`127.0.0.1:${port} +open +fail +DEVICE_UNREACHABLE`));
   expect(said.out.split('What to do:')[1]).toMatch(new RegExp(`127.0.0.1:${port}, open: Check cable`));
+});
+
+test('a machine without tools: each is named with its package, emulators too', async () => {
+  vi.stubEnv('PATH', folder.dir);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const said = await doctor('--json');
+  expect(said.code).toBe(4);
+  const missing = findingsOf(said).filter((f) => f.detail.includes('is not in PATH: apt-get install'));
+  expect(missing.filter((f) => f.check === 'emulator').map((f) => [f.subject, f.state])).toEqual([
+    ['qemu-system-arm', 'warn'],
+    ['qemu-system-riscv32', 'warn'],
+  ]);
+  expect(missing.filter((f) => f.check === 'compiler').map((f) => f.subject)).toContain('arm-none-eabi-gcc');
 });
 
 test('ports are told with what to do about their rights', () => {

@@ -60,7 +60,7 @@ async function* look(o: DoctorOptions): AsyncGenerator<readonly Finding[]> {
   const emulate = boards.filter((b) => b.open !== undefined && (o.all === true || o.board?.includes(b.id) === true));
   const real = (o.board ?? []).filter((id) => boardOf(id)?.open === undefined);
   yield await lookAtCompilers(named(o).length > 0 ? named(o) : boards);
-  yield await lookAtEmulators();
+  yield await lookAtEmulators(named(o).length > 0 ? 'found' : 'all');
   const ports = await serialPorts();
   yield lookAtPorts(ports);
   yield await lookAtDaemon(o);

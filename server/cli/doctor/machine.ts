@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { BoardModule } from '../../../boards/index.ts';
 import { portOwner } from '../../../firmware-rpc/host/discover.ts';
-import { findTool, run, toolchainVersion } from '../../../toolchain/index.ts';
+import { findTool, run, toolchainVersion, toolHint } from '../../../toolchain/index.ts';
 import { errorOf } from '../../errors.ts';
 import { type Finding, failing, fine, type Verdict, warning } from './finding.ts';
 
@@ -20,12 +20,18 @@ export async function lookAtCompilers(boards: readonly BoardModule[]): Promise<r
   );
 }
 
-/** Emulators of our boards. One that is missing is told by the boards that need it; here stands what is there. */
 const emulators = ['qemu-system-arm', 'qemu-system-riscv32'] as const;
-export async function lookAtEmulators(): Promise<readonly Finding[]> {
-  const there = emulators.filter((name) => findTool(name) !== undefined);
+/** Emulators of our boards. Where boards were asked for, those that need one which is missing tell of it: 'found' leaves it out. */
+export async function lookAtEmulators(which: 'all' | 'found'): Promise<readonly Finding[]> {
+  const looked = emulators.filter((name) => which === 'all' || findTool(name) !== undefined);
   return Promise.all(
-    there.map(async (subject): Promise<Finding> => {
+    looked.map(async (subject): Promise<Finding> => {
+      if (findTool(subject) === undefined)
+        return {
+          subject,
+          check: 'emulator',
+          ...warning(toolHint(subject), 'Its boards cannot be emulated without it.'),
+        };
       const { code, stdout, stderr } = await run([subject, '--version']);
       const [first = ''] = stdout.split('\n');
       const verdict =
