@@ -60,6 +60,13 @@ export function planWith(tool: FlashTool, { board, firmware, where }: FlashReque
       const volume = where ?? mounted(tool.volume);
       if (volume === undefined || !existsSync(volume))
         return failed('load', 'BOOT_VOLUME_MISSING', `${board}: no volume ${where ?? tool.volume} is mounted`);
+      // Every boot loader that takes UF2 files has this one on its volume.
+      if (!existsSync(join(volume, 'INFO_UF2.TXT')))
+        return failed(
+          'load',
+          'BOOT_VOLUME_MISSING',
+          `${board}: ${volume} is no boot loader's volume, as it has no INFO_UF2.TXT`,
+        );
       const image = firmware.bin.replace(/\.bin$/, '.uf2');
       return ok({ tool: tool.tool, command: ['cp', image, join(volume, basename(image))] });
     }

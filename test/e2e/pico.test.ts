@@ -228,6 +228,7 @@ test('the image for the real board starts by the same second stage, and its tria
   // The boot loader's volume is a folder here.
   const volume = join(dir, 'RPI-RP2');
   mkdirSync(volume);
+  writeFileSync(join(volume, 'INFO_UF2.TXT'), 'UF2 Bootloader v3.0\n');
   const plan = expectOk(planFlash({ board: board.id, product, firmware: silicon, where: volume }));
   expectOk(await flash(plan));
   expect(readFileSync(join(volume, 'server.uf2'))).toEqual(Buffer.from(uf2(image, 0x10000000)));

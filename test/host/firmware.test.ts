@@ -158,5 +158,8 @@ test('a UF2 image is copied to the volume of the boot loader', async () => {
     planWith({ tool: 'uf2', volume: 'RPI-RP2' }, { board: 'pico', product, firmware, where: volume });
   expect(plan()).toMatchObject({ ok: false, error: { code: 'BOOT_VOLUME_MISSING' } });
   mkdirSync(volume);
+  // A folder like any other: what is copied there reaches no board.
+  expect(plan()).toMatchObject({ ok: false, error: { detail: expect.stringContaining('INFO_UF2.TXT') } });
+  writeFileSync(join(volume, 'INFO_UF2.TXT'), 'UF2 Bootloader v3.0\n');
   expect(plan()).toEqual({ ok: true, value: { tool: 'uf2', command: ['cp', image, join(volume, 'server.uf2')] } });
 });
