@@ -1,6 +1,6 @@
 /** Deterministic kinds: equal calls are counted equally, whenever they come. */
 import { afterAll, expect, test } from 'vitest';
-import type { BoardModule } from '../../boards/index.ts';
+import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { nucleoH743zi } from '../../boards/nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from '../../boards/nucleo-l4r5zi/index.ts';
@@ -49,10 +49,10 @@ uint32_t mt_entry(const uint32_t *at) {
 /** Counts of a warm and a settled call in a fresh emulator, in the given order. */
 async function countsOf(
   board: BoardModule,
+  firmware: BuiltFirmware,
   bulk: 'shared' | 'uart',
   modes: readonly ('settled' | 'continued')[],
 ): Promise<Readonly<Record<string, number>>> {
-  const firmware = await firmwareIn(folder.dir, board);
   return onDevice(
     board,
     firmware,
@@ -78,10 +78,11 @@ async function countsOf(
 
 for (const board of [nucleoL4r5zi, nucleoH743zi])
   test(`the twin ${board.id} counts the same in every emulator, whatever came before and however busy this machine is`, async () => {
-    const first = await countsOf(board, 'shared', ['settled', 'continued']);
+    const firmware = await firmwareIn(folder.dir, board);
+    const first = await countsOf(board, firmware, 'shared', ['settled', 'continued']);
     const [second, third] = await Promise.all([
-      countsOf(board, 'uart', ['continued', 'settled']),
-      countsOf(board, 'shared', ['continued', 'settled', 'continued']),
+      countsOf(board, firmware, 'uart', ['continued', 'settled']),
+      countsOf(board, firmware, 'shared', ['continued', 'settled', 'continued']),
     ]);
     expect(second).toEqual(first);
     expect(third).toEqual(first);
