@@ -1,6 +1,6 @@
 /** Builds the server for a board: the sources of firmware-rpc, the board's own, and a network's objects. */
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
 import { linkFirmware, readElf, sizesOf } from '../../toolchain/index.ts';
@@ -46,6 +46,8 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
   mkdirSync(request.dir, { recursive: true });
   const buildId = buildIdOf(recipe, request);
   const elf = join(request.dir, `${request.name}.elf`);
+  // Beside it, then renamed: an emulator that starts while the same firmware is built again finds a whole file.
+  const fresh = join(request.dir, `${request.name}.${randomUUID()}.elf`);
   const built = await linkFirmware({
     target: recipe.target,
     sources: [...server, ...recipe.sources],
@@ -54,9 +56,13 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
     defines: { MT_BUILD_ID: `"${buildId}"` },
     flags: recipe.flags,
     linkFlags: [...recipe.linkFlags, ...[...(recipe.insertScripts ?? []), recipe.linkScript].flatMap((f) => ['-T', f])],
-    out: elf,
+    out: fresh,
   });
-  if (!built.ok) return { ok: false, error: { ...built.error, detail: inBytes(built.error.detail, recipe) } };
+  if (!built.ok) {
+    rmSync(fresh, { force: true });
+    return { ok: false, error: { ...built.error, detail: inBytes(built.error.detail, recipe) } };
+  }
+  renameSync(fresh, elf);
   const parsed = readElf(readFileSync(elf));
   const bin = join(request.dir, `${request.name}.bin`);
   writeFileSync(bin, parsed.image().bytes);
