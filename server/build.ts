@@ -18,13 +18,13 @@ import {
   networkOf,
   type Source,
 } from '../compiler/emit/index.ts';
-import type { Graph } from '../compiler/graph/graph.ts';
+import { type Graph, tensorBytes } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
 import { makeDir } from '../db/make-dir.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
 import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
-import type { Verified } from './run-network.ts';
+import { tensorsOf, type Verified } from './run-network.ts';
 
 export * from './run-network.ts';
 
@@ -140,8 +140,15 @@ const crowded = (n: Network, memory: Memory, board: BoardModule, linker: string)
   failed(
     'link',
     'MODEL_TOO_BIG',
-    `the network needs ${memory.flashBytes} bytes of flash and ${memory.ramBytes} of RAM, and the firmware of ${board.id} has no room for that beside its server; constants by layer: ${byLayer(n)}; the linker says: ${linker}`,
+    `${missingOf(linker)}the network needs ${memory.flashBytes} bytes of flash and ${memory.ramBytes} of RAM, its inputs and outputs ${ioBytes(n.graph)} more, and the firmware of ${board.id} has no room for that beside its server; constants by layer: ${byLayer(n)}; the linker says: ${linker}`,
   );
+const ioBytes = (graph: Graph): number =>
+  tensorsOf(graph, [...graph.inputs, ...graph.outputs]).reduce((sum, t) => sum + tensorBytes(t), 0);
+/** By how much memories overflow, from the linker's words: regions other than FLASH are RAM. */
+const missingOf = (linker: string): string =>
+  [...linker.matchAll(/region `(\w+)' overflowed by (\d+) bytes/g)]
+    .map(([, region, bytes]) => `${bytes} bytes of ${region === 'FLASH' ? 'flash' : 'RAM'} are missing: `)
+    .join('');
 
 const byLayer = (n: Network): string =>
   largest(
