@@ -195,7 +195,8 @@ for (const name of ['ad', 'kws', 'vww', 'ic'] as const) {
   if (model === undefined) console.log(`${name}: the golden model is not at hand (--models DIR)`);
   const vectors = { ad: samples(1, 9), kws: samples(1, 9), vww: samples(0, 9), ic: samples(0, 3) }[name];
 
-  test.skipIf(model === undefined || vectors === 0)(`${name} with default schedules, bit for bit`, async () => {
+  if (vectors === 0) continue;
+  test.skipIf(model === undefined)(`${name} with default schedules, bit for bit`, async () => {
     if (model === undefined) return;
     const some = { ...model, golden: { ...model.golden, vectors: model.golden.vectors.slice(0, vectors) } };
     const { built, cycles, stackBytes } = await runGolden(some, board, { passes: 'all', schedules: 'default' });
