@@ -1,6 +1,7 @@
 /**
  * Does tuning pay, and does guidance? Searches kws on emulated Cortex-M4 boards with several policies and seeds and writes
- * bench/results/tuning.json: instructions of the whole network, the sum over its layers, after so many trials.
+ * bench/results/tuning.json (tuning-BOARD.json for another board): what the whole network takes, the sum over its layers, after
+ * so many trials.
  * `npm run bench:tuning [-- --model FILE --board B --trials N --seeds N]`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -59,11 +60,12 @@ function summary(runs: readonly Run[], trials: number, step: number) {
   };
 }
 
+const usualBoard = 'mps2-an386';
 const { values } = parseArgs({
   options: {
     model: { type: 'string', default: join(modelsDir, 'kws_int8.tflite') },
     models: { type: 'string' },
-    board: { type: 'string', default: 'mps2-an386' },
+    board: { type: 'string', default: usualBoard },
     trials: { type: 'string', default: '400' },
     seeds: { type: 'string', default: '5' },
   },
@@ -86,6 +88,7 @@ await session.close();
 const { model, board, kind, toolchain } = session;
 const result = { model, board, kind, toolchain, trials, step, ...summary(runs, trials, step), runs };
 mkdirSync(resultsDir, { recursive: true });
-writeFileSync(join(resultsDir, 'tuning.json'), `${JSON.stringify(result, null, 2)}\n`);
+const file = board === usualBoard ? 'tuning.json' : `tuning-${board}.json`;
+writeFileSync(join(resultsDir, file), `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result.medians, null, 2));
 console.log(`guided at half the trials beats random at the end: ${result.guidedAtHalfBeatsRandomAtEnd}`);
