@@ -5,7 +5,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts'],
     provide: { count: mode === 'long' ? ('full' as const) : ('bounded' as const) },
-    testTimeout: 300_000,
+    testTimeout: mode === 'long' ? 1_800_000 : 300_000,
     hookTimeout: 300_000,
     pool: 'forks',
     maxWorkers: 2,
