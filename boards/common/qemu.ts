@@ -21,7 +21,8 @@ import { buildPlugin, timingConfig } from './timing/build.ts';
 export interface QemuOptions {
   readonly program: string;
   readonly machine: string;
-  readonly args: readonly string[];
+  /** What this machine is started with besides. */
+  readonly args?: readonly string[];
   readonly elf: string;
   /** Where the CPU begins: at the vectors, or at the ELF's entry where the machine's first vectors lie outside the image. */
   readonly begins?: 'vectors' | 'entry';
@@ -178,11 +179,14 @@ async function startWith(
 const at = (dir: string, socket: 'uart' | 'gdb'): string => join(dir, socket);
 const hasProbe = (o: QemuOptions): boolean => o.probe === 'gdb' && o.bulk === 'shared';
 
+/** One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count instructions. */
+const virtualTime = ['-icount', 'shift=0'];
+
 /** The emulator, its machine and what that starts with. */
 function commandOf(memory: SharedMemory | undefined, o: QemuOptions): readonly string[] {
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
   const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
-  return [o.program, '-M', machine, ...(memory?.args ?? []), ...o.args, ...image];
+  return [o.program, '-M', machine, ...(memory?.args ?? []), ...virtualTime, ...(o.args ?? []), ...image];
 }
 
 /** Its ways to the world. The GDB server comes before the UART: when that is connected, the server listens. */

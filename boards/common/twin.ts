@@ -26,12 +26,10 @@ export function emulated(data: TwinData): BoardModule {
   return {
     ...board,
     build: (request) => buildServer(recipe, request),
-    // One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count instructions.
     open: ({ firmware, bulk }) =>
       startQemu({
         program: 'qemu-system-arm',
         machine: machine.name,
-        args: ['-icount', 'shift=0'],
         elf: firmware.elf,
         begins: machine.begins,
         shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base, stagingBytes: staging.bytes },

@@ -17,12 +17,10 @@ const recipe = cortexMRecipe({ board, shares, sources: [join(import.meta.dirname
 export const lm3s6965evb: BoardModule = {
   ...board,
   build: (request) => buildServer(recipe, request),
-  // One instruction is one nanosecond of virtual time.
   open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
       machine: board.id, // QEMU calls it by the same name
-      args: ['-icount', 'shift=0'],
       elf: firmware.elf,
       probe: 'gdb',
       bulk,

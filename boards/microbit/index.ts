@@ -27,12 +27,10 @@ export const microbit: BoardModule = {
       },
       request,
     ),
-  // One instruction is one nanosecond of virtual time.
   open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
       machine: 'microbit',
-      args: ['-icount', 'shift=0'],
       elf: firmware.elf,
       probe: 'gdb',
       bulk,

@@ -48,12 +48,12 @@ export const riscv32Virt: BoardModule = {
       },
       request,
     ),
-  // One instruction is one nanosecond of virtual time. The CPU has exactly what the flags of board.json ask for.
+  // The CPU has exactly what the flags of board.json ask for.
   open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-riscv32',
       machine: 'virt',
-      args: ['-icount', 'shift=0', '-cpu', 'rv32,d=false,v=false', '-m', `${ram.bytes >> 20}`, '-bios', 'none'],
+      args: ['-cpu', 'rv32,d=false,v=false', '-m', `${ram.bytes >> 20}`, '-bios', 'none'],
       elf: firmware.elf,
       shared: { bytes: ram.bytes, stagingOffset },
       bulk,

@@ -25,12 +25,10 @@ const recipe = { ...part, sources: [join(here, 'machine.c'), ...shared] };
 export const stm32f405: BoardModule = {
   ...board,
   build: (request) => buildServer(recipe, request),
-  // One instruction is one nanosecond of virtual time.
   open: ({ firmware, bulk }) =>
     startQemu({
       program: 'qemu-system-arm',
       machine: 'netduinoplus2',
-      args: ['-icount', 'shift=0'],
       elf: firmware.elf,
       probe: 'gdb',
       bulk,

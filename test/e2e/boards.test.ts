@@ -141,7 +141,7 @@ test('an emulator that cannot start says why', async () => {
   const process = await host.open?.({ firmware: { ...firmware, elf: join(folder.dir, 'missing.elf') }, bulk: 'uart' });
   expect(process).toMatchObject({ ok: false, error: { stage: 'load', code: 'DEVICE_UNREACHABLE' } });
   expect(process?.ok === false ? process.error.detail : '').toMatch(/ENOENT/);
-  const none = await startQemu({ program: 'qemu-system-none', machine: 'none', args: [], elf: '', bulk: 'uart' });
+  const none = await startQemu({ program: 'qemu-system-none', machine: 'none', elf: '', bulk: 'uart' });
   expect(none).toMatchObject({ ok: false, error: { code: 'EMULATOR_MISSING' } });
   expect(none.ok ? '' : none.error.detail).toContain('qemu-system-none');
 });
