@@ -13,6 +13,7 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { type Bulk, onDevice } from '../emulated.ts';
+import { plugIn } from '../plugged-in.ts';
 import { candidate, expectOk, firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import { commit, everywhere, onCortexM, serverVariable, Witness } from '../wire/misbehaviour.ts';
 
@@ -159,15 +160,9 @@ test('an emulator that has no place for its files says so', async () => {
 });
 
 test('a serial port: attached by its path, and busy for everybody else', async () => {
-  const args = ['-M', 'mps2-an386', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none', '-serial', 'pty'];
-  const qemu = spawn('qemu-system-arm', [...args, '-kernel', firmware.elf], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const path = await new Promise<string>((resolve) => {
-    qemu.stdout.on('data', (d: Buffer) => {
-      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
+  const { child: qemu, path: announced } = plugIn(firmware.elf);
   try {
+    const path = await announced;
     const device = expectOk(await attach(path));
     expect(device.info.board).toBe('mps2-an386');
     const busy = await attach(path);

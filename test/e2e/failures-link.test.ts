@@ -2,7 +2,7 @@
  * What happens to the link of a board that works: a reboot in the middle of a load, an adapter that vanishes, a UART that
  * freezes. The trial is told why, the device's state shows it, and the next trial on the same place is right, with nobody's help.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
@@ -14,6 +14,7 @@ import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { commands } from '../../firmware-rpc/protocol.ts';
 import { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
+import { plugIn } from '../plugged-in.ts';
 import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
@@ -39,19 +40,10 @@ async function unplug(): Promise<void> {
   await ended;
 }
 /** Starts one; the path of its port. */
-function plugIn(): Promise<string> {
-  const options = ['-icount', 'shift=0', '-display', 'none', '-monitor', 'none', '-serial', 'pty'];
-  const child = spawn('qemu-system-arm', ['-M', 'mps2-an386', ...options, '-kernel', firmware.elf], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+function start(): Promise<string> {
+  const { child, path } = plugIn(firmware.elf);
   qemu = child;
-  return new Promise((resolve, reject) => {
-    child.once('close', () => reject(new Error('the emulator ended')));
-    child.stdout.on('data', (d: Buffer) => {
-      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
+  return path;
 }
 
 /** A pool with one place, whose port is whatever `port` says when it is opened. */
@@ -84,7 +76,7 @@ const state = () => pool.states()[0];
 const well = { ok: true, value: { status: 'ok' } };
 
 test('a UART that freezes: the trial ends with what there is to say; as soon as it thaws the next one is right', async () => {
-  const port = await plugIn();
+  const port = await start();
   pool = place(async () => port);
   expect(await trial()).toMatchObject(well);
   const frozen = trial(() => qemu?.kill('SIGSTOP'));
@@ -101,7 +93,7 @@ test('a UART that freezes: the trial ends with what there is to say; as soon as 
 test('an adapter that vanishes in the middle of a call: told at once; plugged in again, the next trial is right', async () => {
   pool = place(async () => {
     await unplug();
-    return plugIn();
+    return start();
   });
   expect(await trial()).toMatchObject(well);
   const lost = await trial(() => qemu?.kill('SIGKILL'));
@@ -127,7 +119,7 @@ function withReboot(line: Transport, now: () => boolean): Transport {
 }
 
 test('a reboot in the middle of a load: noticed, nothing is taken for loaded, the next trial is right', async () => {
-  const port = await plugIn();
+  const port = await start();
   let loadsLeft = Number.POSITIVE_INFINITY;
   pool = place(
     async () => port,

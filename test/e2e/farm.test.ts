@@ -3,7 +3,7 @@
  * way, search on two cores. Every trial is accounted for once, with the device that ran it, and counts what it counts on a
  * good line. Devices of several boards, and attached ones with equal uids, work at the same time.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
@@ -18,6 +18,7 @@ import { Baselines, type CheckHealth, healthCheck } from '../../tuner/measure/he
 import { DevicePool, type DeviceSource } from '../../tuner/measure/pool.ts';
 import { policies } from '../../tuner/policies/index.ts';
 import { type TrialRecord, tune } from '../../tuner/tune.ts';
+import { plugIn } from '../plugged-in.ts';
 import { samples } from '../samples.ts';
 import { randomNode } from '../unit/graphs.ts';
 import { counted } from '../unit/pool-devices.ts';
@@ -34,18 +35,9 @@ afterAll(() => folder.remove());
 
 /** An emulator of the Cortex-M4 board; its UART is a pseudo-terminal. */
 async function emulator(): Promise<{ readonly path: string; readonly child: ChildProcess }> {
-  const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'pty'];
-  const args = ['-M', 'mps2-an386', '-icount', 'shift=0', ...quiet, '-kernel', firmware.elf];
-  const child = spawn('qemu-system-arm', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const { child, path } = plugIn(firmware.elf);
   onTestFinished(() => void child.kill('SIGKILL'));
-  const path = await new Promise<string>((resolve, reject) => {
-    child.once('close', () => reject(new Error('the emulator ended')));
-    child.stdout.on('data', (d: Buffer) => {
-      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
-  return { path, child };
+  return { path: await path, child };
 }
 
 /** What a device adds to each count, so that a result tells which one it is from. */

@@ -2,7 +2,7 @@
  * Bulk data through a real GDB server, QEMU's: what is loaded over the UART, through shared memory and through the probe is the
  * same, code included; a probe that breaks in the middle costs nothing but time.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { connect as connectDevice } from '../../firmware-rpc/host/client.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { openProbe } from '../../firmware-rpc/host/gdb-remote.ts';
 import { openSerial } from '../../firmware-rpc/host/serial.ts';
+import { plugIn } from '../plugged-in.ts';
 import { samples } from '../samples.ts';
 import { Random } from '../unit/random.ts';
 import { candidate, expectOk, firmwareIn, workFolder } from '../wire/host-board.ts';
@@ -37,22 +38,12 @@ afterEach(async () => {
 afterAll(() => folder.remove());
 
 /** Starts an emulator with a GDB server at `stub`; the path of its UART. */
-async function start(): Promise<string> {
-  const machine = ['-M', 'mps2-an386', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none'];
+function start(): Promise<string> {
   // Made in this order: when the UART is announced the other one listens.
   const gdb = ['-chardev', `socket,id=gdb,path=${stub},server=on,wait=off`, '-gdb', 'chardev:gdb'];
-  const links = [...gdb, '-chardev', 'pty,id=uart', '-serial', 'chardev:uart'];
-  const child = spawn('qemu-system-arm', [...machine, ...links, '-kernel', firmware.elf], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const { child, path } = plugIn(firmware.elf, [...gdb, '-chardev', 'pty,id=uart', '-serial', 'chardev:uart']);
   qemu = child;
-  return new Promise((resolve, reject) => {
-    child.once('close', () => reject(new Error('the emulator ended')));
-    child.stdout.on('data', (d: Buffer) => {
-      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
+  return path;
 }
 
 /** Loads random blocks, and code that adds them up; what the device says of both. */
