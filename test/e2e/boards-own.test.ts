@@ -13,12 +13,12 @@ import { twinOf } from '../twins.ts';
 import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   commit,
+  countdown,
   everywhere,
   type Misdeed,
   onCortexM,
   refusesNothing,
   serverVariable,
-  thumb,
   Witness,
 } from '../wire/misbehaviour.ts';
 
@@ -37,9 +37,6 @@ const bulkOf = { shared: "QEMU's GDB server", uart: 'UART' } as const;
 const toSystemRegisters = new Set(['switches the MPU off', 'resets the CPU']);
 const onThis = (m: Misdeed, { id }: BoardModule): Misdeed =>
   refusesNothing.has(id) && toSystemRegisters.has(m.name) ? { ...m, ends: 'OK' } : m;
-/** Two instructions a turn. */
-const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
-
 tested.forEach((board, k) => {
   let built: Promise<BuiltFirmware> | undefined;
   async function withDevice(

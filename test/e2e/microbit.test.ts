@@ -19,12 +19,14 @@ import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 import {
   c,
   commit,
+  countdown,
   everywhere,
   jump,
   type Misdeed,
   peek,
   poke,
   serverVariable,
+  spoilRegisters,
   thumb,
   Witness,
 } from '../wire/misbehaviour.ts';
@@ -38,9 +40,6 @@ afterAll(() => folder.remove());
 
 const withDevice = (work: (device: Device) => Promise<void>, bulk?: Bulk): Promise<void> =>
   onDevice(board, firmware, work, bulk);
-
-/** Two instructions a turn, and one more beside the return. */
-const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
 
 test('counts are exact to the instruction, though its timer ticks every 125th', () =>
   withDevice(async (device) => {
@@ -89,9 +88,7 @@ const onMicrobit = (at: {
     { name: 'masks interrupts, and returns', source: thumb('cpsid i; movs r0, #0; bx lr'), arg: 0, ends: 'FAULT' },
     {
       name: 'changes every register it must keep',
-      source: thumb(
-        'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; movs r0, #0; bx lr',
-      ),
+      source: thumb(spoilRegisters),
       arg: 0,
       ends: 'OK',
     },

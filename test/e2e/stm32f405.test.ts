@@ -9,7 +9,7 @@ import type { Device } from '../../firmware-rpc/host/device.ts';
 import { onDevice } from '../emulated.ts';
 import { samples } from '../samples.ts';
 import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
-import { thumb } from '../wire/misbehaviour.ts';
+import { countdown } from '../wire/misbehaviour.ts';
 
 const folder = workFolder();
 let firmware: BuiltFirmware;
@@ -19,9 +19,6 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 const withDevice = (work: (device: Device) => Promise<void>): Promise<void> => onDevice(board, firmware, work);
-
-/** Two instructions a turn, and one more beside the return. */
-const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
 
 test('counts are exact to the instruction, also where the deadline takes several rounds of its timer', () =>
   withDevice(async (device) => {

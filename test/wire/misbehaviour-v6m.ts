@@ -1,7 +1,5 @@
 /** What goes wrong on an Armv6-M CPU with an unprivileged mode and an MPU, as misbehaviour.ts has it for the Cortex-M4. */
-import { assembly, c, everywhere, jump, type Misdeed, nowhere, peek, poke } from './misbehaviour.ts';
-
-const thumb = (body: string): string => `__asm__(".syntax unified\\n.thumb\\n");\n${assembly(body)}`;
+import { c, everywhere, jump, type Misdeed, onStacks, peek, poke, spoilRegisters, thumb } from './misbehaviour.ts';
 
 /** There is no division to trap: the library's, divided by zero, comes back. */
 export const everywhereOnV6m = (at: { readonly load: number; readonly data: number }): readonly Misdeed[] =>
@@ -71,36 +69,10 @@ export const onV6m = (at: {
   { name: 'calls the supervisor', source: c('__asm__ volatile("svc #7"); return 1;'), arg: 0, ends: 'OK' },
   {
     name: 'changes every register it must keep',
-    source: thumb(
-      'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; movs r0, #0; bx lr',
-    ),
+    source: thumb(spoilRegisters),
     arg: 0,
     ends: 'OK',
   },
   { name: 'masks interrupts and returns', source: thumb('cpsid i; movs r0, #0; bx lr'), arg: 0, ends: 'OK' },
-  {
-    name: 'loses its stack pointer',
-    source: thumb('movs r0, #0; mov sp, r0; push {r0, r1}; bx lr'),
-    arg: 0,
-    ends: 'FAULT',
-  },
-  {
-    name: 'returns with its stack where nothing is',
-    source: thumb('mov sp, r0; bx lr'),
-    arg: nowhere,
-    ends: 'FAULT',
-  },
-  {
-    name: "takes the server's memory for its stack",
-    source: thumb('mov sp, r0; svc #0; bx lr'),
-    arg: at.server,
-    ends: 'FAULT',
-  },
-  {
-    name: "loops on the server's memory as its stack",
-    source: thumb('mov sp, r0; b .'),
-    arg: at.server,
-    ends: 'FAULT',
-    waits: true,
-  },
+  ...onStacks(at.server),
 ];

@@ -89,6 +89,41 @@ export const everywhere = (at: { readonly load: number; readonly data: number })
  */
 export const refusesNothing: ReadonlySet<string> = new Set(['lm3s6965evb']);
 
+/** All registers that a call must leave as they were, on any Cortex-M, and the way back. */
+export const spoilRegisters =
+  'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; movs r0, #0; bx lr';
+/** Two instructions a turn, and one more beside the return: for counting. */
+export const countdown = thumb('1: subs r0, #1; bne 1b; movs r0, #7; bx lr');
+
+/** Wrong stack pointers on any Cortex-M with an MPU. `server`: a variable of the server. */
+export const onStacks = (server: number): readonly Misdeed[] => [
+  {
+    name: 'loses its stack pointer',
+    source: thumb('movs r0, #0; mov sp, r0; push {r0, r1}; bx lr'),
+    arg: 0,
+    ends: 'FAULT',
+  },
+  {
+    name: 'returns with its stack where nothing is',
+    source: thumb('mov sp, r0; bx lr'),
+    arg: nowhere,
+    ends: 'FAULT',
+  },
+  {
+    name: "takes the server's memory for its stack",
+    source: thumb('mov sp, r0; svc #0; bx lr'),
+    arg: server,
+    ends: 'FAULT',
+  },
+  {
+    name: "loops on the server's memory as its stack",
+    source: thumb('mov sp, r0; b .'),
+    arg: server,
+    ends: 'FAULT',
+    waits: true,
+  },
+];
+
 /** On a Cortex-M with an MPU, from Armv7-M on. `server`: a variable of the server; `load`: a place in the load region. */
 export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
   { name: "writes the server's memory", source: poke, arg: server, ends: 'FAULT' },
@@ -121,10 +156,7 @@ export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
   { name: 'calls the supervisor', source: c('__asm__ volatile("svc #7"); return 1;'), arg: 0, ends: 'OK' },
   {
     name: 'changes every register it must keep',
-    source: withFloats(
-      'vmov s16, r0; vmov s31, r0',
-      'movs r4, #1; movs r5, #2; movs r6, #3; movs r7, #4; mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7; movs r0, #0; bx lr',
-    ),
+    source: withFloats('vmov s16, r0; vmov s31, r0', spoilRegisters),
     arg: 0,
     ends: 'OK',
   },
@@ -134,31 +166,7 @@ export const onCortexM = (server: number, load: number): readonly Misdeed[] => [
     arg: 0,
     ends: 'OK',
   },
-  {
-    name: 'loses its stack pointer',
-    source: thumb('movs r0, #0; mov sp, r0; push {r0, r1}; bx lr'),
-    arg: 0,
-    ends: 'FAULT',
-  },
-  {
-    name: 'returns with its stack where nothing is',
-    source: thumb('mov sp, r0; bx lr'),
-    arg: nowhere,
-    ends: 'FAULT',
-  },
-  {
-    name: "takes the server's memory for its stack",
-    source: thumb('mov sp, r0; svc #0; bx lr'),
-    arg: server,
-    ends: 'FAULT',
-  },
-  {
-    name: "loops on the server's memory as its stack",
-    source: thumb('mov sp, r0; b .'),
-    arg: server,
-    ends: 'FAULT',
-    waits: true,
-  },
+  ...onStacks(server),
 ];
 
 export const onX86 = (server: number): readonly Misdeed[] => [
