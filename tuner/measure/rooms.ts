@@ -13,8 +13,12 @@ type Range = DeviceInfo['load'];
 const mostCode = 64 * 1024;
 const round = (n: number): number => Math.floor(n / 32) * 32;
 
-/** Bytes of a load region for code; constants have the rest. */
-const codeRoom = (loadBytes: number): number => Math.min(mostCode, round(loadBytes / 2));
+/** How a load region is shared out, bytes: code first, constants behind, all of it in one bank. */
+function shares(loadBytes: number, bankBytes = loadBytes): { readonly code: number; readonly constants: number } {
+  const whole = Math.min(loadBytes, bankBytes);
+  const code = Math.min(mostCode, round(whole / 2));
+  return { code, constants: whole - code };
+}
 
 export interface Rooms {
   readonly code: Range;
@@ -25,13 +29,12 @@ export interface Rooms {
 /** `bankBytes`: of the board. */
 export function roomsOf(
   { load, ramCode, ramData }: Pick<DeviceInfo, 'load' | 'ramCode' | 'ramData'>,
-  bankBytes = load.bytes,
+  bankBytes?: number,
 ): Rooms {
-  const whole = Math.min(load.bytes, bankBytes);
-  const bytes = codeRoom(whole);
+  const { code, constants } = shares(load.bytes, bankBytes);
   return {
-    code: { base: load.base, bytes },
-    constants: { base: load.base + bytes, bytes: whole - bytes },
+    code: { base: load.base, bytes: code },
+    constants: { base: load.base + code, bytes: constants },
     placed: ramCode.bytes > 0 ? { code: ramCode, constants: ramData } : undefined,
   };
 }
@@ -43,11 +46,11 @@ export function constantsTooLarge(board: Board, constants: readonly KernelConsta
     const need = roomFor(what, board.wayBytes);
     return need > room ? `${need} bytes of constants ${where}, the device has ${Math.max(0, room)}` : undefined;
   };
-  const load = Math.min(board.loadBytes, board.bankBytes ?? board.loadBytes);
+  const room = shares(board.loadBytes, board.bankBytes).constants;
   return (
     check(
       constants.filter((c) => !inRam(c)),
-      load - codeRoom(load) - (board.wayBytes ?? 0),
+      room - (board.wayBytes ?? 0),
       'to load',
     ) ?? check(constants.filter(inRam), (board.placed?.dataBytes ?? 0) - (board.wayBytes ?? 0), 'in RAM')
   );
