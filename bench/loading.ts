@@ -3,7 +3,6 @@
  * baud both ways. Counts distinct binaries that were loaded, run and verified, and says what their bytes were. Writes
  * bench/results/loading.json. `npm run bench:loading [-- --model FILE --trials N --seed S --baud N]`.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +11,7 @@ import { mps2An386 } from '../boards/mps2-an386/index.ts';
 import { connect } from '../firmware-rpc/host/client.ts';
 import { openSerial } from '../firmware-rpc/host/serial.ts';
 import { modelsDir } from '../test/models.ts';
+import { plugIn } from '../test/plugged-in.ts';
 import type { TrialRecord } from '../tuner/tune.ts';
 import { openSession, resultsDir } from './session.ts';
 import { type Throttled, throttled } from './throttled.ts';
@@ -28,19 +28,10 @@ const { values } = parseArgs({
 
 /** An emulator with its UART as a serial port, which is a real one to us. It ends with this process. */
 function emulator(firmware: BuiltFirmware): Promise<string> {
-  const options = ['-icount', 'shift=0', '-display', 'none', '-monitor', 'none', '-serial', 'pty'];
-  const child = spawn('qemu-system-arm', ['-M', 'mps2-an386', ...options, '-kernel', firmware.elf], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const { child, path } = plugIn(firmware.elf);
   process.once('exit', () => child.kill('SIGKILL'));
   child.unref();
-  return new Promise((resolve, reject) => {
-    child.once('exit', () => reject(new Error('the emulator ended')));
-    child.stdout.on('data', (d: Buffer) => {
-      const found = /redirected to (\S+)/.exec(d.toString())?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
+  return path;
 }
 
 const lines: Throttled[] = [];
