@@ -6,8 +6,7 @@ import { type BoardModule, type Cause, mapCauses, type TwinCounters } from '../b
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
-import { linkErrors } from '../tuner/measure/link-errors.ts';
-import { expectedOutputs, type NetworkRun, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
+import { expectedOutputs, type NetworkRun, onStarted, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
 
 /** What an inference finds in caches and predictors: nothing, or what another inference before it left. */
 export type Caches = 'cold' | 'warm';
@@ -33,22 +32,17 @@ export interface Inference extends NetworkRun {
  * Starts an emulated board and runs its network on `input`. `graph`: the model as it was imported. Failures: NO_DEVICE, LINK,
  * VERIFY_FAILED where a byte differs from the model's, those of the run.
  */
-export async function infer(
+export function infer(
   board: BoardModule,
   built: Runnable,
   graph: Graph,
   input: Uint8Array,
   caches: Caches,
 ): Promise<Result<Inference>> {
-  if (board.open === undefined)
-    return failed('run', 'NO_DEVICE', `${board.id} is not emulated, and only emulated boards are started here`);
-  const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
-  if (!opened.ok) return opened;
-  try {
-    return await linkErrors('run', () => inferOn(opened.value, board, built, graph, input, caches));
-  } finally {
-    await opened.value.close();
-  }
+  const absent = `${board.id} is not emulated, and only emulated boards are started here`;
+  return onStarted(board, built, { stage: 'run', absent }, (device) =>
+    inferOn(device, board, built, graph, input, caches),
+  );
 }
 
 async function inferOn(

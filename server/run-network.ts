@@ -176,13 +176,26 @@ export async function verify(
   }
 }
 
-async function verifyOnce(built: Runnable, board: BoardModule, graph: Graph, count: number): Promise<Result<Verified>> {
-  if (board.open === undefined)
-    return failed('verify', 'NO_DEVICE', `${board.id} is not emulated; attach one with --device ${board.id}=PATH`);
-  const opened = await board.open({ firmware: built.firmware, bulk: 'shared' });
+function verifyOnce(built: Runnable, board: BoardModule, graph: Graph, count: number): Promise<Result<Verified>> {
+  const absent = `${board.id} is not emulated; attach one with --device ${board.id}=PATH`;
+  return onStarted(board, built, { stage: 'verify', absent }, (device) => compare(device, built.network, graph, count));
+}
+
+/**
+ * `work` on a board that starts with the network in its firmware, closed however that ends. Failures: NO_DEVICE in the words of
+ * `absent`, those of opening, LINK at this stage.
+ */
+export async function onStarted<T>(
+  board: BoardModule,
+  { firmware }: Runnable,
+  { stage, absent }: { readonly stage: string; readonly absent: string },
+  work: (device: Device) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  if (board.open === undefined) return failed(stage, 'NO_DEVICE', absent);
+  const opened = await board.open({ firmware, bulk: 'shared' });
   if (!opened.ok) return opened;
   try {
-    return await linkErrors('verify', () => compare(opened.value, built.network, graph, count));
+    return await linkErrors(stage, () => work(opened.value));
   } finally {
     await opened.value.close();
   }
