@@ -4,14 +4,12 @@ import { type ClientOptions, connect } from './client.ts';
 import { type Device, LinkError } from './device.ts';
 import { openProbe, type Probe } from './gdb-remote.ts';
 import { openSerial } from './serial.ts';
-import { openSocket } from './socket.ts';
+import { hostAndPort, openSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
 
 const openAddress = (address: string): Promise<Transport> => {
-  const [, host, port] = /^([^/\\]+):(\d{1,5})$/.exec(address) ?? [];
-  return host === undefined || port === undefined
-    ? openSerial(address)
-    : openSocket(host.replace(/^\[(.*)\]$/, '$1'), Number(port));
+  const tcp = hostAndPort(address);
+  return tcp === undefined ? openSerial(address) : openSocket(tcp.host, tcp.port);
 };
 
 export interface AttachOptions extends ClientOptions {

@@ -5,7 +5,7 @@
  */
 import { LinkError } from './device.ts';
 import { escaped, type Heard, packet, packetSplitter } from './gdb-packets.ts';
-import { openPath, openSocket } from './socket.ts';
+import { hostAndPort, openPath, openSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
 
 /** Writes memory of a running target by another way than the link. Both throw LinkError. */
@@ -31,8 +31,8 @@ const mostUnread = 64;
 
 /** HOST:PORT, or the path of a Unix socket. Throws LinkError. */
 function dial(address: string): Promise<Transport> {
-  const [, host, port] = /^([^/\\]+):(\d{1,5})$/.exec(address) ?? [];
-  return host === undefined || port === undefined ? openPath(address) : openSocket(host, Number(port));
+  const tcp = hostAndPort(address);
+  return tcp === undefined ? openPath(address) : openSocket(tcp.host, tcp.port);
 }
 
 /** Connects to a probe's server and lets the target run. Throws LinkError. */

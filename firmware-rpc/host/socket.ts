@@ -42,6 +42,12 @@ function socketTransport(socket: Socket, name: string): Transport {
 /** How long a connection may take to come about, ms. */
 const dialMs = 10_000;
 
+/** HOST:PORT, an IPv6 host in brackets, in its parts; undefined for any other address (a path). */
+export function hostAndPort(address: string): { readonly host: string; readonly port: number } | undefined {
+  const [, host, port] = /^([^/\\]+):(\d{1,5})$/.exec(address) ?? [];
+  return host === undefined ? undefined : { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
+
 /** Connects to host:port. Throws LinkError with what to do. */
 export const openSocket = (host: string, port: number): Promise<Transport> =>
   opened(`tcp ${host}:${port}`, { host, port });
