@@ -11,7 +11,7 @@ import { HealthKernel, healthLength } from '../../../tuner/measure/health.ts';
 import { KnownKernel } from '../../../tuner/measure/known-kernel.ts';
 import { errorOf } from '../../errors.ts';
 import { count, unit } from '../table.ts';
-import { type Finding, failing, fine, type Verdict, warning } from './finding.ts';
+import { type Finding, failedWith, failing, fine, type Verdict, warning } from './finding.ts';
 
 export interface Patient {
   readonly name: string;
@@ -130,7 +130,7 @@ async function counter(device: Device, { board, cacheDir }: Patient): Promise<Ve
   const counts: number[] = [];
   for (const pieces of [1, 2, 3]) {
     const counted = await kernel.run(device, pieces * healthLength);
-    if (!counted.ok) return failing(counted.error.detail, errorOf(counted.error.code).advice);
+    if (!counted.ok) return failedWith(counted.error);
     counts.push(counted.value);
   }
   const [one = 0, two = 0, three = 0] = counts;
@@ -152,7 +152,7 @@ async function guard(device: Device, { board, cacheDir }: Patient): Promise<Verd
   const { guarded, load } = device.info;
   if (!guarded) return fine('none on this board; the firmware looks behind each call whether it was written over');
   const entry = await new KnownKernel(board, 'poke', poke, cacheDir).load(device);
-  if (!entry.ok) return failing(entry.error.detail, errorOf(entry.error.code).advice);
+  if (!entry.ok) return failedWith(entry.error);
   const args = [load.base + load.bytes - 4];
   const called = await device.call({ entry: entry.value, args, warmups: 0, repeats: 1, deadlineMs: 1000 });
   if (!called.ok && called.code === 'FAULT') return fine('a stray write faults, and the device goes on');
@@ -181,7 +181,7 @@ async function health(device: Device, { board, cacheDir }: Patient): Promise<Ver
   const counts: number[] = [];
   for (let i = 0; i < 2; i++) {
     const counted = await kernel.run(device);
-    if (!counted.ok) return failing(counted.error.detail, errorOf(counted.error.code).advice);
+    if (!counted.ok) return failedWith(counted.error);
     counts.push(counted.value);
   }
   const says = `the known kernel is right: ${counts.map(count).join(' and ')} ${unit(board.kind)}`;

@@ -1,4 +1,7 @@
 /** What the doctor says of one thing that it looked at. */
+import type { Failure } from '../../../compiler/result.ts';
+import { errorOf } from '../../errors.ts';
+
 export interface Verdict {
   readonly state: 'ok' | 'warn' | 'fail';
   readonly detail: string;
@@ -13,4 +16,6 @@ export interface Finding extends Verdict {
 
 export const fine = (detail: string): Verdict => ({ state: 'ok', detail, advice: '' });
 export const warning = (detail: string, advice: string): Verdict => ({ state: 'warn', detail, advice });
+/** A failure that has a code, with what docs/errors.md advises. */
+export const failedWith = ({ code, detail }: Failure): Verdict => failing(detail, errorOf(code).advice);
 export const failing = (detail: string, advice: string): Verdict => ({ state: 'fail', detail, advice });

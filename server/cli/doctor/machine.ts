@@ -3,8 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import type { BoardModule } from '../../../boards/index.ts';
 import { portOwner } from '../../../firmware-rpc/host/discover.ts';
 import { findTool, run, toolchainVersion, toolHint } from '../../../toolchain/index.ts';
-import { errorOf } from '../../errors.ts';
-import { type Finding, failing, fine, type Verdict, warning } from './finding.ts';
+import { type Finding, failedWith, failing, fine, type Verdict, warning } from './finding.ts';
 
 /** The compiler of each board, each once. */
 export async function lookAtCompilers(boards: readonly BoardModule[]): Promise<readonly Finding[]> {
@@ -12,9 +11,7 @@ export async function lookAtCompilers(boards: readonly BoardModule[]): Promise<r
   return Promise.all(
     [...targets].map(async ([subject, target]): Promise<Finding> => {
       const version = await toolchainVersion(target);
-      const verdict = version.ok
-        ? fine(version.value)
-        : failing(version.error.detail, errorOf(version.error.code).advice);
+      const verdict = version.ok ? fine(version.value) : failedWith(version.error);
       return { subject, check: 'compiler', ...verdict };
     }),
   );
