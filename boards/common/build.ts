@@ -8,9 +8,10 @@ import type { Target } from '../board.ts';
 import type { BuildRequest, BuiltFirmware } from '../module.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const server = ['frame.c', 'server.c', 'network_none.c'].map((f) => join(root, 'firmware-rpc/src', f));
-const serverDirs = [join(root, 'firmware-rpc/include'), join(root, 'firmware-rpc/src')];
-const headersIn = (dir: string): readonly string[] =>
+/** The server's own sources, and the folders of its headers. */
+export const serverSources = ['frame.c', 'server.c', 'network_none.c'].map((f) => join(root, 'firmware-rpc/src', f));
+export const serverDirs = [join(root, 'firmware-rpc/include'), join(root, 'firmware-rpc/src')];
+export const headersIn = (dir: string): readonly string[] =>
   readdirSync(dir)
     .filter((f) => f.endsWith('.h'))
     .sort()
@@ -34,7 +35,13 @@ export interface BuildRecipe {
 function buildIdOf(recipe: BuildRecipe, request: BuildRequest): string {
   const hash = createHash('sha256');
   const headers = [...serverDirs, ...(recipe.includeDirs ?? [])].flatMap(headersIn);
-  for (const file of [...server, ...headers, ...recipe.sources, recipe.linkScript, ...(recipe.insertScripts ?? [])])
+  for (const file of [
+    ...serverSources,
+    ...headers,
+    ...recipe.sources,
+    recipe.linkScript,
+    ...(recipe.insertScripts ?? []),
+  ])
     hash.update(`${basename(file)}\0`).update(readFileSync(file));
   for (const file of request.objects) hash.update(readFileSync(file));
   hash.update(JSON.stringify([recipe.target, recipe.flags, recipe.linkFlags]));
@@ -50,7 +57,7 @@ export async function buildServer(recipe: BuildRecipe, request: BuildRequest): P
   const fresh = join(request.dir, `${request.name}.${randomUUID()}.elf`);
   const built = await linkFirmware({
     target: recipe.target,
-    sources: [...server, ...recipe.sources],
+    sources: [...serverSources, ...recipe.sources],
     includeDirs: [...serverDirs, ...(recipe.includeDirs ?? [])],
     objects: request.objects,
     defines: { MT_BUILD_ID: `"${buildId}"` },

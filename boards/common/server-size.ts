@@ -2,32 +2,26 @@
  * What the server alone costs on a target: code, constants and variables of firmware-rpc, without the board's port, a network,
  * the load region and the stacks. The limits are the project's promise to small parts; test/host/server-size.test.ts keeps it.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Result } from '../../compiler/result.ts';
 import { compileUnit, readElf, sizesOf } from '../../toolchain/index.ts';
 import type { Target } from '../board.ts';
 import type { BuiltFirmware } from '../module.ts';
+import { headersIn, serverDirs, serverSources } from './build.ts';
 
 export type FirmwareSizes = BuiltFirmware['sizes'];
 
 /** Bytes on a Cortex-M0+: flash, and RAM beside load region and stacks. */
 export const serverLimits = { flash: 4096, ram: 2048 } as const;
 
-const firmware = resolve(import.meta.dirname, '../../firmware-rpc');
-const filesIn = (dir: string, extension: string): readonly string[] =>
-  readdirSync(join(firmware, dir))
-    .filter((f) => f.endsWith(extension))
-    .sort()
-    .map((f) => join(firmware, dir, f));
 const textOf = (file: string): string => readFileSync(file, 'utf8');
 
 /** Object files of the server for a target, in `cacheDir`. Failures: those of compileUnit. */
 export async function serverObjects(target: Target, cacheDir: string): Promise<Result<readonly string[]>> {
-  const headers = [...filesIn('include', '.h'), ...filesIn('src', '.h')];
-  const byName = Object.fromEntries(headers.map((f) => [f.slice(f.lastIndexOf('/') + 1), textOf(f)]));
+  const byName = Object.fromEntries(serverDirs.flatMap(headersIn).map((f) => [basename(f), textOf(f)]));
   const objects: string[] = [];
-  for (const file of filesIn('src', '.c')) {
+  for (const file of serverSources) {
     const flags = ['-Wall', '-Wextra', '-Werror', '-DMT_BUILD_ID="0123456789abcdef"'];
     const unit = { target, name: file, source: textOf(file), flags, headers: byName };
     const object = await compileUnit(unit, cacheDir);
