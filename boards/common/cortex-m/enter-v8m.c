@@ -38,11 +38,7 @@ __attribute__((naked, noinline)) void mt_enter_call(uint32_t entry, const uint32
     (void)entry;
     (void)args;
     (void)stack_end;
-    __asm__ volatile("push {r4-r11, lr}\n\t"
-                     "sub sp, #4\n\t" SAVE_FLOATS
-                     "ldr r3, =mt_saved_msp\n\t"
-                     "mov r12, sp\n\t"
-                     "str r12, [r3]\n\t"
+    __asm__ volatile(MT_SAVE_SERVER
                      "ldr r3, =mt_call_stack\n\t"
                      "msr psplim, r3\n\t"
                      "msr psp, r2\n\t"
@@ -62,18 +58,10 @@ __attribute__((naked, used)) void mt_leave_call(void) {
                      "mov sp, r0\n\t"
                      "movs r1, #0\n\t"
                      "msr control, r1\n\t" /* privileged; the stack pointer bit is ignored here, EXC_RETURN decides */
-                     "sub sp, #32\n\t"
-                     "mov r1, #0x01000000\n\t"
-                     "str r1, [sp, #28]\n\t"
-                     "ldr r1, =mt_call_epilogue\n\t"
-                     "bic r1, #1\n\t"
-                     "str r1, [sp, #24]\n\t"
-                     "ldr lr, =" TO_SERVER "\n\t"
-                     "bx lr");
+                     MT_RETURN_TO_EPILOGUE(TO_SERVER));
 }
 __attribute__((naked, used)) void mt_call_epilogue(void) {
-    __asm__ volatile(RESTORE_FLOATS "add sp, #4\n\t"
-                                    "pop {r4-r11, pc}");
+    __asm__ volatile(MT_RESTORE_SERVER);
 }
 
 /*

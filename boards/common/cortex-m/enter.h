@@ -12,6 +12,25 @@
 #define MT_TEXT(number) MT_TEXT_OF(number)
 #define MT_TEXT_OF(number) #number
 
+/* With Thumb-2: what a call must leave as it was for the server, on the server's stack, and where that is. */
+#define MT_SAVE_SERVER                                                                                                 \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "sub sp, #4\n\t" SAVE_FLOATS                                                                                       \
+    "ldr r3, =mt_saved_msp\n\t"                                                                                        \
+    "mov r12, sp\n\t"                                                                                                  \
+    "str r12, [r3]\n\t"
+#define MT_RESTORE_SERVER RESTORE_FLOATS "add sp, #4\n\tpop {r4-r11, pc}"
+/* Out of handler mode, with the stack pointer back at the server's: a made-up exception frame whose pc is the epilogue. */
+#define MT_RETURN_TO_EPILOGUE(exc_return)                                                                              \
+    "sub sp, #32\n\t"                                                                                                  \
+    "mov r1, #0x01000000\n\t"                                                                                          \
+    "str r1, [sp, #28]\n\t"                                                                                            \
+    "ldr r1, =mt_call_epilogue\n\t"                                                                                    \
+    "bic r1, #1\n\t"                                                                                                   \
+    "str r1, [sp, #24]\n\t"                                                                                            \
+    "ldr lr, =" exc_return "\n\t"                                                                                      \
+    "bx lr"
+
 /* Registers of the FPU that a call must leave as they were, for the server: on its stack around a call. */
 #ifdef __ARM_FP
 #define SAVE_FLOATS "vpush {s16-s31}\n\t"
