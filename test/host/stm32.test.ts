@@ -84,8 +84,23 @@ const f4: Part = (() => {
   };
 })();
 
+/** Of the L4+ and the G4, by the same registers. */
+const l4Clocks: Pick<Part, 'pll' | 'onPll' | 'uartHz' | 'timerHz' | 'baud'> = (() => {
+  const [rcc, lpuart] = [0x40021000, 0x40008000];
+  return {
+    pll: (r) => {
+      const c = r(rcc + 0xc);
+      return ((16e6 / (bits(c, 4, 4) + 1)) * bits(c, 8, 7)) / (2 * (bits(c, 25, 2) + 1));
+    },
+    onPll: (r) => bits(r(rcc + 8), 0, 2) === 3,
+    uartHz: (r, cpu) => cpu / ahb(bits(r(rcc + 8), 4, 4)) / apb(bits(r(rcc + 8), 8, 3)),
+    timerHz: (r, cpu) => cpu / timer(apb(bits(r(rcc + 8), 8, 3))),
+    baud: (r, hz) => (256 * hz) / r(lpuart + 0xc),
+  };
+})();
+
 const l4: Part = (() => {
-  const [rcc, pwr, flash, lpuart] = [0x40021000, 0x40007000, 0x40022000, 0x40008000];
+  const [rcc, pwr, flash] = [0x40021000, 0x40007000, 0x40022000];
   return {
     family: 'l4',
     board: 'nucleo-l4r5zi',
@@ -97,14 +112,7 @@ const l4: Part = (() => {
       { when: [rcc, bit(24), bit(24)], sets: [rcc, bit(25), bit(25)] },
       { when: [rcc + 8, 3, 3], also: [flash, 0xf, 5], sets: [rcc + 8, 0xc, 0xc] },
     ],
-    pll: (r) => {
-      const c = r(rcc + 0xc);
-      return ((16e6 / (bits(c, 4, 4) + 1)) * bits(c, 8, 7)) / (2 * (bits(c, 25, 2) + 1));
-    },
-    onPll: (r) => bits(r(rcc + 8), 0, 2) === 3,
-    uartHz: (r, cpu) => cpu / ahb(bits(r(rcc + 8), 4, 4)) / apb(bits(r(rcc + 8), 8, 3)),
-    timerHz: (r, cpu) => cpu / timer(apb(bits(r(rcc + 8), 8, 3))),
-    baud: (r, hz) => (256 * hz) / r(lpuart + 0xc),
+    ...l4Clocks,
     pins: { port: 0x48001800, tx: 7, rx: 8, alternate: 8 },
     // Range 1 boost; the pins' supply switched on; both caches, no prefetch.
     safe: (r) =>
@@ -142,7 +150,7 @@ const g0: Part = (() => {
 })();
 
 const g4: Part = (() => {
-  const [rcc, pwr, flash, lpuart] = [0x40021000, 0x40007000, 0x40022000, 0x40008000];
+  const [rcc, pwr, flash] = [0x40021000, 0x40007000, 0x40022000];
   return {
     family: 'g4',
     board: 'nucleo-g474re',
@@ -154,14 +162,7 @@ const g4: Part = (() => {
       { when: [rcc, bit(24), bit(24)], sets: [rcc, bit(25), bit(25)] },
       { when: [rcc + 8, 3, 3], also: [flash, 0xf, 4], sets: [rcc + 8, 0xc, 0xc] },
     ],
-    pll: (r) => {
-      const c = r(rcc + 0xc);
-      return ((16e6 / (bits(c, 4, 4) + 1)) * bits(c, 8, 7)) / (2 * (bits(c, 25, 2) + 1));
-    },
-    onPll: (r) => bits(r(rcc + 8), 0, 2) === 3,
-    uartHz: (r, cpu) => cpu / ahb(bits(r(rcc + 8), 4, 4)) / apb(bits(r(rcc + 8), 8, 3)),
-    timerHz: (r, cpu) => cpu / timer(apb(bits(r(rcc + 8), 8, 3))),
-    baud: (r, hz) => (256 * hz) / r(lpuart + 0xc),
+    ...l4Clocks,
     pins: { port: 0x48000000, tx: 2, rx: 3, alternate: 12 },
     // Range 1 boost; both caches, no prefetch; the debugger is not shut out; bits that the manual reserves are as they were.
     safe: (r) =>
