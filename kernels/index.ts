@@ -42,6 +42,10 @@ function describeSteps(schedule: Schedule): string {
   const names = schedule.steps.map((s) => (s.primitive === 'replace' ? s.instr : s.primitive));
   const instructions = [...new Set(schedule.steps.flatMap((s) => (s.primitive === 'replace' ? [s.instr] : [])))];
   const using = instructions.length > 0 ? `, using ${instructions.join(' and ')}` : '';
-  const inRam = schedule.steps.flatMap((s) => (s.primitive === 'place' && s.where === 'ram' ? [s.what] : []));
-  return `${names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`}${placedIn(inRam)}`;
+  const does = names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`;
+  return `${does}${placedIn(placedInRam(schedule))}`;
 }
+
+/** What a schedule places in RAM: 'code', and names of constants. */
+export const placedInRam = ({ steps }: Schedule): readonly string[] =>
+  steps.flatMap((s) => (s.primitive === 'place' && s.where === 'ram' ? [s.what] : []));

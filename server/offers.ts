@@ -7,7 +7,7 @@ import type { Result } from '../compiler/result.ts';
 import { type Offer, type Selected, select } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Store, TuningRecord } from '../db/types.ts';
-import { defaultSchedule, describeSchedule } from '../kernels/index.ts';
+import { defaultSchedule, describeSchedule, placedInRam } from '../kernels/index.ts';
 import type { Config } from '../tuner/types.ts';
 import { type Candidates, type RamRoom, shareRam } from './ram-share.ts';
 
@@ -125,5 +125,5 @@ function noLarger(task: Task, board: Board, store: Records): (r: TuningRecord) =
     limit != null &&
     sizes.constBytes <= limit.constBytes &&
     sizes.scratchBytes <= limit.scratchBytes &&
-    !schedule.steps.some((s) => s.primitive === 'place');
+    placedInRam(schedule).length === 0;
 }

@@ -4,6 +4,7 @@
  */
 import type { Task } from '../compiler/tasks.ts';
 import type { TuningRecord } from '../db/types.ts';
+import { placedInRam } from '../kernels/index.ts';
 
 /** Bytes of RAM for constants and for code. */
 export interface RamRoom {
@@ -18,7 +19,7 @@ export interface Candidates {
 
 /** What a record's kernel takes of RAM, for all layers of its task. Sizes of single constants are not on record: all count. */
 function ramOf({ schedule, sizes }: TuningRecord, task: Task): RamRoom {
-  const placed = schedule.steps.flatMap((s) => (s.primitive === 'place' && s.where === 'ram' ? [s.what] : []));
+  const placed = placedInRam(schedule);
   const layers = task.occurrences.length;
   return {
     dataBytes: placed.some((what) => what !== 'code') ? (sizes?.constBytes ?? 0) * layers : 0,
