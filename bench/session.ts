@@ -13,7 +13,7 @@ import type { Device } from '../firmware-rpc/host/device.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
 import { DevicePool } from '../tuner/measure/pool.ts';
-import { policies } from '../tuner/policies/index.ts';
+import { type NamedPolicy, policies } from '../tuner/policies/index.ts';
 import { type TrialRecord, type TuneRequest, tune } from '../tuner/tune.ts';
 
 export const resultsDir = resolve(import.meta.dirname, 'results');
@@ -27,7 +27,8 @@ export function must<T>(result: Result<T>): T {
 
 export interface Session {
   readonly model: { readonly file: string; readonly sha256: string };
-  readonly board: string;
+  readonly board: BoardModule['id'];
+  readonly module: BoardModule;
   readonly kind: string;
   readonly toolchain: string;
   readonly graph: Graph;
@@ -36,10 +37,13 @@ export interface Session {
   close(): Promise<void>;
 }
 export interface Search {
-  readonly policy: keyof typeof policies;
+  /** By name, or one of the bench's own. */
+  readonly policy: keyof typeof policies | NamedPolicy;
+  /** All of the model's, where not given. */
+  readonly tasks?: readonly Task[];
   readonly seed: number;
   readonly trials: number;
-  readonly progress: NonNullable<TuneRequest['progress']>;
+  readonly progress?: NonNullable<TuneRequest['progress']>;
   /** Hears of each trial. */
   readonly record?: (trial: TrialRecord) => void;
 }
@@ -75,22 +79,23 @@ export async function openSession(
   return {
     model: { file: file.split('/').at(-1) ?? file, sha256: createHash('sha256').update(bytes).digest('hex') },
     board: board.id,
+    module: board,
     kind: board.kind,
     toolchain: must(await toolchainVersion(board.target)),
     graph,
     tasks,
-    async run({ policy, seed, trials, progress, record }) {
-      const named = policies[policy];
+    async run({ policy, tasks: chosen, seed, trials, progress, record }) {
+      const named = typeof policy === 'string' ? policies[policy] : policy;
       if (named === undefined) throw new Error(`no policy ${policy}`);
       let records = 0;
       const end = await tune({
         graph,
-        tasks,
+        tasks: chosen ?? tasks,
         board,
         pool,
         templates: { templates, defaultSchedule },
         policy: named,
-        policyName: policy,
+        policyName: typeof policy === 'string' ? policy : 'bench',
         seed,
         budget: { trials },
         cores: Math.max(devices, cpus().length),
@@ -100,7 +105,7 @@ export async function openSession(
           record?.(trial);
           return String(records++);
         },
-        progress,
+        ...(progress !== undefined && { progress }),
         signal: new AbortController().signal,
         now: () => performance.now(),
       });

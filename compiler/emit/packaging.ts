@@ -76,7 +76,7 @@ include path and \`-O2 -fwrapv\`; \`CMakeLists.txt\` does that, with the flags e
 \`example_main.c\`. \`microtune_network.c\` serves only to link the network into microtune's own firmware.
 
 Code that a schedule places in RAM stands in section \`.ramfunc\`, constants in \`.data.microtune\`: the link script must load both
-there, or define \`MT_RAM_CODE\` and \`MT_RAM_DATA\` to nothing.
+there, or define \`MT_RAM_SECTION\` as \`".text"\` and \`MT_RAM_DATA\` as nothing.
 
 | layer | operator | MACs | measured | schedule |
 |---|---|---|---|---|

@@ -17,6 +17,7 @@ const smladPortable = `static inline int32_t mt_smlad(uint32_t a, uint32_t b, in
 /** acc += a[0]*b[0] + a[1]*b[1], two int16 products in one cycle. */
 export const smlad: Recipe = {
   name: 'smlad',
+  examples: [{}],
   infer: () => ({}),
   make: () => ({
     symbol: 'mt_smlad',
@@ -69,6 +70,11 @@ ${order.map((from, to) => `    dst[i + ${to}] = src[i + ${from}];\n`).join('')} 
  */
 export const widen: Recipe = {
   name: 'widen',
+  examples: [
+    { R: 0, K: 8 },
+    { R: 3, K: 8 },
+    { R: 2, K: 4, quad: 1 },
+  ],
   infer: (nest) => {
     const [inner] = nest.body;
     return inner?.kind === 'loop' ? { R: nest.extent, K: inner.extent } : { R: 0, K: nest.extent };

@@ -91,7 +91,7 @@ const frame = (symbol: string, s: Shape): Omit<RegisterBlock, 'lines'> => ({
 
 function portable(symbol: string, s: Shape): string {
   const sums = Array.from({ length: 4 * s.PB }, (_, i) => {
-    const [p, c] = [Math.floor(i / 4), quad.order.indexOf(i % 4)];
+    const [p, c] = [Math.floor(i / 4), (quad.order as readonly number[]).indexOf(i % 4)];
     return `      *a${i} = mt_add(*a${i}, x[${4 * s.W} * ky + 4 * kx + ${4 * s.S * p + c}] * w[${4 * s.KX} * ky + 4 * kx + ${c}]);\n`;
   });
   return `${blockSignature(frame(symbol, s))} {
@@ -107,6 +107,10 @@ ${sums.join('')}    }
 /** acc[p, c] += x[ky, S*p + kx, c] * w[ky, kx, c]. */
 export const depthwiseBlock: Recipe = {
   name: 'depthwise_block',
+  examples: [
+    { PB: 1, KY: 3, KX: 3, W: 5 },
+    { PB: 2, KY: 2, KX: 3, W: 6, S: 2 },
+  ],
   infer,
   make: ({ PB = 1, KY = 1, KX = 1, W = 1, S = 1 }: Params) => {
     const s: Shape = { PB, KY, KX, W, S };

@@ -22,6 +22,11 @@ const text = `static inline void mt_fill16(int16_t *dst, int32_t words, int32_t 
 /** dst[a, b, ...] = value. */
 export const fill: Recipe = {
   name: 'fill',
+  examples: [
+    { A: 18, V: -7 },
+    { A: 3, B: 4, V: 300 },
+    { A: 2, B: 3, C: 4, V: -128, quad: 1 },
+  ],
   infer(nest: Loop): Params {
     const params: Record<string, number> = {};
     let at: Stmt | undefined = nest;

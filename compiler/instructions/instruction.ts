@@ -1,5 +1,5 @@
 /**
- * The contract of an instruction: text (C with inline assembly) plus its meaning as a
+ * The contract of an instruction: text (C with inline assembly, or a whole function in assembly) plus its meaning as a
  * small Program. `replace` puts it where a loop nest equals that meaning. A recipe makes an instruction from parameters;
  * `infer` reads the parameters that the nest itself determines, so that a schedule names only free choices.
  */
@@ -10,11 +10,25 @@ import type { DType, Loop, Program } from '../program/program.ts';
 export type Params = Readonly<Record<string, number>>;
 export interface Operand {
   readonly dtype: DType;
+  /** A constant in a packing of the instruction's own ('packed') is laid out by `replace`; other layouts must be there before. */
   readonly layout?: Layout;
   /** Bytes. */
   readonly align?: number;
   /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
   readonly cells?: true;
+}
+/**
+ * A block kernel: a function in assembly with loops and registers of its own, and what it does in plain C. It follows AAPCS:
+ * arguments in r0-r3 and then on the stack, r4-r11 and s16-s31 as they were when it returns. Data below the stack pointer may be
+ * overwritten by an interrupt at any time. The printer gives it a section (code in flash or RAM) and links equal ones once.
+ */
+export interface AsmFunction {
+  /** C parameters in order: `const int16_t *x`, `int32_t rows`. */
+  readonly params: readonly string[];
+  /** From entry to return. Labels are local: `1:`, reached as `1b` and `1f`. */
+  readonly lines: readonly string[];
+  /** Statements in C99 that compute the same from the same parameters: for CPUs without the features, and for tests. */
+  readonly plain: string;
 }
 export interface Instruction {
   /** Unique per parameters: equal symbols share one function. */
@@ -31,8 +45,12 @@ export interface Instruction {
   readonly features: readonly string[];
   /** Stack it uses beyond its caller's, bytes. */
   readonly stackBytes: number;
-  /** The C statement of a call, from the C expressions of the operands' addresses. */
+  /** Cycles of one call on a core of its kind that waits for no memory: an estimate from its text, for pruning and cost models. */
+  readonly cycles?: number;
+  /** The C statement of a call, from the C expressions of the operands' addresses; `at.function` is the block kernel's name. */
   c(at: Readonly<Record<string, string>>): string;
+  /** A block kernel has its text here; `prelude` and `portable` are empty then, or what it calls. */
+  readonly function?: AsmFunction;
   /** C text that must stand once before the first use (static inline function, prototype); equal texts once. */
   readonly prelude: string;
   /** The same in plain C for hosts without the feature, so that every schedule can be compiled and tested on the PC. */
@@ -40,6 +58,8 @@ export interface Instruction {
 }
 export interface Recipe {
   readonly name: string;
+  /** Parameters to test it with: each kind of loop and tail that its text has, in small. */
+  readonly examples: readonly Params[];
   /** Throws Illegal where the parameters do not fit together. */
   make(params: Params): Instruction;
   /** Parameters that the nest determines; `shape` gives the shape of the buffer named for a role. */

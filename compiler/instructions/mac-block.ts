@@ -19,7 +19,7 @@ import {
 } from './register-block.ts';
 
 /** The order that a pair of SXTB16 leaves four bytes in. */
-export const quad: Layout = { kind: 'quad', order: [0, 2, 1, 3] };
+export const quad = { kind: 'quad', order: [0, 2, 1, 3] } as const satisfies Layout;
 
 /** Lengths and distances in elements: what the assembly needs to know. */
 interface Block {
@@ -249,6 +249,13 @@ function portable(symbol: string, b: Block): string {
 
 export const macBlock: Recipe = {
   name: 'mac_block',
+  examples: [
+    { D: 1, PB: 2, OB: 2, C: 10, XC: 12, WC: 12 },
+    { D: 1, PB: 4, OB: 1, C: 8, quad: 1, wide: 1 },
+    { D: 1, PB: 2, OB: 2, C: 8, quad: 1, weight: 1 },
+    { D: 2, PB: 2, OB: 1, C: 4, KX: 3, W: 6, KY: 2, S: 2 },
+    { D: 3, PB: 1, OB: 2, C: 4, KX: 2, R: 2, W: 5, KY: 2 },
+  ],
   infer: inferParams,
   make: (params) => {
     const b = blockOf(params);

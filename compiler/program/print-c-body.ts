@@ -1,10 +1,11 @@
 /** Statements as C: declarations where a temporary is first written, loops, stores with the storage's width, calls. */
+import { asmFunctionName } from '../instructions/asm-function.ts';
 import { instruction } from '../instructions/index.ts';
 import type { Instruction } from '../instructions/instruction.ts';
 import type { Range, Scope } from './print-c-expr.ts';
 import { addressText, cellText, ctypes, exprText, rangeOfValues } from './print-c-expr.ts';
 import { indexOf, operandCells, type Printable } from './print-c-memory.ts';
-import type { Buffer, Call, Expr, Loop, Program, Store } from './program.ts';
+import type { Buffer, Call, Expr, Loop, Place, Program, Store } from './program.ts';
 import { allocsIn, elements, loopsIn, mapExpr, spanOf } from './walk.ts';
 
 /** C names of buffers and of scalarised cells; no two are equal. */
@@ -55,6 +56,7 @@ export interface BodyContext {
   readonly names: Names;
   /** Byte offsets of the scratch buffers. */
   readonly scratch: ReadonlyMap<string, number>;
+  readonly codePlace: Place;
 }
 
 export function printBody(p: Program, stmts: readonly Printable[], context: BodyContext): string {
@@ -130,7 +132,7 @@ class BodyPrinter {
 
   /** Addresses by role; of operands in registers each element as an lvalue. */
   private operands(s: Call, ins: Instruction, scope: Scope): Readonly<Record<string, string>> {
-    const at: Record<string, string> = {};
+    const at: Record<string, string> = { function: asmFunctionName(ins.symbol, this.context.codePlace) };
     for (const [role, w] of Object.entries(s.operands)) {
       if (ins.operands[role]?.cells !== true) at[role] = addressText(w.buf, w.origin, scope);
       operandCells(s, role).forEach((index, i) => {

@@ -2,8 +2,10 @@
  * Expressions as C. Values wrap modulo 2^32 in the IR, so a plain operator is printed only where the operands' ranges show
  * that it cannot overflow; elsewhere the runtime's wrapping functions stand (compiler/emit/runtime/).
  */
+
+import type { Packing } from '../instructions/packings/index.ts';
 import { affine, extent, flat } from './affine.ts';
-import { position } from './layouts.ts';
+import { packingIn, position } from './layouts.ts';
 import type { Buffer, DType, Expr, Loop } from './program.ts';
 
 export const ctypes: Readonly<Record<DType, string>> = {
@@ -134,6 +136,7 @@ function placeText(b: Buffer, index: readonly Expr[], s: Scope): string {
   const at = flat(b.shape, index);
   const layout = b.layout;
   if (layout === undefined) return indexText(at, s);
+  if (layout.kind === 'packed') throw new Error(`${b.name} is packed: only its instruction reads it`);
   const terms = [...affine(at)];
   const fixed = terms.find(([key]) => key === '')?.[1].coef ?? 0;
   const moving = terms.filter(([key]) => key !== '');
@@ -263,10 +266,17 @@ export function cellText(buf: string, index: readonly Expr[], s: Scope): string 
   return `${s.name(buf)}[${placeText(s.buffer(buf), index, s)}]`;
 }
 
+/** Where the group of a packed constant begins that has the row origin[0] first, in bytes. */
+const groupText = ({ rows, groupBytes }: Packing, origin: readonly Expr[], s: Scope): string => {
+  const [row = { kind: 'const', value: 0 }] = origin;
+  return indexText({ kind: 'binary', op: '*', a: { kind: 'const', value: groupBytes / rows }, b: row }, s);
+};
+
 /** The C address of a window's first element. */
 export function addressText(buf: string, origin: readonly Expr[], s: Scope): string {
   const scalar = s.scalar(buf, origin);
   if (scalar !== undefined) return `&${scalar}`;
-  const place = placeText(s.buffer(buf), origin, s);
+  const packing = packingIn(s.buffer(buf));
+  const place = packing === undefined ? placeText(s.buffer(buf), origin, s) : groupText(packing, origin, s);
   return place === '0' ? s.name(buf) : `(${s.name(buf)} + ${place})`;
 }

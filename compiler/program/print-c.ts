@@ -5,6 +5,7 @@
  * The ABI: void SYMBOL(inputs…, outputs…, void *scratch), scratch only where the kernel has some; see KernelC.
  */
 import { runtimeHeader, runtimeHeaderName } from '../emit/runtime/index.ts';
+import { asmFunctionText } from '../instructions/asm-function.ts';
 import { instruction } from '../instructions/index.ts';
 import type { Instruction } from '../instructions/instruction.ts';
 import { encodeBuffer } from './layouts.ts';
@@ -64,9 +65,9 @@ export function printC(program: Program, symbol: string, options: PrintOptions =
     header(program, options),
     options.runtime === 'include' ? `#include "${runtimeHeaderName}"\n` : runtimeHeader,
     constants.map((c) => `extern const ${c.ctype} ${c.symbol}[];\n`).join(''),
-    instructionText(program),
+    instructionText(program, codePlace),
     `${prototype};\n`,
-    `${codePlace === 'ram' ? 'MT_RAM_CODE ' : ''}${prototype} {\n${unusedParams(program, names.buffer)}${printBody(program, stmts, { scalars, names, scratch: scratch.offsets })}}\n`,
+    `${codePlace === 'ram' ? 'MT_RAM_CODE ' : ''}${prototype} {\n${unusedParams(program, names.buffer)}${printBody(program, stmts, { scalars, names, scratch: scratch.offsets, codePlace })}}\n`,
   ];
   const arrays = allocsIn(program.body).filter((b) => b.space === 'register' && !scalars.has(b.name));
   return {
@@ -163,7 +164,7 @@ function kernelConstants(p: Program, symbol: string): readonly KernelConstant[] 
         name: b.name,
         symbol: `${symbol}_${b.name}`,
         bytes: encodeBuffer(b),
-        ctype: ctypes[b.dtype],
+        ctype: b.layout?.kind === 'packed' ? ctypes.u8 : ctypes[b.dtype],
         align: align.get(b.name) ?? 4,
         place: p.placement[b.name] ?? 'flash',
       };
@@ -171,9 +172,9 @@ function kernelConstants(p: Program, symbol: string): readonly KernelConstant[] 
 }
 
 /** The instructions' own text: preludes where the CPU has what they need, plain C elsewhere. Equal texts once. */
-function instructionText(p: Program): string {
+function instructionText(p: Program, place: Place): string {
   const used = callsIn(p.body).map((c) => instruction(c.instr, c.params));
-  const texts = used.map(guarded);
+  const texts = used.flatMap((i) => [guarded(i, i.prelude, i.portable), functionText(i, place)]);
   return [...new Set(texts)].filter((t) => t !== '').join('\n');
 }
 const macros: Readonly<Record<string, string>> = {
@@ -181,11 +182,15 @@ const macros: Readonly<Record<string, string>> = {
   fpu: '__ARM_FP',
   mve: '__ARM_FEATURE_MVE',
 };
-function guarded(i: Instruction): string {
-  const native = i.prelude;
-  if (i.features.length === 0 || native === i.portable) return native;
+function functionText(i: Instruction, place: Place): string {
+  if (i.function === undefined) return '';
+  const { native, portable } = asmFunctionText(i.symbol, i.function, place);
+  return guarded(i, native, portable);
+}
+function guarded(i: Instruction, native: string, portable: string): string {
+  if (i.features.length === 0 || native === portable) return native;
   const needs = i.features.map((f) => `defined(${macros[f] ?? noMacro(f)})`).join(' && ');
-  return `#if ${needs}\n${native}#else\n${i.portable}#endif\n`;
+  return `#if ${needs}\n${native}#else\n${portable}#endif\n`;
 }
 const noMacro = (feature: string): never => {
   throw new Error(`no preprocessor macro for CPU feature ${feature}`);

@@ -17,9 +17,10 @@ export const runtimeHeader = `/*
 #include <stdint.h>
 
 /* Code and constants that a schedule places in RAM; a board's link script collects the sections. */
-#ifndef MT_RAM_CODE
-#define MT_RAM_CODE __attribute__((section(".ramfunc")))
+#ifndef MT_RAM_SECTION
+#define MT_RAM_SECTION ".ramfunc"
 #endif
+#define MT_RAM_CODE __attribute__((section(MT_RAM_SECTION)))
 
 /*
  * The DSP instructions are there, and so is an optimiser: blocks of inline assembly take every register it can free. Clang

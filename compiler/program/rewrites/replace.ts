@@ -2,13 +2,26 @@
 import { instruction, recipe } from '../../instructions/index.ts';
 import type { Instruction, Operand } from '../../instructions/instruction.ts';
 import { affine, flat, itersOf, simplify } from '../affine.ts';
-import { iter, refuse, sub } from '../build.ts';
+import { iter, num, refuse, sub } from '../build.ts';
 import { canonical } from '../canonical.ts';
 import { inlineCall } from '../inline.ts';
-import { groupOf, sameLayout } from '../layouts.ts';
-import type { Call, Expr, Loop, Program, Stmt, Window } from '../program.ts';
+import { groupOf, packingIn, sameLayout } from '../layouts.ts';
+import type { Buffer, Call, Expr, Loop, Program, Stmt, Window } from '../program.ts';
 import { show } from '../show.ts';
-import { type Access, accesses, atLoop, bufferOf, buffersOf, bytesOf, loopOf, loopsIn, mapStmts } from '../walk.ts';
+import {
+  type Access,
+  accesses,
+  atLoop,
+  bufferOf,
+  buffersOf,
+  bytesOf,
+  callsIn,
+  loopOf,
+  loopsIn,
+  mapStmts,
+  rename,
+  withBuffer,
+} from '../walk.ts';
 import { isPrivate } from './legality.ts';
 import type { StepOf } from './steps.ts';
 
@@ -22,15 +35,76 @@ export function replace(p: Program, s: StepOf<'replace'>): Program {
   const inferred = recipe(s.instr).infer(nest, (role) => bufferOf(p, named(role)).shape);
   const params = { ...inferred, ...s.params };
   const ins = instruction(s.instr, params);
+  const packed = packConstants(p, nest, ins, s.operands);
+  return putIn(packed.program, loopOf(packed.program, s.loop), ins, { ...s, params, operands: packed.names });
+}
+
+function putIn(
+  p: Program,
+  nest: Loop,
+  ins: Instruction,
+  s: StepOf<'replace'> & { readonly params: Readonly<Record<string, number>> },
+): Program {
+  const named = (role: string): string => s.operands[role] ?? refuse(`operand ${role} is not named`);
   const operands = Object.fromEntries(
     Object.keys(ins.operands).map((role) => [role, operand(p, nest, ins, role, named(role))]),
   );
   requireApart(ins, operands);
-  const call: Call = { kind: 'call', instr: s.instr, params, operands };
+  const call: Call = { kind: 'call', instr: s.instr, params: s.params, operands };
   requireEqual(p, nest, call, s.instr);
   const why = ins.requires?.((role) => bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`));
   if (why !== undefined) refuse(`${s.instr}: ${why}`);
   return atLoop(p, s.loop, () => [call]);
+}
+
+/**
+ * Lays out the constants that the instruction wants packed. One that other statements read too stays as it is for them, and a
+ * packed copy goes beside it, under the name of buffer and packing.
+ */
+function packConstants(
+  p: Program,
+  nest: Loop,
+  ins: Instruction,
+  operands: Readonly<Record<string, string>>,
+): { readonly program: Program; readonly names: Readonly<Record<string, string>> } {
+  let program = p;
+  const names: Record<string, string> = { ...operands };
+  for (const [role, { layout }] of Object.entries(ins.operands)) {
+    const name = operands[role];
+    if (layout?.kind !== 'packed' || name === undefined) continue;
+    const b = bufferOf(program, name);
+    if (sameLayout(b.layout, layout)) continue;
+    const packed: Buffer = { ...b, layout };
+    requirePackable(packed);
+    if (usesOf(program.body, name) === usesOf([nest], name)) {
+      program = withBuffer(program, name, () => packed);
+    } else {
+      names[role] = `${name}_${layout.packing}`;
+      const copy = program.buffers.find((x) => x.name === names[role]);
+      if (copy === undefined) program = { ...program, buffers: [...program.buffers, { ...packed, name: names[role] }] };
+      program = atLoop(program, nest.iter, (l) =>
+        rename(
+          [l],
+          (x) => (x === name ? `${name}_${layout.packing}` : x),
+          (i) => i,
+        ),
+      );
+    }
+  }
+  return { program, names };
+}
+const usesOf = (stmts: readonly Stmt[], name: string): number =>
+  accesses(stmts).filter((a) => a.buf === name).length +
+  callsIn(stmts).filter((c) => Object.values(c.operands).some((w) => w.buf === name)).length;
+
+/** A packing is legal when an instruction computes with the very values. */
+function requirePackable(b: Buffer): void {
+  const packing = packingIn(b);
+  if (b.space !== 'const' || b.values === undefined || packing === undefined)
+    return refuse(`${b.name} is no bound constant`);
+  const back = packing.decode(packing.encode(b.values, b.shape), b.shape);
+  const wrong = b.values.findIndex((v, i) => v !== back[i]);
+  if (wrong >= 0) refuse(`${b.name}[${wrong}] = ${b.values[wrong]} does not survive the packing: ${back[wrong]}`);
 }
 
 function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: string): Window {
@@ -53,6 +127,13 @@ function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: s
   const origin = at.map((e, d) => (d < skip ? e : simplify(sub(e, rel[d - skip] as Expr))));
   const own = new Set(mine);
   if (origin.some((e) => [...itersOf(e)].some((n) => own.has(n)))) refuse(`${role} is no window of ${name}`);
+  const packing = packingIn(b);
+  if (packing !== undefined) {
+    if (origin.slice(1).some((e) => e.kind !== 'const' || e.value !== 0)) refuse(`${role} is no group of whole rows`);
+    if ([...affine(origin[0] ?? num(0)).values()].some((t) => t.coef % packing.rows !== 0))
+      refuse(`${role} does not begin at a group of ${packing.rows} rows`);
+    return { buf: name, origin };
+  }
   const unit = Math.max((want.align ?? 1) / bytesOf(b.dtype), groupOf(want.layout));
   if ([...affine(flat(b.shape, origin)).values()].some((t) => t.coef % unit !== 0)) refuse(`${role} is not aligned`);
   return { buf: name, origin };

@@ -1,0 +1,139 @@
+/**
+ * One layer under the magnifying glass: what chosen settings of the templates cost on a board, verified like any trial, with the
+ * cycles a MAC, sizes, and on a twin the causes; what is refused is told with its reason.
+ * `node bench/layer.ts MODEL.tflite [TASK [TEMPLATE]] [--board B] [--set knob=value …] [--sweep knob …] [--random N]`
+ * lists the tasks where TASK (a number) is left out, tries each template's default setting where TEMPLATE is.
+ */
+import { parseArgs } from 'node:util';
+import { mapCauses, type TwinCounters } from '../boards/index.ts';
+import type { Task } from '../compiler/tasks.ts';
+import type { Device } from '../firmware-rpc/host/device.ts';
+import { describeSchedule, type Knobs, type KnobValue, templatesFor } from '../kernels/index.ts';
+import type { Candidate } from '../tuner/candidates.ts';
+import type { PolicyFactory } from '../tuner/policies/index.ts';
+import { seeded } from '../tuner/random.ts';
+import type { TrialRecord } from '../tuner/tune.ts';
+import type { Config } from '../tuner/types.ts';
+import { openSession, type Session } from './session.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    board: { type: 'string', default: 'nucleo-l4r5zi' },
+    set: { type: 'string', multiple: true, default: [] },
+    sweep: { type: 'string', multiple: true, default: [] },
+    random: { type: 'string', default: '0' },
+  },
+});
+const [file, number, only] = positionals;
+if (file === undefined) throw new Error('usage: node bench/layer.ts MODEL.tflite [TASK [TEMPLATE]] [--board B] …');
+
+const typed = (text: string): KnobValue => (/^-?\d+$/.test(text) ? Number(text) : text);
+const fixed: Knobs = Object.fromEntries(
+  values.set.map((s) => [s.slice(0, s.indexOf('=')), typed(s.slice(s.indexOf('=') + 1))]),
+);
+
+/** The settings asked for: each template's default with --set put in, times every value of the knobs to sweep, or drawn. */
+function configs(task: Task, features: readonly string[]): readonly Config[] {
+  const random = seeded(1);
+  return templatesFor(task.workload, features)
+    .filter(({ template }) => only === undefined || template.name === only)
+    .flatMap(({ template, knobs }) => {
+      const known = Object.fromEntries(Object.entries(fixed).filter(([name]) => knobs.some((k) => k.name === name)));
+      const base: Knobs = { ...Object.fromEntries(knobs.map((k) => [k.name, k.values[0] ?? 0])), ...known };
+      const swept = values.sweep.reduce<readonly Knobs[]>(
+        (all, name) =>
+          all.flatMap((s) => (knobs.find((k) => k.name === name)?.values ?? []).map((v) => ({ ...s, [name]: v }))),
+        [base],
+      );
+      const drawn = Array.from(
+        { length: Number(values.random) },
+        (): Knobs => ({ ...Object.fromEntries(knobs.map((k) => [k.name, random.pick(k.values)])), ...known }),
+      );
+      return [...swept, ...drawn].map((setting) => ({
+        template: template.name,
+        version: template.version,
+        knobs: setting,
+      }));
+    });
+}
+
+/** Measures what the list says, in its order. */
+const listed =
+  (list: readonly Config[]): PolicyFactory =>
+  (context) => {
+    const left = [...list];
+    return {
+      ask: (count) => {
+        const out: Candidate[] = [];
+        for (let next = left.shift(); next !== undefined; next = left.shift()) {
+          const made = context.propose(next);
+          if (made.ok) out.push(made.candidate);
+          else console.log(`  refused  ${JSON.stringify('knobs' in next ? next.knobs : {})}: ${made.detail}`);
+          if (out.length === count) break;
+        }
+        return Promise.resolve(out);
+      },
+      tell: () => undefined,
+    };
+  };
+
+const shapes = (task: Task): string =>
+  `${task.workload.inputs.map((t) => t.shape.join('x')).join(' ')} -> ${task.workload.outputs[0]?.shape.join('x')}`;
+const describe = (c: Config): string =>
+  describeSchedule('knobs' in c ? { template: c.template, knobs: c.knobs } : { schedule: c.schedule });
+
+function line(task: Task, { config, result }: TrialRecord): string {
+  if (result.status === 'failed')
+    return `  FAILED ${result.stage} ${result.code}: ${result.detail}  ${describe(config)}`;
+  const { codeBytes, constBytes, scratchBytes, stackBytes } = result.sizes;
+  const perMac = task.macs > 0 ? ` ${(result.cycles / task.macs).toFixed(3)}/MAC` : '';
+  return `${String(result.cycles).padStart(10)}${perMac}  code ${codeBytes} const ${constBytes} scratch ${scratchBytes} stack ${stackBytes}  ${describe(config)}`;
+}
+
+async function look(session: Session, task: Task, device: () => Device | undefined): Promise<void> {
+  const list = configs(task, session.module.target.features);
+  /** Measures the default schedule and `part`; what the twin counted meanwhile, cause by cause. */
+  const run = async (part: readonly Config[]): Promise<TwinCounters['causes'] | undefined> => {
+    const on = device();
+    const before = on === undefined ? undefined : await session.module.counters?.(on);
+    await session.run({
+      policy: { make: listed(part), model: 'without' },
+      tasks: [task],
+      seed: 1,
+      trials: part.length + 1,
+      record: (trial) => {
+        if (trial.config.template !== 'default') console.log(line(task, trial));
+      },
+    });
+    const now = device();
+    const after = now === undefined ? undefined : await session.module.counters?.(now);
+    return after && mapCauses((cause) => after.causes[cause] - (before?.causes[cause] ?? 0));
+  };
+  if (list.length > mostExplained) return void (await run(list));
+  const plain = await run([]);
+  for (const config of list) {
+    const both = await run([config]);
+    if (plain !== undefined && both !== undefined)
+      console.log(`            ${JSON.stringify(mapCauses((cause) => both[cause] - plain[cause]))}`);
+  }
+}
+/** Settings that are measured one at a time, so that their causes can be told apart. */
+const mostExplained = 12;
+
+let device: Device | undefined;
+const session = await openSession(file, values.board, 1, async (board, firmware) => {
+  if (board.open === undefined) throw new Error(`${board.id} is not an emulated board`);
+  const opened = await board.open({ firmware, bulk: 'shared' });
+  if (opened.ok) device = opened.value;
+  return opened;
+});
+try {
+  for (const [i, task] of session.tasks.entries()) {
+    if (number !== undefined && Number(number) !== i) continue;
+    console.log(`${i} ${task.workload.op} ${shapes(task)} x${task.occurrences.length}, ${task.macs} MACs`);
+    if (number !== undefined) await look(session, task, () => device);
+  }
+} finally {
+  await session.close();
+}
