@@ -76,6 +76,25 @@ function randomStep(r: Random, p: Program, n: number): Step {
       border: r.pick(['apart', 'inline'] as const),
       ...layout,
     }),
+    () => ({
+      primitive: 'stage',
+      buf,
+      at: r.pick(['', loop()]),
+      as: `b${n}`,
+      loops: names(rank),
+      dtype,
+      order:
+        rank === 3
+          ? r.pick([
+              [0, 2, 1],
+              [2, 0, 1],
+            ])
+          : rank === 2
+            ? [1, 0]
+            : [0],
+      ...(r.next() < 0.6 && { whole: [0] }),
+      ...(r.next() < 0.6 && { multiple: 4 }),
+    }),
     () => ({ primitive: 'pad', buf: 'x', as: `b${n}`, loops: names(3), dtype, ...layout }),
     () => ({ primitive: 'computeAt', producer: loop(), buf: r.pick(temps.length > 0 ? temps : ['acc']), at: loop() }),
     () => ({ primitive: 'foldOffset', acc: 'acc', as: `z${n}` }),

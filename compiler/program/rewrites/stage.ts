@@ -23,6 +23,7 @@ const nest = (loops: readonly string[], extents: readonly number[], inner: Stmt,
 /**
  * `for at: ... buf[base + i] ...`  ->  `for at: {for i: as[i] = buf[base + i]; ... as[i] ...}`, in a wider dtype or another
  * layout. at = '' stages for the whole program. border 'apart': the border is filled first and the inside is a plain copy.
+ * `order`, `whole` and `multiple` shape the copy: `for i, j: as[j, i] = buf[i, base + j]`, with i copied whole.
  */
 export function stage(p: Program, s: StepOf<'stage'>): Program {
   const source = bufferOf(p, s.buf);
@@ -34,8 +35,14 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
     spanOf(s.dtype)[0] > spanOf(source.dtype)[0]
   )
     refuse(`${s.dtype} does not hold ${source.dtype}`);
+  if ((s.order ?? s.whole ?? s.multiple) !== undefined && s.border === 'apart')
+    refuse('a border apart has no order, whole dimensions or multiple');
+  const dims = source.shape.map((_, d) => d);
+  if (s.order !== undefined && s.order.toSorted((a, b) => a - b).join() !== dims.join())
+    refuse(`order [${s.order}] does not name each dimension once`);
+  const order = <T>(values: readonly T[]): readonly T[] => (s.order ?? dims).map((d) => values[d] as T);
   return within(p, s.at, (body) => {
-    const w = windowOf(body, s.buf);
+    const w = roundedUp(s, windowOf(body, s.buf, { dims: s.whole ?? [], shape: source.shape }));
     if (s.loops.length !== w.shape.length) refuse(`${s.buf} has ${w.shape.length} dimensions`);
     if (space === 'register' && elements(w.shape) > registerLimit)
       refuse(`a register buffer holds at most ${registerLimit}`);
@@ -44,15 +51,25 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
       buffer: {
         name: s.as,
         dtype: s.dtype,
-        shape: w.shape,
+        shape: order(w.shape),
         space,
         ...(s.layout !== undefined && { layout: s.layout }),
       },
     };
     const copies =
-      s.border === 'apart' && w.outside !== undefined ? copiesApart(s, w, source, loopsIn(p.body)) : [plainCopy(s, w)];
-    return insertAfterAllocs([alloc, ...copies], w.redirect(s.as));
+      s.border === 'apart' && w.outside !== undefined
+        ? copiesApart(s, w, source, loopsIn(p.body))
+        : [plainCopy(s, w, order)];
+    return insertAfterAllocs([alloc, ...copies], w.redirect(s.as, order));
   });
+}
+
+/** The window with the copy's innermost extent a multiple of s.multiple; what lies beyond is read outside, if it is. */
+function roundedUp(s: StepOf<'stage'>, w: Window): Window {
+  if (s.multiple === undefined) return w;
+  const [unit, inner] = [s.multiple, s.order?.at(-1) ?? w.shape.length - 1];
+  const shape = w.shape.map((n, d) => (d === inner ? Math.ceil(n / unit) * unit : n));
+  return { ...w, shape, outside: w.outside ?? 0 };
 }
 
 /** The copies go after the declarations that open the block, so that scopes stay as they were. */
@@ -61,10 +78,10 @@ function insertAfterAllocs(copies: readonly Stmt[], body: readonly Stmt[]): read
   return [...body.slice(0, first), ...copies, ...body.slice(first)];
 }
 
-function plainCopy(s: StepOf<'stage'>, w: Window): Stmt {
+function plainCopy(s: StepOf<'stage'>, w: Window, order: (index: readonly Expr[]) => readonly Expr[]): Stmt {
   const from = w.base.map((b, d) => simplify(add(b, iter(s.loops[d] ?? ''))));
   const value = w.outside === undefined ? load(s.buf, ...from) : loadOr(w.outside, s.buf, ...from);
-  return nest(s.loops, w.shape, store(s.as, s.loops.map(iter), value));
+  return nest(s.loops, w.shape, store(s.as, order(s.loops.map(iter)), value));
 }
 
 /** The border's value everywhere, then what lies inside: a plain copy that an instruction can match. */

@@ -29,6 +29,12 @@ export type Step =
       readonly space?: 'scratch' | 'register';
       readonly layout?: Layout;
       readonly border?: 'apart' | 'inline';
+      /** Dimensions of the copy, as numbers of dimensions of `buf`: [0, 2, 1] keeps rows of channel planes. */
+      readonly order?: readonly number[];
+      /** Dimensions that are copied whole; reads that leave them stay reads outside. */
+      readonly whole?: readonly number[];
+      /** The copy's innermost extent is rounded up to a multiple of this. */
+      readonly multiple?: number;
     }
   | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
   | {

@@ -4,7 +4,7 @@
  */
 import { extent, partition, simplify } from '../affine.ts';
 import { add, load, num, refuse, sub } from '../build.ts';
-import type { Expr, Stmt } from '../program.ts';
+import type { Buffer, Expr, Stmt } from '../program.ts';
 import { show } from '../show.ts';
 import { type Access, accesses, callsIn, loopsIn, mapStmts } from '../walk.ts';
 
@@ -13,11 +13,17 @@ export interface Window {
   readonly shape: readonly number[];
   /** What reads outside the buffer give; undefined where none may leave it. */
   readonly outside: number | undefined;
-  /** The statements, reading `as` instead. */
-  redirect(as: string): readonly Stmt[];
+  /** The statements, reading `as` instead; `order` rearranges its dimensions. */
+  redirect(as: string, order?: (index: readonly Expr[]) => readonly Expr[]): readonly Stmt[];
 }
 
-export function windowOf(body: readonly Stmt[], buf: string): Window {
+/** Dimensions that a copy takes whole, and the buffer's extents there. */
+export interface Whole {
+  readonly dims: readonly number[];
+  readonly shape: Buffer['shape'];
+}
+
+export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { dims: [], shape: [] }): Window {
   if (callsIn(body).some((c) => Object.values(c.operands).some((w) => w.buf === buf)))
     refuse(`${buf} is an instruction's operand there`);
   const own = accesses(body).filter((a) => a.buf === buf);
@@ -39,13 +45,18 @@ export function windowOf(body: readonly Stmt[], buf: string): Window {
     );
     return [Math.min(...all.map((r) => r[0])), Math.max(...all.map((r) => r[1]))] as const;
   });
-  const base = fixed.map((f, d) => simplify(add(f, num(ranges[d]?.[0] ?? 0))));
+  const entire = (d: number): boolean => whole.dims.includes(d);
+  const base = fixed.map((f, d) => (entire(d) ? num(0) : simplify(add(f, num(ranges[d]?.[0] ?? 0)))));
   const local = (index: readonly Expr[]): readonly Expr[] =>
-    index.map((e, d) => simplify(sub(partition(e, inner)[0], num(ranges[d]?.[0] ?? 0))));
+    index.map((e, d) => (entire(d) ? e : simplify(sub(partition(e, inner)[0], num(ranges[d]?.[0] ?? 0)))));
+  const outside = whole.dims.length > 0 && first.outside !== undefined ? { outside: first.outside } : {};
   return {
     base,
-    shape: ranges.map(([lo, hi]) => hi - lo + 1),
+    shape: ranges.map(([lo, hi], d) => (entire(d) ? (whole.shape[d] ?? 1) : hi - lo + 1)),
     outside: first.outside,
-    redirect: (as) => mapStmts(body, (e) => (e.kind === 'load' && e.buf === buf ? load(as, ...local(e.index)) : e)),
+    redirect: (as, order = (index) => index) =>
+      mapStmts(body, (e) =>
+        e.kind === 'load' && e.buf === buf ? { ...load(as, ...order(local(e.index))), ...outside } : e,
+      ),
   };
 }
