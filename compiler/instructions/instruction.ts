@@ -14,6 +14,8 @@ export interface Operand {
   readonly layout?: Layout;
   /** Bytes. */
   readonly align?: number;
+  /** Values that it relies on: `replace` shows that the buffer holds no others, tests draw from them. Absent: all of its dtype. */
+  readonly span?: readonly [number, number];
   /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
   readonly cells?: true;
 }

@@ -20,26 +20,39 @@ const copy = (to: string, from: string, shape: readonly number[]): Stmt => {
   return nest(names, shape, store(to, names.map(iter), load(from, ...names.map(iter))));
 };
 
-/** Operands copied to where the instruction wants them, the call, and what it wrote copied out. */
-function callOf(name: string, params: Params): Program {
+const draw = (r: () => number, [lo, hi]: readonly [number, number]): number => Math.floor(lo + r() * (hi - lo + 1));
+
+/**
+ * Operands copied to where the instruction wants them, the call, and what it wrote copied out. A constant that it wants
+ * packed is one with any values: nothing but the instruction can write or read such a buffer.
+ */
+function callOf(name: string, params: Params, r: () => number): Program {
   const { meaning, operands } = instruction(name, params);
   const role = (b: Buffer): Operand => operands[b.name] ?? { dtype: b.dtype };
+  const packed = (b: Buffer): boolean => role(b).layout?.kind === 'packed';
   const own = (b: Buffer): Stmt => {
     const { layout, cells } = role(b);
     const space = cells ? 'register' : 'scratch';
     return { kind: 'alloc', buffer: { ...b, name: `t_${b.name}`, space, ...(layout !== undefined && { layout }) } };
   };
+  const bound = (b: Buffer): Buffer => {
+    const values = Int32Array.from({ length: elements(b.shape) }, () => draw(r, role(b).span ?? spanOf(b.dtype)));
+    const { layout } = role(b);
+    return { ...buffer(`t_${b.name}`, b.dtype, b.shape, 'const'), ...(layout !== undefined && { layout }), values };
+  };
   const buffers = meaning.buffers;
+  const copied = buffers.filter((b) => !packed(b));
   const outs = buffers.filter((b) => b.space === 'out');
   return verifyProgram(
     program(
       name,
       [
-        ...buffers.map((b) => buffer(`from_${b.name}`, b.dtype, b.shape, 'in')),
+        ...copied.map((b) => buffer(`from_${b.name}`, b.dtype, b.shape, 'in')),
         ...outs.map((b) => buffer(`to_${b.name}`, b.dtype, b.shape, 'out')),
+        ...buffers.filter(packed).map(bound),
       ],
-      ...buffers.map(own),
-      ...buffers.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape)),
+      ...copied.map(own),
+      ...copied.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape)),
       {
         kind: 'call',
         instr: name,
@@ -53,13 +66,12 @@ function callOf(name: string, params: Params): Program {
   );
 }
 
-/** Any values of each operand's type. */
-function inputsOf(p: Program, seed: number): KernelRun['inputs'] {
-  const r = random(seed);
+/** Any values that each operand may hold. */
+function inputsOf(p: Program, operands: Instruction['operands'], r: () => number): KernelRun['inputs'] {
+  const span = (b: Buffer): readonly [number, number] => operands[b.name.replace('from_', '')]?.span ?? spanOf(b.dtype);
   const ins = p.buffers.filter((b) => b.space === 'in');
-  const draw = ([lo, hi]: readonly [number, number]): number => Math.floor(lo + r() * (hi - lo + 1));
   return Object.fromEntries(
-    ins.map((b) => [b.name, Array.from({ length: elements(b.shape) }, () => draw(spanOf(b.dtype)))]),
+    ins.map((b) => [b.name, Array.from({ length: elements(b.shape) }, () => draw(r, span(b)))]),
   );
 }
 
@@ -68,9 +80,11 @@ test('every instruction has examples', () => {
 });
 
 test('assembly and plain C compute what the meaning says', () => {
-  const programs = examples.map(({ name, params }) => callOf(name, params));
-  const twice = [...programs, ...programs];
-  const runs = twice.map((p, i) => kernelRun(p, `k${i}`, inputsOf(p, i + 1)));
+  const runs = [...examples, ...examples].map(({ name, params }, i) => {
+    const r = random(i + 1);
+    const p = callOf(name, params, r);
+    return kernelRun(p, `k${i}`, inputsOf(p, instruction(name, params).operands, r));
+  });
   for (const machine of [runOnHost, runOnBoard]) {
     machine(runs).forEach((got, i) => {
       const run = runs[i];

@@ -22,6 +22,7 @@ import {
   rename,
   withBuffer,
 } from '../walk.ts';
+import { knownSpan } from './known-span.ts';
 import { isPrivate } from './legality.ts';
 import type { StepOf } from './steps.ts';
 
@@ -52,6 +53,7 @@ function putIn(
   requireApart(ins, operands);
   const call: Call = { kind: 'call', instr: s.instr, params: s.params, operands };
   requireEqual(p, nest, call, s.instr);
+  for (const [role, w] of Object.entries(operands)) requireSpan(p, ins.operands[role], w.buf);
   const why = ins.requires?.((role) => bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`));
   if (why !== undefined) refuse(`${s.instr}: ${why}`);
   return atLoop(p, s.loop, () => [call]);
@@ -129,14 +131,22 @@ function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: s
   if (origin.some((e) => [...itersOf(e)].some((n) => own.has(n)))) refuse(`${role} is no window of ${name}`);
   const packing = packingIn(b);
   if (packing !== undefined) {
-    if (origin.slice(1).some((e) => e.kind !== 'const' || e.value !== 0)) refuse(`${role} is no group of whole rows`);
-    if ([...affine(origin[0] ?? num(0)).values()].some((t) => t.coef % packing.rows !== 0))
+    const axis = packing.axis ?? 0;
+    if (origin.some((e, d) => d !== axis && (e.kind !== 'const' || e.value !== 0)))
+      refuse(`${role} is no group of whole rows`);
+    if ([...affine(origin[axis] ?? num(0)).values()].some((t) => t.coef % packing.rows !== 0))
       refuse(`${role} does not begin at a group of ${packing.rows} rows`);
     return { buf: name, origin };
   }
   const unit = Math.max((want.align ?? 1) / bytesOf(b.dtype), groupOf(want.layout));
   if ([...affine(flat(b.shape, origin)).values()].some((t) => t.coef % unit !== 0)) refuse(`${role} is not aligned`);
   return { buf: name, origin };
+}
+
+function requireSpan(p: Program, want: Operand | undefined, buf: string): void {
+  if (want?.span === undefined) return;
+  const [lo, hi] = knownSpan(p, buf);
+  if (lo < want.span[0] || hi > want.span[1]) refuse(`${buf} may hold ${lo}..${hi}, not only ${want.span.join('..')}`);
 }
 
 const first = (all: readonly Access[], buf: string): Access =>
