@@ -5,6 +5,7 @@
 
 import type { Packing } from '../instructions/packings/index.ts';
 import { affine, extent, flat } from './affine.ts';
+import { bin, num } from './build.ts';
 import { packingIn, position } from './layouts.ts';
 import type { Buffer, DType, Expr, Loop } from './program.ts';
 
@@ -266,11 +267,9 @@ export function cellText(buf: string, index: readonly Expr[], s: Scope): string 
   return `${s.name(buf)}[${placeText(s.buffer(buf), index, s)}]`;
 }
 
-/** Where the group of a packed constant begins that has the row origin[0] first, in bytes. */
-const groupText = ({ rows, groupBytes }: Packing, origin: readonly Expr[], s: Scope): string => {
-  const [row = { kind: 'const', value: 0 }] = origin;
-  return indexText({ kind: 'binary', op: '*', a: { kind: 'const', value: groupBytes / rows }, b: row }, s);
-};
+/** Where the group of a packed constant begins that has the row of this origin first, in bytes. */
+const groupText = ({ axis = 0, rows, groupBytes }: Packing, origin: readonly Expr[], s: Scope): string =>
+  indexText(bin('*', num(groupBytes / rows), origin[axis] ?? num(0)), s);
 
 /** The C address of a window's first element. */
 export function addressText(buf: string, origin: readonly Expr[], s: Scope): string {

@@ -93,7 +93,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
             ? [1, 0]
             : [0],
       ...(r.next() < 0.6 && { whole: [0] }),
-      ...(r.next() < 0.6 && { multiple: 4 }),
+      ...(r.next() < 0.6 && { pitch: 8 }),
     }),
     () => ({ primitive: 'pad', buf: 'x', as: `b${n}`, loops: names(3), dtype, ...layout }),
     () => ({ primitive: 'computeAt', producer: loop(), buf: r.pick(temps.length > 0 ? temps : ['acc']), at: loop() }),

@@ -23,7 +23,7 @@ const nest = (loops: readonly string[], extents: readonly number[], inner: Stmt,
 /**
  * `for at: ... buf[base + i] ...`  ->  `for at: {for i: as[i] = buf[base + i]; ... as[i] ...}`, in a wider dtype or another
  * layout. at = '' stages for the whole program. border 'apart': the border is filled first and the inside is a plain copy.
- * `order`, `whole` and `multiple` shape the copy: `for i, j: as[j, i] = buf[i, base + j]`, with i copied whole.
+ * `order`, `whole` and `pitch` shape the copy: `for i, j: as[j, i] = buf[i, base + j]`, with i copied whole.
  */
 export function stage(p: Program, s: StepOf<'stage'>): Program {
   const source = bufferOf(p, s.buf);
@@ -35,14 +35,14 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
     spanOf(s.dtype)[0] > spanOf(source.dtype)[0]
   )
     refuse(`${s.dtype} does not hold ${source.dtype}`);
-  if ((s.order ?? s.whole ?? s.multiple) !== undefined && s.border === 'apart')
-    refuse('a border apart has no order, whole dimensions or multiple');
+  if ((s.order ?? s.whole ?? s.pitch) !== undefined && s.border === 'apart')
+    refuse('a border apart has no order, whole dimensions or pitch');
   const dims = source.shape.map((_, d) => d);
   if (s.order !== undefined && s.order.toSorted((a, b) => a - b).join() !== dims.join())
     refuse(`order [${s.order}] does not name each dimension once`);
   const order = <T>(values: readonly T[]): readonly T[] => (s.order ?? dims).map((d) => values[d] as T);
   return within(p, s.at, (body) => {
-    const w = roundedUp(s, windowOf(body, s.buf, { dims: s.whole ?? [], shape: source.shape }));
+    const w = widened(s, windowOf(body, s.buf, { dims: s.whole ?? [], shape: source.shape }));
     if (s.loops.length !== w.shape.length) refuse(`${s.buf} has ${w.shape.length} dimensions`);
     if (space === 'register' && elements(w.shape) > registerLimit)
       refuse(`a register buffer holds at most ${registerLimit}`);
@@ -64,12 +64,13 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
   });
 }
 
-/** The window with the copy's innermost extent a multiple of s.multiple; what lies beyond is read outside, if it is. */
-function roundedUp(s: StepOf<'stage'>, w: Window): Window {
-  if (s.multiple === undefined) return w;
-  const [unit, inner] = [s.multiple, s.order?.at(-1) ?? w.shape.length - 1];
-  const shape = w.shape.map((n, d) => (d === inner ? Math.ceil(n / unit) * unit : n));
-  return { ...w, shape, outside: w.outside ?? 0 };
+/** The window with the innermost extent that the copy is to have; what lies beyond is read outside, if it is. */
+function widened(s: StepOf<'stage'>, w: Window): Window {
+  const { pitch } = s;
+  if (pitch === undefined) return w;
+  const inner = s.order?.at(-1) ?? w.shape.length - 1;
+  if (pitch < (w.shape[inner] ?? 1)) refuse(`a pitch of ${pitch} does not hold ${w.shape[inner]}`);
+  return { ...w, shape: w.shape.map((n, d) => (d === inner ? pitch : n)), outside: w.outside ?? 0 };
 }
 
 /** The copies go after the declarations that open the block, so that scopes stay as they were. */

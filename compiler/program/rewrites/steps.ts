@@ -33,8 +33,8 @@ export type Step =
       readonly order?: readonly number[];
       /** Dimensions that are copied whole; reads that leave them stay reads outside. */
       readonly whole?: readonly number[];
-      /** The copy's innermost extent is rounded up to a multiple of this. */
-      readonly multiple?: number;
+      /** The copy's innermost extent, at least the window's; what lies beyond is read outside. */
+      readonly pitch?: number;
     }
   | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
   | {

@@ -47,7 +47,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     border: maybe(oneOf('apart', 'inline')),
     order: maybe(listOf(count)),
     whole: maybe(listOf(count)),
-    multiple: maybe(positive),
+    pitch: maybe(positive),
   },
   computeAt: { producer: identifier, buf: identifier, at: identifier },
   pad: { buf: identifier, as: identifier, loops: listOf(identifier), dtype, layout: any },
