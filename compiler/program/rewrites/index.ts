@@ -6,6 +6,7 @@
 import { Illegal, refuse } from '../build.ts';
 import type { Program } from '../program.ts';
 import { verifyProgram } from '../verify.ts';
+import type { Memo } from './affine-fit.ts';
 import { pack, widenConst } from './const.ts';
 import { expand } from './expand.ts';
 import { fission } from './fission.ts';
@@ -16,14 +17,14 @@ import { peel } from './peel.ts';
 import { flags, place } from './place.ts';
 import { reorder } from './reorder.ts';
 import { replace } from './replace.ts';
-import { type Memo, requantizeAffine } from './requantize-affine.ts';
+import { requantizeAffine } from './requantize-affine.ts';
 import { split } from './split.ts';
 import { computeAt, pad, stage } from './stage.ts';
 import type { Step } from './steps.ts';
 import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
 
-export type { Memo } from './requantize-affine.ts';
+export type { Memo } from './affine-fit.ts';
 export type { Step } from './steps.ts';
 
 function applyStep(p: Program, s: Step, memo: Memo): Program {
