@@ -1,12 +1,7 @@
-/**
- * How channels (the last dimension) run through a graph, and which of them no input reaches. Such a channel holds the same
- * values in every run, perhaps others at the border than inside; any run of the reference shows them.
- */
+/** How channels (the last dimension) run through a graph, and the weights by which layers read them. */
 import { elements, type Graph, type Node, type Tensor, type TensorId, tensorOf } from '../graph/graph.ts';
 import type { Value } from '../ops/operator.ts';
-import { runReference } from '../ops/run-reference.ts';
-import { decode, emptyValue, int, ints, numbers } from '../ops/values.ts';
-import type { Rounding } from '../workload.ts';
+import { decode, int, ints, numbers } from '../ops/values.ts';
 
 /** Of a tensor: its last dimension; a scalar has one channel. */
 export const channelsOf = (t: Tensor): number => t.shape.at(-1) ?? 1;
@@ -38,6 +33,7 @@ export function flowOf(node: Node, graph: Graph): Flow {
     case 'max_pool2d':
     case 'relu':
     case 'relu6':
+    case 'leaky_relu':
     case 'quantize':
     case 'dequantize':
       return same;
@@ -47,6 +43,8 @@ export function flowOf(node: Node, graph: Graph): Flow {
         .some((p) => p > 0)
         ? whole
         : same;
+    case 'transpose':
+      return ints(node, 'perm').at(-1) === last ? same : whole;
     case 'mean':
       return ints(node, 'axes').includes(last) ? whole : same;
     case 'reshape':
@@ -80,64 +78,57 @@ function sideBySide(node: Node, graph: Graph): Flow {
 export const operandsOf = (node: Node): readonly TensorId[] =>
   ['conv2d', 'depthwise_conv2d', 'fully_connected'].includes(node.op) ? node.inputs.slice(0, 1) : node.inputs;
 
-/** Weights of conv2d and fully_connected as [result channel][tap][channel]: OHWI, and rows of whole pixels. */
+/** Weights as [result channel][tap][channel]; a result channel of a depthwise layer reads one channel, of the others all. */
 export interface Weights {
+  readonly outputs: number;
   readonly taps: number;
+  /** Channels of the input. */
+  readonly channels: number;
+  /** Result channel `o` reads `reads` channels from `first(o)` on. */
+  readonly reads: number;
+  first(o: number): number;
   at(o: number, tap: number, channel: number): number;
 }
+
+/** Of a conv2d (OHWI), a fully_connected (rows of whole pixels) or a depthwise_conv2d. */
 export function weightsOf(node: Node, graph: Graph): Weights {
   const [x, w] = [tensorOf(graph, node.inputs[0]), tensorOf(graph, node.inputs[1])];
   const values = numbers(decode(w) as Value);
-  const [outputs, channels] = [w.shape[0] ?? 1, channelsOf(x)];
-  const taps = elements(w.shape) / (outputs * channels);
-  return { taps, at: (o, tap, channel) => values[(o * taps + tap) * channels + channel] as number };
-}
-
-/** Per tensor and channel: true where no graph input has a way to it. */
-export function unreached(graph: Graph): readonly (readonly boolean[])[] {
-  const known = graph.tensors.map((t): readonly boolean[] => Array(channelsOf(t)).fill(t.data !== undefined));
-  for (const node of graph.nodes) known[node.outputs[0] ?? -1] = unreachedResults(node, graph, known);
-  return known;
-}
-
-function unreachedResults(node: Node, graph: Graph, known: readonly (readonly boolean[])[]): readonly boolean[] {
-  const flow = flowOf(node, graph);
-  const results = Array<boolean>(channelsOf(tensorOf(graph, node.outputs[0]))).fill(true);
-  switch (flow.kind) {
-    case 'mix': {
-      const w = weightsOf(node, graph);
-      const reached = (known[node.inputs[0] ?? -1] ?? []).flatMap((k, c) => (k ? [] : [c]));
-      return results.map((_, o) => reached.every((c) => !readsChannel(w, o, c)));
-    }
-    case 'along': {
-      operandsOf(node).forEach((id, i) => {
-        known[id]?.forEach((k, c) => {
-          if (!k) for (const o of flow.to(i, c)) results[o] = false;
-        });
-      });
-      return node.op === 'depthwise_conv2d' ? results.map((k, o) => k || isZeroColumn(node, graph, o)) : results;
-    }
-    case 'whole':
-      return results.fill(operandsOf(node).every((id) => known[id]?.every((k) => k)));
+  if (node.op === 'depthwise_conv2d') {
+    const [outputs, m] = [channelsOf(w), int(node, 'multiplier')];
+    const at = (o: number, tap: number): number => values[tap * outputs + o] as number;
+    const first = (o: number): number => Math.floor(o / m);
+    return { outputs, taps: values.length / outputs, channels: channelsOf(x), reads: 1, first, at };
   }
+  const [outputs, row] = [w.shape[0] ?? 1, elements(w.shape.slice(1))];
+  // Rows of part of a pixel mix all they see: as one tap.
+  const channels = row % channelsOf(x) === 0 ? channelsOf(x) : row;
+  const at = (o: number, tap: number, channel: number): number => values[o * row + tap * channels + channel] as number;
+  return { outputs, taps: row / channels, channels, reads: channels, first: () => 0, at };
 }
 
-/** Has result channel `o` a weight that is not 0 on this channel? */
-function readsChannel(w: Weights, o: number, channel: number): boolean {
-  for (let tap = 0; tap < w.taps; tap++) if (w.at(o, tap, channel) !== 0) return true;
-  return false;
-}
-
-function isZeroColumn(depthwise: Node, graph: Graph, o: number): boolean {
-  const w = tensorOf(graph, depthwise.inputs[1]);
-  return (w.data ?? []).every((byte, i) => byte === 0 || i % channelsOf(w) !== o);
-}
-
-/** Values of every tensor in one run, on zeros: those of unreached channels are the same in all runs. */
-export function oneRun(graph: Graph, rounding: Rounding): ReadonlyMap<TensorId, Value> {
-  const zeros = graph.inputs.map((id) => emptyValue(tensorOf(graph, id).dtype, elements(tensorOf(graph, id).shape)));
-  const run = runReference(graph, zeros, { rounding });
-  return new Map(
-    graph.nodes.flatMap((node, i) => node.outputs.map((id, k): [TensorId, Value] => [id, run.nodes[i]?.[k] as Value])),
+/** For each tap the pixels of the input that it meets, one for each pixel of the result; undefined: outside. */
+export function placesOf(node: Node, graph: Graph): readonly (readonly (number | undefined)[])[] {
+  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((id) => tensorOf(graph, id).shape) as [
+    readonly number[],
+    readonly number[],
+    readonly number[],
+  ];
+  if (node.op === 'fully_connected') {
+    const { taps } = weightsOf(node, graph);
+    const rows = elements(x) / (w[1] ?? 1);
+    return Array.from({ length: taps }, (_, t) => Array.from({ length: rows }, (_unused, r) => r * taps + t));
+  }
+  const [n = 1, h = 1, wd = 1] = x;
+  const [, kh = 1, kw = 1] = w;
+  const [, oh = 1, ow = 1] = y;
+  const [[sy = 1, sx = 1], [dy = 1, dx = 1]] = [ints(node, 'stride'), ints(node, 'dilation')];
+  const [top = 0, , left = 0] = ints(node, 'pad');
+  return Array.from({ length: kh * kw }, (_, tap) =>
+    Array.from({ length: n * oh * ow }, (_unused, p) => {
+      const [b, oy, ox] = [Math.floor(p / (oh * ow)), Math.floor(p / ow) % oh, p % ow];
+      const [iy, ix] = [oy * sy - top + Math.floor(tap / kw) * dy, ox * sx - left + (tap % kw) * dx];
+      return iy < 0 || ix < 0 || iy >= h || ix >= wd ? undefined : (b * h + iy) * wd + ix;
+    }),
   );
 }

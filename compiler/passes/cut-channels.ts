@@ -15,7 +15,7 @@ import { channelsOf, flowOf, type Weights } from './channels.ts';
 /** A node whose results are weighted sums over channels: conv2d, fully_connected. */
 export interface Mixer {
   readonly weights: Weights;
-  /** A channel that no input reaches, minus its zero point, as a tap sees it at every pixel; undefined where that differs. */
+  /** A channel that never changes, minus its zero point, as a tap sees it at every pixel; undefined where that differs. */
   constant(channel: number, tap: number): number | undefined;
 }
 

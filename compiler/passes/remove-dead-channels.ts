@@ -1,14 +1,14 @@
 /**
- * Channels go that no input reaches or that nobody reads. What a removed channel added to a convolution's sums goes into
- * its bias, and only where that is the same number at every pixel: beside a border a channel that is not at its zero point
- * adds less, and then it stays. Some dead ones stay to fill up fours. Exact for every input; graph inputs and outputs keep
- * their channels.
+ * Channels go that never change, whatever the input, or that nobody reads. What a removed channel added to a convolution's sums
+ * goes into its bias, and only where that is the same number at every pixel: beside a border a channel that is not at its zero
+ * point adds less, and then it stays. Some dead ones stay to fill up fours. Exact for every input; graph inputs and outputs
+ * keep their channels.
  */
-import { type Graph, type Node, type TensorId, tensorOf } from '../graph/graph.ts';
-import type { Value } from '../ops/operator.ts';
-import { ints, numbers } from '../ops/values.ts';
+import { type Graph, type Node, tensorOf } from '../graph/graph.ts';
+import { numbers } from '../ops/values.ts';
 import type { Rounding } from '../workload.ts';
-import { channelsOf, type Flow, flowOf, oneRun, operandsOf, unreached, weightsOf } from './channels.ts';
+import { type Bounds, boundsOf } from './bounds.ts';
+import { channelsOf, type Flow, flowOf, operandsOf, placesOf, weightsOf } from './channels.ts';
 import { cutChannels, type Mixer } from './cut-channels.ts';
 import type { Pass } from './pass.ts';
 
@@ -16,72 +16,44 @@ import type { Pass } from './pass.ts';
 type Keep = readonly boolean[][];
 
 function remove(graph: Graph, rounding: Rounding): Graph {
-  const known = unreached(graph);
-  const mixers = mixersOf(graph, known, rounding);
+  const mixers = mixersOf(graph, boundsOf(graph, rounding));
   const keep = graph.tensors.map((t): boolean[] => Array(channelsOf(t)).fill(t.data !== undefined));
   for (const id of [...graph.inputs, ...graph.outputs]) keep[id]?.fill(true);
   settle(graph, keep, mixers);
   return keep.every((channels) => channels.every((k) => k)) ? graph : cutChannels(graph, keep, mixers);
 }
 
-/** The nodes that mix channels, with their weights and what they see of unreached channels. */
-function mixersOf(graph: Graph, known: readonly (readonly boolean[])[], rounding: Rounding): ReadonlyMap<Node, Mixer> {
+/** The nodes that mix channels, with their weights and what they see of channels that never change. */
+function mixersOf(graph: Graph, bounds: readonly Bounds[]): ReadonlyMap<Node, Mixer> {
   const mixing = graph.nodes.filter((node) => flowOf(node, graph).kind === 'mix');
-  const seesUnreached = (node: Node): boolean => known[node.inputs[0] ?? -1]?.includes(true) ?? false;
-  const values = mixing.some(seesUnreached) ? oneRun(graph, rounding) : new Map<TensorId, Value>();
   return new Map(
     mixing.map((node): [Node, Mixer] => {
-      const x = node.inputs[0] ?? -1;
-      const value = values.get(x);
-      const seen = seesUnreached(node) && value !== undefined ? seenBy(node, graph, value, known[x] ?? []) : [];
-      return [node, { weights: weightsOf(node, graph), constant: (channel, tap) => seen[channel]?.[tap] }];
+      const weights = weightsOf(node, graph);
+      const seen = seenBy(node, graph, bounds[node.inputs[0] ?? -1] as Bounds, weights.channels);
+      return [node, { weights, constant: (channel, tap) => seen[channel]?.[tap] }];
     }),
   );
 }
 
-/** Unreached channels minus zero point as each tap sees them; undefined where that differs from pixel to pixel, as beside a border. */
+/** For each channel and tap what the tap meets minus the zero point, if it is one number at every pixel and in every run. */
 function seenBy(
   node: Node,
   graph: Graph,
-  value: Value,
-  known: readonly boolean[],
+  { low, high }: Bounds,
+  channels: number,
 ): readonly (readonly (number | undefined)[])[] {
-  const [values, zero] = [numbers(value), tensorOf(graph, node.inputs[0]).quant?.zeroPoint[0] ?? 0];
+  const [lows, highs] = [numbers(low), numbers(high)];
+  const zero = tensorOf(graph, node.inputs[0]).quant?.zeroPoint[0] ?? 0;
   const taps = placesOf(node, graph);
-  const at = (place: number | undefined, channel: number): number =>
-    place === undefined ? 0 : (values[place * known.length + channel] as number) - zero;
-  return known.map((isKnown, channel) =>
-    isKnown
-      ? taps.map((places) => {
-          const first = at(places[0], channel);
-          return places.every((place) => at(place, channel) === first) ? first : undefined;
-        })
-      : [],
-  );
-}
-
-/** For each tap the pixels of the input that it meets, one for each pixel of the result; undefined: outside. */
-function placesOf(node: Node, graph: Graph): readonly (readonly (number | undefined)[])[] {
-  const [x, w, y] = [
-    tensorOf(graph, node.inputs[0]),
-    tensorOf(graph, node.inputs[1]),
-    tensorOf(graph, node.outputs[0]),
-  ];
-  if (node.op === 'fully_connected') {
-    const { taps } = weightsOf(node, graph);
-    const rows = y.shape.slice(0, -1).reduce((n, d) => n * d, 1);
-    return Array.from({ length: taps }, (_, t) => Array.from({ length: rows }, (_unused, r) => r * taps + t));
-  }
-  const [n = 1, h = 1, wd = 1] = x.shape;
-  const [, kh = 1, kw = 1] = w.shape;
-  const [, oh = 1, ow = 1] = y.shape;
-  const [[sy = 1, sx = 1], [dy = 1, dx = 1]] = [ints(node, 'stride'), ints(node, 'dilation')];
-  const [top = 0, , left = 0] = ints(node, 'pad');
-  return Array.from({ length: kh * kw }, (_, tap) =>
-    Array.from({ length: n * oh * ow }, (_unused, p) => {
-      const [b, oy, ox] = [Math.floor(p / (oh * ow)), Math.floor(p / ow) % oh, p % ow];
-      const [iy, ix] = [oy * sy - top + Math.floor(tap / kw) * dy, ox * sx - left + (tap % kw) * dx];
-      return iy < 0 || ix < 0 || iy >= h || ix >= wd ? undefined : (b * h + iy) * wd + ix;
+  const at = (place: number | undefined, channel: number): number | undefined => {
+    if (place === undefined) return 0;
+    const i = place * channels + channel;
+    return lows[i] === highs[i] ? (lows[i] as number) - zero : undefined;
+  };
+  return Array.from({ length: channels }, (_, channel) =>
+    taps.map((places) => {
+      const first = at(places[0], channel);
+      return places.every((place) => at(place, channel) === first) ? first : undefined;
     }),
   );
 }

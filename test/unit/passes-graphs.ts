@@ -93,6 +93,32 @@ export function withDeadChannels(g: Graph, random: Random): Graph {
   return { ...g, tensors };
 }
 
+/**
+ * The graph with result channels that hardly move or not at all: weights of a tiny scale, biases that lie far outside of what the
+ * clamp shows or near the ends of int32, where accumulators wrap.
+ */
+export function withStuckChannels(g: Graph, random: Random): Graph {
+  const tensors = [...g.tensors];
+  for (const node of g.nodes) {
+    const [w, bias] = [g.tensors[node.inputs[1] ?? -1], g.tensors[node.inputs[2] ?? -1]];
+    if (!['conv2d', 'depthwise_conv2d', 'fully_connected'].includes(node.op) || w === undefined || bias === undefined)
+      continue;
+    const axis = node.op === 'depthwise_conv2d' ? 3 : 0;
+    const [scale, n] = [w.quant?.scale ?? [1], w.shape[axis] ?? 1];
+    const stuck = Array.from({ length: n }, () => random.next() < 0.3);
+    const values = new Int32Array((bias.data ?? new Uint8Array()).slice().buffer);
+    stuck.forEach((is, o) => {
+      if (is) values[o] = random.pick([1, -1]) * random.pick([2 ** 31 - 1, 2 ** 31 - 5000, 2 ** 20, 2 ** 24, 3000]);
+    });
+    tensors[node.inputs[2] ?? -1] = { ...bias, data: encode(values) };
+    const scales = stuck.map((is, o) =>
+      Math.fround((scale[scale.length > 1 ? o : 0] ?? 1) * 2 ** (is ? -random.pick([0, 4, 12, 20]) : 0)),
+    );
+    tensors[node.inputs[1] ?? -1] = { ...w, quant: { scale: scales, zeroPoint: scales.map(() => 0), axis } };
+  }
+  return { ...g, tensors };
+}
+
 /** The graph with some of its inputs turned into constants; at least one stays. */
 export function withFrozenInputs(g: Graph, random: Random): Graph {
   const frozen = g.inputs.slice(1).filter(() => random.next() < 0.7);

@@ -4,18 +4,36 @@ import { elements, type Graph } from '../../compiler/graph/graph.ts';
 import { printGraph } from '../../compiler/graph/print.ts';
 import { verifyGraph } from '../../compiler/graph/verify.ts';
 import { checkGraph } from '../../compiler/import/index.ts';
+import type { Value } from '../../compiler/ops/operator.ts';
 import { runReference } from '../../compiler/ops/run-reference.ts';
-import { decode, encode } from '../../compiler/ops/values.ts';
+import { decode, encode, numbers, rangeOf } from '../../compiler/ops/values.ts';
+import { boundsOf } from '../../compiler/passes/bounds.ts';
 import { passes, runPasses } from '../../compiler/passes/index.ts';
 import { samples } from '../samples.ts';
 import { Draft, randomInputs, randomNetwork } from './graphs.ts';
-import { channelNetwork, withDeadChannels, withFrozenInputs } from './passes-graphs.ts';
+import { channelNetwork, withDeadChannels, withFrozenInputs, withStuckChannels } from './passes-graphs.ts';
 import { Random } from './random.ts';
 
-/** Output bytes for three random inputs, which depend on the seed alone. */
+/** Inputs that depend on the seed alone: three random ones, the lowest, the highest, and a wild mix of both. */
+function inputsOf(g: Graph, seed: number): readonly (readonly Value[])[] {
+  const drawn = [1, 2, 3, 4].map((n) => randomInputs(g, new Random(seed * 7 + n)));
+  const ends = (pick: (i: number, lo: number, hi: number) => number): readonly Value[] =>
+    (drawn[3] ?? []).map((v, k) => {
+      const [lo, hi] = rangeOf(g.tensors[g.inputs[k] ?? -1]?.dtype ?? 'int8');
+      return v instanceof Float32Array ? v : (v as Int8Array).map((x, i) => pick(i + x, lo, hi));
+    });
+  return [
+    ...drawn.slice(0, 3),
+    ends((_, lo) => lo),
+    ends((_, __, hi) => hi),
+    ends((n, lo, hi) => (n % 3 === 0 ? lo : hi)),
+  ];
+}
+
+/** Output bytes for those inputs. */
 function answers(g: Graph, seed: number): string {
-  return [1, 2, 3]
-    .flatMap((n) => runReference(g, randomInputs(g, new Random(seed * 7 + n)), { rounding: 'double' }).outputs)
+  return inputsOf(g, seed)
+    .flatMap((inputs) => runReference(g, inputs, { rounding: 'double' }).outputs)
     .map((v) => Buffer.from(encode(v)).toString('hex'))
     .join(' ');
 }
@@ -24,7 +42,8 @@ function answers(g: Graph, seed: number): string {
 function networkOf(seed: number): Graph {
   for (let r = new Random(seed); ; ) {
     const plain = r.next() < 0.6 ? channelNetwork(r) : randomNetwork(r);
-    const graph = withFrozenInputs(withDeadChannels(plain, r), r);
+    const dead = withFrozenInputs(withDeadChannels(plain, r), r);
+    const graph = r.next() < 0.6 ? withStuckChannels(dead, r) : dead;
     if (checkGraph(graph).ok) return graph;
   }
 }
@@ -33,6 +52,33 @@ const channelCount = (g: Graph): number =>
 
 describe('on random graphs', () => {
   const count = samples(200, 5_000);
+
+  test('every value lies within its bounds, whatever the input, and where they are equal it never changes', () => {
+    let settled = 0;
+    for (let seed = 1; seed <= count; seed++) {
+      const graph = networkOf(seed);
+      for (const rounding of ['double', 'single'] as const) {
+        const bounds = boundsOf(graph, rounding);
+        for (const inputs of inputsOf(graph, seed)) {
+          const { nodes } = runReference(graph, inputs, { rounding });
+          graph.nodes.forEach((node, k) => {
+            node.outputs.forEach((id, i) => {
+              const [low, high] = [bounds[id]?.low, bounds[id]?.high].map((v) => numbers(v as Value));
+              const values = numbers(nodes[k]?.[i] as Value);
+              for (let at = 0; at < values.length; at++) {
+                const [lo, v, hi] = [low?.[at], values[at], high?.[at]] as [number, number, number];
+                if (lo === hi) settled++;
+                // Of a float, not a number is anything.
+                if (!(v >= lo && v <= hi) && !Number.isNaN(v))
+                  expect.fail(`seed ${seed}: ${node.op} gives ${v}, not ${lo}..${hi}\n${printGraph(graph)}`);
+              }
+            });
+          });
+        }
+      }
+    }
+    expect(settled).toBeGreaterThan(0);
+  });
 
   test('every pass keeps the outputs, the structure, and what operators ask of their nodes', () => {
     const changed = new Map(passes.map((p) => [p.name, 0]));
@@ -148,6 +194,22 @@ describe('remove-dead-channels', () => {
     expect(widths(done)).toEqual([2, 2]);
     // 1000 at scale 0.5 * 0.01 is 5, and at the result's scale of 0.25 it is 20.
     expect(biasOf(done, 1)).toEqual([2 * 20, -4 * 20]);
+  });
+
+  test('a channel goes that its bias holds at the clamp for every input; one that a single input could move stays', () => {
+    // Inputs take at most 22 * 131 + 8 * 124 off the bias, and a sum of 6175 or more (times 0.02, plus 3) is 127.
+    const chain = (bias: number) =>
+      graphOf((d, x) =>
+        conv(d, conv(d, x, [live, live], { bias: [0, bias] }), [
+          [1, 2],
+          [0, -4],
+        ]),
+      );
+    const least = 6175 + 8 * 124 + 22 * 131;
+    const stuck = apply('remove-dead-channels', chain(least));
+    expect(widths(stuck)).toEqual([1, 2]);
+    expect(biasOf(stuck, 1)).toEqual([2 * (127 - 3), -4 * (127 - 3)]);
+    expect(widthsAfter(chain(least - 1))).toEqual([2, 2]);
   });
 
   test('a channel that nobody reads goes, whatever it holds', () => {
