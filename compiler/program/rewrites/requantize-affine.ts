@@ -6,6 +6,9 @@ import { type Ask, type Fit, fitAffine, type Memo } from './affine-fit.ts';
 import { type Reduction, reductionInto, weightsPerBias } from './reduction.ts';
 import type { StepOf } from './steps.ts';
 
+/** The product is of 256 * acc, which leaves SMMLA as many bits as a multiplier has. */
+const wide = { scale: 256, offsets: [0], room: 0 } as const;
+
 export type Requantize = Expr & { readonly kind: 'requantize' };
 
 /**
@@ -14,7 +17,8 @@ export type Requantize = Expr & { readonly kind: 'requantize' };
  */
 export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo: Memo): Program {
   const node = theRequantize(p, s.acc);
-  const { right, asks } = asksOf(p, s, node);
+  const bounds = accBounds(p, reductionInto(p, s.acc));
+  const { right, asks } = asksFor(p, node, bounds, { ...wide, fixed: s.fix !== undefined });
   const fits = asks.map(
     (ask, o) =>
       fitAffine(ask, memo) ??
@@ -41,27 +45,30 @@ export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo
   };
 }
 
-/** What is to be proved for each channel, and the shift that all of them share. */
-function asksOf(
+type Range = readonly [number, number];
+
+/**
+ * What is to be proved for each channel of a requantise whose sums lie in `bounds`, and the shift that all of them share: the
+ * largest with which every multiplier fits 31 bits.
+ */
+export function asksFor(
   p: Program,
-  s: StepOf<'requantizeAffine'>,
-  node: Requantize,
+  { mult, shift, zero, min, max, rounding }: Requantize,
+  bounds: readonly Range[],
+  how: Pick<Ask, 'scale' | 'offsets' | 'room' | 'fixed'>,
 ): { readonly right: number; readonly asks: readonly Ask[] } {
-  const { mult, shift, zero, min, max } = node;
   if (mult.kind !== 'load' || shift.kind !== 'load' || mult.index.length !== 1)
     return refuse('the multiplier is not one a channel');
   const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
   const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
-  const bounds = accBounds(p, reductionInto(p, s.acc));
-  if (bounds.length !== mults.length || node.rounding !== 'double')
+  if (bounds.length !== mults.length || rounding !== 'double')
     refuse('one multiplier a bias, and double rounding, are needed');
   // A channel that is always the same number fits any shift.
   const moving = bounds.flatMap(([lo, hi], o) => (lo < hi ? [-(shifts[o] ?? 0)] : []));
-  const right = Math.min(...(moving.length > 0 ? moving : [0])) + 7;
-  if (right < 0 || right > 30) refuse(`a shift of ${right} is out of range`);
-  const fixed = s.fix !== undefined;
+  const right = Math.min(...(moving.length > 0 ? moving : [0])) + Math.floor(Math.log2(how.scale)) - 1;
+  if (right < 0 || right + how.room > 30) refuse(`a shift of ${right} is out of range`);
   const asks = bounds.map(
-    (range, o): Ask => ({ ...wide, mult: mults[o] ?? 0, shift: shifts[o] ?? 0, zero, min, max, range, right, fixed }),
+    (range, o): Ask => ({ ...how, mult: mults[o] ?? 0, shift: shifts[o] ?? 0, zero, min, max, range, right }),
   );
   return { right, asks };
 }
@@ -99,7 +106,7 @@ export function theRequantize(p: Program, acc: string): Requantize {
 }
 
 /** Reachable values of the accumulator, a range a channel, from the actual weights and the dtype of x. */
-export function accBounds(p: Program, r: Reduction): readonly (readonly [number, number])[] {
+export function accBounds(p: Program, r: Reduction): readonly Range[] {
   const [lo, hi] = spanOf(bufferOf(p, r.x.buf).dtype);
   const c = r.offset ?? 0;
   const [a, b] = [Math.min(lo, r.x.outside ?? lo) - c, Math.max(hi, r.x.outside ?? hi) - c];
@@ -113,6 +120,3 @@ export function accBounds(p: Program, r: Reduction): readonly (readonly [number,
     return [low, high] as const;
   });
 }
-
-/** The product is of 256 * acc, which leaves SMMLA as many bits as a multiplier has. */
-const wide = { scale: 256, offsets: [0], room: 0 };
