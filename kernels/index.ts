@@ -6,12 +6,13 @@ import { elementwise } from './elementwise.ts';
 import { loops } from './loops.ts';
 import { matrix } from './matrix.ts';
 import { pooling } from './pooling.ts';
+import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
 
 export { defaultSchedule } from './default.ts';
 export type * from './template.ts';
 
-export const templates: readonly Template[] = [matrix, conv, depthwise, loops, pooling, elementwise];
+export const templates: readonly Template[] = [stream, matrix, conv, depthwise, loops, pooling, elementwise];
 
 /** The templates that apply to a workload, with their knobs there. */
 export function templatesFor(

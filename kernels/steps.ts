@@ -47,6 +47,17 @@ export function requantize(form: KnobValue | undefined): readonly Step[] {
       return [];
   }
 }
+/** The constants that block kernels read for a form, by role: the names that `requantize` and the operators give them. */
+export function requantizeConstants(form: KnobValue | undefined): Readonly<Record<string, string>> {
+  switch (form) {
+    case 'affine':
+      return { mul: 'mul', add: 'add' };
+    case 'signed':
+      return { mul: 'mul', add: 'add', fix: 'fix' };
+    default:
+      return { mult: 'mult', shift: 'shift' };
+  }
+}
 /** The forms in the order to try: the cheap one is exact only where one sign of the result is visible (fused ReLU). */
 export const requantKnob = (w: Workload): readonly string[] =>
   w.attrs.rounding === 'single'

@@ -2,11 +2,12 @@
 import { refuse } from '../program/build.ts';
 import { smlad, widen } from './armv7e-m-dsp.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
+import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { macBlock } from './mac-block.ts';
 
-export const recipes: readonly Recipe[] = [macBlock, depthwiseBlock, widen, smlad, fill];
+export const recipes: readonly Recipe[] = [macBlock, depthwiseBlock, widen, smlad, fill, fcStream];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>
