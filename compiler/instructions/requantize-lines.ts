@@ -9,14 +9,15 @@ import type { Operand, Params } from './instruction.ts';
 
 /**
  * 'affine': SMMLA and SSAT; 'signed': the same with a correction below zero (rewrites/requantize-affine.ts proves both);
- * 'general': TFLite's own two roundings, for any multiplier and right shift.
+ * 'general': TFLite's own two roundings, for any multiplier and right shift; 'top': SMMUL and SSAT of a sum that began with the
+ * rounding in it (rewrites/requantize-top.ts).
  */
-export type Form = 'affine' | 'signed' | 'general';
-const forms: readonly Form[] = ['affine', 'signed', 'general'];
+export type Form = 'affine' | 'signed' | 'general' | 'top';
+const forms: readonly Form[] = ['affine', 'signed', 'general', 'top'];
 
 export interface Requantize {
   readonly form: Form;
-  /** Right shift of 'affine' and 'signed'. */
+  /** Right shift of all but 'general'. */
   readonly right: number;
   /** Zero point of 'general'; the other forms have it in their constants. */
   readonly zero: number;
@@ -33,6 +34,7 @@ export function inferRequantize(value: Expr): Params {
   const [limited, min] = constantSide(value, 'max');
   const [shifted, max] = constantSide(limited, 'min');
   const [sum, right] = constantSide(shifted, '>>');
+  if (sum.kind === 'binary' && sum.op === 'mulhi') return { form: forms.indexOf('top'), right, min, max };
   if (sum.kind !== 'binary' || sum.op !== '+') return refuse('what is stored is not requantised');
   return { form: forms.indexOf(sum.b.kind === 'load' ? 'affine' : 'signed'), right, min, max };
 }
@@ -53,12 +55,15 @@ export const requantizeTag = ({ form, right, zero, min, max }: Requantize): stri
 
 /** Do its lines start from 256 * sum? The others start from the sum. */
 export const takesScaled = ({ form }: Requantize): boolean => form !== 'general';
+/** Do its lines start from 256 * sum + add, the constant of that role? The kernel begins its sums so. */
+export const takesOffset = ({ form }: Requantize): boolean => form === 'top';
 
 /** The constants it reads, one value a channel, by role; in the order of its constant registers. */
 export function requantizeOperands({ form }: Requantize): Readonly<Record<string, Operand>> {
   const word: Operand = { dtype: 'i32' };
   switch (form) {
     case 'affine':
+    case 'top':
       return { mul: word, add: word };
     case 'signed':
       return { mul: word, add: word, fix: word };
@@ -77,6 +82,10 @@ export function requantizeMeaning(q: Requantize, sum: Expr, o: Expr): Expr {
       return limited(load('add', o));
     case 'signed':
       return limited(add(bin('&', bin('>>', sum, num(31)), load('fix', o)), load('add', o)));
+    case 'top': {
+      const begun = add(bin('<<', sum, num(8)), load('add', o));
+      return clamp(bin('>>', bin('mulhi', begun, load('mul', o)), num(q.right)), q.min, q.max);
+    }
     case 'general':
       return {
         kind: 'requantize',
@@ -97,9 +106,19 @@ export interface RequantizeRegisters {
   readonly constants: readonly string[];
   readonly temp: string;
 }
-export const constantRegisters = ({ form }: Requantize): number => (form === 'affine' ? 2 : 3);
+export function constantRegisters({ form }: Requantize): number {
+  switch (form) {
+    case 'top':
+      return 1;
+    case 'affine':
+      return 2;
+    case 'signed':
+    case 'general':
+      return 3;
+  }
+}
 /** Is the temporary used at all? */
-export const usesTemp = ({ form }: Requantize): boolean => form !== 'affine';
+export const usesTemp = ({ form }: Requantize): boolean => form === 'signed' || form === 'general';
 
 /** Once a channel, after its constants were loaded: 'general' makes shift + 1 and half of what that divides by of the shift. */
 export function prepareLines(q: Requantize, { constants }: RequantizeRegisters): readonly string[] {
@@ -119,6 +138,8 @@ export function requantizeLines(q: Requantize, sum: string, registers: Requantiz
   const [a = '', b = '', c = ''] = registers.constants;
   const saturate = q.right > 0 ? `ssat ${sum}, #8, ${sum}, asr #${q.right}` : `ssat ${sum}, #8, ${sum}`;
   switch (q.form) {
+    case 'top':
+      return [`smmul ${sum}, ${sum}, ${a}`, saturate, ...clampLines(q, sum)];
     case 'affine':
       return [`smmla ${sum}, ${sum}, ${a}, ${b}`, saturate, ...clampLines(q, sum)];
     case 'signed':
@@ -163,6 +184,8 @@ export function requantizePlain({ form, right, zero, min, max }: Requantize, sum
   const limited = (base: string): string =>
     `mt_clamp(mt_mulhi_add(mt_shl(${sum}, 8), ${at('mul')}, ${base}) >> ${right}, ${min}, ${max})`;
   switch (form) {
+    case 'top':
+      return `mt_clamp(mt_mulhi_add(mt_add(mt_shl(${sum}, 8), ${at('add')}), ${at('mul')}, 0) >> ${right}, ${min}, ${max})`;
     case 'affine':
       return limited(at('add'));
     case 'signed':

@@ -13,6 +13,8 @@ export interface Fit {
   readonly fix: number;
   readonly offset: number;
 }
+/** What TFLite does with a sum, and the sums that can be reached. */
+export type Asked = Pick<Ask, 'mult' | 'shift' | 'zero' | 'min' | 'max' | 'range'>;
 export interface Ask {
   readonly mult: number;
   readonly shift: number;
