@@ -105,6 +105,21 @@ function randomStep(r: Random, p: Program, n: number): Step {
       add: `d${n}`,
       ...(r.next() < 0.5 && { fix: `x${n}` }),
     }),
+    () => ({ primitive: 'requantizeTop', acc: 'acc', mul: `m${n}`, add: `d${n}` }),
+    () => ({
+      primitive: 'requantizeParts',
+      acc: 'acc',
+      table: `t${n}`,
+      parts: r.int(2, 3),
+      form: r.pick(['plain', 'signed'] as const),
+      ...(r.next() < 0.5 && { start: `s${n}` }),
+    }),
+    () => ({
+      primitive: 'rebase',
+      buf: r.pick(temps.length > 0 ? temps : ['acc']),
+      offset: r.pick([128, -128, 7]),
+      dtype: r.pick(['u8', 'i8', 'i16', 'i32'] as const),
+    }),
     () => ({ primitive: 'linearSum' }),
     () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
     () => ({

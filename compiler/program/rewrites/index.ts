@@ -15,14 +15,18 @@ import { fuse } from './fuse.ts';
 import { linearSum } from './linear-sum.ts';
 import { peel } from './peel.ts';
 import { flags, place } from './place.ts';
+import { rebase } from './rebase.ts';
 import { reorder } from './reorder.ts';
 import { replace } from './replace.ts';
 import { requantizeAffine } from './requantize-affine.ts';
+import { requantizeParts } from './requantize-parts.ts';
+import { requantizeTop } from './requantize-top.ts';
 import { split } from './split.ts';
 import { computeAt, pad, stage } from './stage.ts';
 import type { Step } from './steps.ts';
 import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
+import { winograd } from './winograd.ts';
 
 export type { Memo } from './affine-fit.ts';
 export type { Step } from './steps.ts';
@@ -53,6 +57,14 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
       return foldOffset(p, s);
     case 'requantizeAffine':
       return requantizeAffine(p, s, memo);
+    case 'requantizeTop':
+      return requantizeTop(p, s, memo);
+    case 'requantizeParts':
+      return requantizeParts(p, s, memo);
+    case 'rebase':
+      return rebase(p, s);
+    case 'winograd':
+      return winograd(p, s, memo);
     case 'linearSum':
       return linearSum(p, s);
     case 'widenConst':
@@ -89,7 +101,9 @@ export function replay(naive: Program, schedule: readonly Step[], memo: Memo = n
     try {
       wellFormed(s);
       p = verifyProgram(applyStep(p, s, memo));
-      if (s.primitive === 'requantizeAffine') claims.push(`requantizeAffine ${s.acc}: exact on every reachable value`);
+      if (s.primitive === 'requantizeAffine' || s.primitive === 'requantizeTop' || s.primitive === 'requantizeParts')
+        claims.push(`${s.primitive} ${s.acc}: exact on every reachable value`);
+      if (s.primitive === 'winograd') claims.push(`winograd ${s.form}: exact on every reachable value`);
       if (s.primitive === 'linearSum') claims.push('linearSum: exact on every pair of bytes');
       if (s.primitive === 'replace') claims.push(`replace ${s.instr}`);
     } catch (error) {
