@@ -2,12 +2,15 @@
 import { refuse } from '../program/build.ts';
 import { smlad, widen } from './armv7e-m-dsp.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
+import { depthwiseSweep } from './depthwise-sweep.ts';
 import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
+import { laneBlock } from './lane-block.ts';
 import { macBlock } from './mac-block.ts';
+import { packedBlock } from './packed-block.ts';
 
-export const recipes: readonly Recipe[] = [macBlock, depthwiseBlock, widen, smlad, fill, fcStream];
+export const recipes: readonly Recipe[] = [packedBlock, macBlock, depthwiseBlock, depthwiseSweep, widen, smlad, fill, fcStream, laneBlock];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>

@@ -13,11 +13,14 @@ import { random } from './print-c-nests.ts';
 
 const examples = recipes.flatMap(({ name, examples: list }) => list.map((params) => ({ name, params })));
 
-const nest = (names: readonly string[], extents: readonly number[], inner: Stmt): Stmt =>
-  names.reduceRight<Stmt>((body, n, d) => ({ ...loop(n, extents[d] ?? 1, body), unroll: 'full' }), inner);
-const copy = (to: string, from: string, shape: readonly number[]): Stmt => {
+/** Loops over a shape; opened where one side lies in registers, which have no addresses. */
+const copy = (to: string, from: string, shape: readonly number[], side: Operand): Stmt => {
   const names = shape.map((_, d) => `${to}_${d}`);
-  return nest(names, shape, store(to, names.map(iter), load(from, ...names.map(iter))));
+  const at = names.map(iter);
+  return names.reduceRight<Stmt>(
+    (body, n, d) => ({ ...loop(n, shape[d] ?? 1, body), ...(side.cells && { unroll: 'full' as const }) }),
+    store(to, at, load(from, ...at)),
+  );
 };
 
 const draw = (r: () => number, [lo, hi]: readonly [number, number]): number => Math.floor(lo + r() * (hi - lo + 1));
@@ -52,7 +55,7 @@ function callOf(name: string, params: Params, r: () => number): Program {
         ...buffers.filter(packed).map(bound),
       ],
       ...copied.map(own),
-      ...copied.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape)),
+      ...copied.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape, role(b))),
       {
         kind: 'call',
         instr: name,
@@ -61,7 +64,7 @@ function callOf(name: string, params: Params, r: () => number): Program {
           buffers.map((b) => [b.name, { buf: `t_${b.name}`, origin: b.shape.map(() => num(0)) }]),
         ),
       },
-      ...outs.map((b) => copy(`to_${b.name}`, `t_${b.name}`, b.shape)),
+      ...outs.map((b) => copy(`to_${b.name}`, `t_${b.name}`, b.shape, role(b))),
     ),
   );
 }

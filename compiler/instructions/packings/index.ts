@@ -1,12 +1,15 @@
 /** Every packing that instructions ask for. To add one: a file here, a line in the list, used by an instruction's operand. */
 import { refuse } from '../../program/build.ts';
 import type { Params } from '../instruction.ts';
+import { depthwiseTaps } from './depthwise-taps.ts';
 import { laneGroups } from './lane-groups.ts';
+import { lanePairs } from './lane-pairs.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
+import { sumLanes } from './sum-lanes.ts';
 
 export type { Packing, PackingRecipe } from './packing.ts';
 
-export const packings: readonly PackingRecipe[] = [laneGroups];
+export const packings: readonly PackingRecipe[] = [lanePairs, laneGroups, depthwiseTaps, sumLanes];
 
 /** The packing of that name for a constant of a shape; refuses an unknown one. */
 export const packingOf = (name: string, params: Params, shape: readonly number[]): Packing =>

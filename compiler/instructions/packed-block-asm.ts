@@ -1,0 +1,247 @@
+/**
+ * The assembly of packed_block: a pair of channels (or one) over rows of pixels, PB pixels at a time.
+ *
+ * Registers: r0 walks over x, r1-r4 hold a word of each pixel, r5 a word of weights, r6-r9 sum 256*odd + even channel,
+ * r10-r12 and lr the even channel alone. SP walks over the weights, because no register is left: they are copied into the
+ * frame once a call, and SP steps down through a gap below them, so that live data always lie above it. Counters and the
+ * pointer to y wait in s0-s5.
+ * Frame, from SP up: the gap; constants of the channels, then their biases; the weights, last pass first.
+ */
+import { advance, park, unpark } from './asm-lines.ts';
+import { passesOf, passOrder, type Walk, wordsOf } from './packings/lane-pairs.ts';
+import { constantRegisters, prepareLines, type Requantize, requantizeLines, takesScaled } from './requantize-lines.ts';
+
+/** Distances in bytes. What the walk takes side by side lies at `offsets`. */
+export interface Blocks {
+  /** Pixels and channels of a block. */
+  readonly PB: number;
+  readonly OB: number;
+  readonly rows: number;
+  /** Pixels of a row: at least PB; what is left over repeats pixels before it. */
+  readonly pixels: number;
+  readonly xPixel: number;
+  readonly xRow: number;
+  readonly yPixel: number;
+  readonly yRow: number;
+  readonly walk: Walk;
+  readonly offsets: readonly number[];
+  /** From one group of stretches to the next. */
+  readonly xGroup: number;
+  readonly requantize: Requantize;
+  /** Constants of the requantise form, a pointer each after the four arguments in registers. */
+  readonly constants: number;
+}
+
+const pixelWords = ['r1', 'r2', 'r3', 'r4'] as const;
+const weightWord = 'r5';
+const mixedSums = ['r6', 'r7', 'r8', 'r9'] as const;
+const evenSums = ['r10', 'r11', 'r12', 'lr'] as const;
+const copied = ['r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11'] as const;
+
+const saved = 36;
+const passCounter = 's0';
+const passesLeft = 's1';
+const yPointer = 's2';
+const blocksLeft = 's3';
+const rowsLeft = 's4';
+const groupsLeft = 's5';
+
+const passBytes = ({ walk }: Blocks): number => 4 * walk.stretches * walk.pairs;
+const allPasses = ({ walk }: Blocks): number => walk.groups * passesOf(walk);
+const gap = (b: Blocks): number => (allPasses(b) - 1) * passBytes(b);
+/** Bytes of the constants and biases of the pair. */
+const constantBytes = (b: Blocks): number => 4 * (b.OB * b.constants + b.OB);
+const frameBytes = (b: Blocks): number => (gap(b) + constantBytes(b) + 4 * wordsOf(b.walk) + 7) & ~7;
+export const stackBytes = (b: Blocks): number => saved + 4 + frameBytes(b);
+
+/** Largest offset of a load: what must fit its 12 bits. */
+export const reach = (b: Blocks): number =>
+  Math.max(
+    Math.max(...b.offsets) + (b.PB - 1) * b.xPixel + 4 * b.walk.pairs,
+    gap(b) + constantBytes(b) + passBytes(b),
+    (b.PB - 1) * b.yPixel + 1,
+  );
+
+const each = <T>(n: number, f: (i: number) => T): readonly T[] => Array.from({ length: n }, (_, i) => f(i));
+/** One of `names`; there are as many as a block may be large. */
+const of = (names: readonly string[], i: number): string => names[i] as string;
+
+export function packedBlockLines(b: Blocks): readonly string[] {
+  const blocks = Math.floor(b.pixels / b.PB);
+  return [
+    'push {r4-r11, lr}',
+    'sub sp, #4',
+    ...loadConstants(b),
+    ...advance('sp', -frameBytes(b)),
+    ...keepConstants(b),
+    ...copyWeights(b),
+    park(yPointer, 'r1'),
+    ...(allPasses(b) > 1 ? [`mov r5, #${passesOf(b.walk)}`, park(passesLeft, 'r5')] : []),
+    ...(b.rows > 1 ? [`movw r5, #${b.rows}`, park(rowsLeft, 'r5')] : []),
+    '2:',
+    `movw r5, #${blocks}`,
+    park(blocksLeft, 'r5'),
+    '3:',
+    ...block(b),
+    ...nextBlock(b),
+    ...(b.rows > 1 ? nextRow(b) : []),
+    ...advance('sp', frameBytes(b)),
+    'add sp, #4',
+    'pop {r4-r11, pc}',
+  ];
+}
+
+/** The pair's constants, role by role, and its biases, into r4 and up. */
+function loadConstants(b: Blocks): readonly string[] {
+  const pointers = ['r4', 'r6', 'r8'].slice(0, b.constants);
+  const read = (at: string, to: number, from: string): string =>
+    b.OB === 2 ? `ldrd ${at}, r${to + 1}, [${from}]` : `ldr ${at}, [${from}]`;
+  return [
+    ...pointers.map((p, i) => `ldr ${p}, [sp, #${saved + 4 + 4 * i}]`),
+    ...pointers.map((p, i) => read(p, 4 + 2 * i, p)),
+    read('r10', 10, 'r3'),
+  ];
+}
+
+/** Into the frame: the even channel's constants, the odd one's, the bias of the even sums, that of the mixed ones. */
+function keepConstants(b: Blocks): readonly string[] {
+  const at = gap(b);
+  const constants = each(b.OB, (o) =>
+    each(b.constants, (c) => `str r${4 + 2 * c + o}, [sp, #${at + 4 * (o * b.constants + c)}]`),
+  ).flat();
+  const bias = at + 4 * b.OB * b.constants;
+  const mixed = ['add r11, r10, r11, lsl #8', `str r11, [sp, #${bias + 4}]`];
+  return [...constants, `str r10, [sp, #${bias}]`, ...(b.OB === 2 ? mixed : [])];
+}
+
+/** Eight words at a time, then the rest. r2 reads. */
+function copyWeights(b: Blocks): readonly string[] {
+  const words = wordsOf(b.walk);
+  const [whole, rest] = [words >> 3, words & 7];
+  const move = (registers: readonly string[]): readonly string[] => [
+    `ldmia r2!, {${registers.join(', ')}}`,
+    `stmia r12!, {${registers.join(', ')}}`,
+  ];
+  return [
+    'mov r12, sp',
+    ...advance('r12', gap(b) + constantBytes(b)),
+    ...(whole === 0 ? [] : [`movw lr, #${whole}`, '1:', ...move(copied), 'subs lr, #1', 'bne 1b']),
+    ...(rest === 0 ? [] : move(copied.slice(0, rest))),
+  ];
+}
+
+function block(b: Blocks): readonly string[] {
+  const many = allPasses(b) > 1;
+  return [
+    ...startSums(b, many),
+    ...(many ? advance('sp', gap(b)) : []),
+    ...(b.walk.groups > 1 ? [`mov r5, #${b.walk.groups}`, '5:', park(groupsLeft, 'r5')] : []),
+    ...(many ? [`vmov.f32 ${passCounter}, ${passesLeft}`, '4:'] : []),
+    ...pass(b, many),
+    ...(many ? nextPass(b) : []),
+    ...finish(b),
+  ];
+}
+
+/** Biases into the sums; a single pass takes them from the last sum of each kind, whose turn comes last. */
+function startSums({ PB, OB, constants, ...b }: Blocks, many: boolean): readonly string[] {
+  const at = gap({ PB, OB, constants, ...b }) + 4 * OB * constants;
+  const kinds = [evenSums, mixedSums].slice(0, OB);
+  const copies = kinds.flatMap((sums) => each(PB - 1, (i) => `mov ${sums[i]}, ${sums[PB - 1]}`));
+  return [...kinds.map((sums, i) => `ldr ${sums[PB - 1]}, [sp, #${at + 4 * i}]`), ...(many ? copies : [])];
+}
+
+/** A pass: for each word the pixels' words and the weights, all in one row of loads, then the sums. */
+function pass(b: Blocks, many: boolean): readonly string[] {
+  const order = passOrder(b.walk);
+  const weights = gap(b) + constantBytes(b);
+  return order.flatMap(({ stretch, pair }, n) => {
+    const at = (b.offsets[stretch] ?? 0) + 4 * pair;
+    const last = many && n === order.length - 1;
+    const from = (sums: readonly string[], i: number): string => of(sums, n === 0 && !many ? b.PB - 1 : i);
+    const sum = (sums: readonly string[]): readonly string[] =>
+      each(b.PB, (i) => `smlad ${sums[i]}, ${pixelWords[i]}, ${weightWord}, ${from(sums, i)}`);
+    return [
+      ...each(b.PB - 1, (i) => `ldr ${pixelWords[i + 1]}, [r0, #${at + (i + 1) * b.xPixel}]`).toReversed(),
+      `ldr ${weightWord}, [sp, #${weights + 4 * n}]`,
+      last ? `ldr r1, [r0], #${4 * b.walk.pairs}` : `ldr r1, [r0, #${at}]`,
+      ...(b.OB === 2 ? sum(mixedSums) : []),
+      `sxtb16 ${weightWord}, ${weightWord}`,
+      ...sum(evenSums),
+    ];
+  });
+}
+
+function nextPass(b: Blocks): readonly string[] {
+  const count = (single: string, label: string): readonly string[] => [
+    unpark('r5', single),
+    'subs r5, #1',
+    ...(single === passCounter ? [park(single, 'r5')] : []),
+    'it ne',
+    `subne sp, sp, #${passBytes(b)}`,
+    `bne ${label}`,
+  ];
+  const groups = [...advance('r0', b.xGroup - 4 * b.walk.pairs * passesOf(b.walk)), ...count(groupsLeft, '5b')];
+  return [...count(passCounter, '4b'), ...(b.walk.groups > 1 ? groups : [])];
+}
+
+/** Sums to bytes: the mixed ones lose the even channel first, which leaves 256 times the odd one. */
+function finish(b: Blocks): readonly string[] {
+  const { PB, OB, requantize: q } = b;
+  const scaled = takesScaled(q);
+  const odd = each(OB === 2 ? PB : 0, (i) => `sub ${mixedSums[i]}, ${mixedSums[i]}, ${evenSums[i]}`);
+  const scale = scaled
+    ? each(PB, (i) => `lsl ${evenSums[i]}, ${evenSums[i]}, #8`)
+    : each(OB === 2 ? PB : 0, (i) => `asr ${mixedSums[i]}, ${mixedSums[i]}, #8`);
+  return [...odd, ...scale, unpark('r5', yPointer), ...each(OB, (o) => channel(b, o)).flat()];
+}
+
+function channel(b: Blocks, o: number): readonly string[] {
+  const q = b.requantize;
+  const sums = o === 0 ? evenSums : mixedSums;
+  const registers = { constants: pixelWords.slice(0, constantRegisters(q)), temp: 'r4' };
+  return [
+    ...each(b.constants, (c) => `ldr ${pixelWords[c]}, [sp, #${gap(b) + 4 * (o * b.constants + c)}]`),
+    ...prepareLines(q, registers),
+    ...each(b.PB, (i) => [
+      ...requantizeLines(q, of(sums, i), registers),
+      `strb ${sums[i]}, [r5, #${i * b.yPixel + o}]`,
+    ]).flat(),
+  ];
+}
+
+/** On to the next PB pixels; the last block of a row that does not divide steps back over pixels done before. */
+function nextBlock(b: Blocks): readonly string[] {
+  const rest = b.pixels % b.PB;
+  const walked = allPasses(b) > 1 ? lengthWalked(b) : 0;
+  const move = (pixels: number, done: number): readonly string[] => [
+    ...advance('r0', pixels * b.xPixel - done),
+    ...advance('r5', pixels * b.yPixel),
+    park(yPointer, 'r5'),
+  ];
+  const back = [...move(rest - b.PB, 0), 'b 3b', '6:'];
+  return [
+    ...move(b.PB, walked),
+    unpark('r5', blocksLeft),
+    'subs r5, #1',
+    park(blocksLeft, 'r5'),
+    'bgt 3b',
+    ...(rest === 0 ? [] : ['bne 6f', unpark('r5', yPointer), ...back]),
+  ];
+}
+/** How far a block's passes moved x's pointer. */
+const lengthWalked = (b: Blocks): number =>
+  b.walk.groups > 1 ? b.walk.groups * b.xGroup : 4 * b.walk.pairs * passesOf(b.walk);
+
+function nextRow(b: Blocks): readonly string[] {
+  const toRow = b.yRow - b.pixels * b.yPixel;
+  const moveY = toRow === 0 ? [] : [unpark('r5', yPointer), ...advance('r5', toRow), park(yPointer, 'r5')];
+  return [
+    ...advance('r0', b.xRow - b.pixels * b.xPixel),
+    ...moveY,
+    unpark('r5', rowsLeft),
+    'subs r5, #1',
+    park(rowsLeft, 'r5'),
+    'bne 2b',
+  ];
+}

@@ -1,0 +1,97 @@
+/**
+ * lane_pairs: int8 weights, rows in pairs, as a kernel walks over a window. A word holds two elements of both rows: each 16-bit
+ * lane is even row + 256 * odd row, so that one word and one SXTB16 feed the sums of both. Must stay true: the kernel's passes
+ * come last first (its pointer to the weights steps down), and `laneOrder` is the one place that knows the order within.
+ */
+import { refuse } from '../../program/build.ts';
+import type { Params } from '../instruction.ts';
+import type { Packing, PackingRecipe } from './packing.ts';
+
+/** How a kernel walks over a row of weights: stretches of `run` elements that lie side by side in x as well. */
+export interface Walk {
+  /** Stretches whose elements a pass takes side by side; after the last pass over them the next `stretches`, `groups` times. */
+  readonly groups: number;
+  readonly stretches: number;
+  readonly run: number;
+  /** Words of each stretch in a pass. */
+  readonly pairs: number;
+  /** 1: x lies in quads 0 2 1 3. */
+  readonly quad: number;
+}
+const walkOf = ({ groups = 1, stretches = 1, run = 2, pairs = 1, quad = 0 }: Params): Walk => ({
+  groups,
+  stretches,
+  run,
+  pairs,
+  quad,
+});
+/** Passes over one group of stretches. */
+export const passesOf = ({ run, pairs }: Walk): number => run / 2 / pairs;
+export const wordsOf = ({ groups, stretches, run }: Walk): number => (groups * stretches * run) / 2;
+
+/**
+ * The words of one pass in the order of the kernel's reads: which stretch, which word of it. Where there are more passes, the
+ * first word comes last: the read of it moves x's pointer on.
+ */
+export function passOrder(walk: Walk): readonly { readonly stretch: number; readonly pair: number }[] {
+  const order = Array.from({ length: walk.stretches * walk.pairs }, (_, n) => ({
+    stretch: Math.floor(n / walk.pairs),
+    pair: n % walk.pairs,
+  }));
+  return walk.groups * passesOf(walk) > 1 ? [...order.slice(1), ...order.slice(0, 1)] : order;
+}
+
+/** For each word in memory, the elements of a row in its low and its high lane. */
+function laneOrder(walk: Walk): readonly (readonly [number, number])[] {
+  const { groups, stretches, run, pairs, quad } = walk;
+  const passes = passesOf(walk);
+  return Array.from({ length: groups * passes }, (_, n) => groups * passes - 1 - n).flatMap((pass) => {
+    const [group, part] = [Math.floor(pass / passes), pass % passes];
+    return passOrder(walk).map(({ stretch, pair }): readonly [number, number] => {
+      const [from, word] = [(group * stretches + stretch) * run, part * pairs + pair];
+      const [first, apart] = quad === 1 ? [4 * (word >> 1) + (word & 1), 2] : [2 * word, 1];
+      return [from + first, from + first + apart];
+    });
+  });
+}
+
+export const lanePairs: PackingRecipe = {
+  name: 'lane_pairs',
+  make(params, shape): Packing {
+    const walk = walkOf(params);
+    const [N = 1] = shape;
+    const K = shape.slice(1).reduce((n, d) => n * d, 1);
+    if (2 * wordsOf(walk) !== K || !Number.isInteger(passesOf(walk)))
+      refuse('lane_pairs: the walk is not over these weights');
+    const order = laneOrder(walk).flat();
+    const groups = Math.ceil(N / 2);
+    /** Calls `f` with the byte of each lane and the flat indices of its values; the odd row may not exist. */
+    const each = (f: (at: number, even: number, odd: number | undefined) => void): void => {
+      for (let g = 0; g < groups; g++) {
+        order.forEach((k, n) => {
+          f(2 * (g * K + n), 2 * g * K + k, 2 * g + 1 < N ? (2 * g + 1) * K + k : undefined);
+        });
+      }
+    };
+    return {
+      rows: 2,
+      groupBytes: 2 * K,
+      encode(values) {
+        const view = new DataView(new ArrayBuffer(2 * K * groups));
+        each((at, even, odd) => {
+          view.setInt16(at, (values[even] ?? 0) + 256 * (odd === undefined ? 0 : (values[odd] ?? 0)), true);
+        });
+        return new Uint8Array(view.buffer);
+      },
+      decode(bytes) {
+        const view = new DataView(bytes.buffer, bytes.byteOffset);
+        const values = new Int32Array(N * K);
+        each((at, even, odd) => {
+          values[even] = view.getInt8(at);
+          if (odd !== undefined) values[odd] = (view.getInt16(at, true) - view.getInt8(at)) >> 8;
+        });
+        return values;
+      },
+    };
+  },
+};
