@@ -55,15 +55,26 @@ const emulated: Opener = (board, firmware) => {
   return board.open({ firmware, bulk: 'shared' });
 };
 
+/** What a session is about: a model's file, or layers that are in none. */
+export interface Subject {
+  readonly model: Session['model'];
+  readonly graph: Graph;
+}
+export function subjectOf(file: string): Subject {
+  const bytes = readFileSync(file);
+  const graph = runPasses(must(importModel(bytes, 'model')), { optional: 'all' });
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { model: { file: file.split('/').at(-1) ?? file, sha256 }, graph };
+}
+
 /** Opens `devices` boards, emulated ones unless `open` says how; compiled objects are kept from one search to the next. */
 export async function openSession(
-  file: string,
+  about: string | Subject,
   boardId: string,
   devices: number,
   open: Opener = emulated,
 ): Promise<Session> {
-  const bytes = readFileSync(file);
-  const graph = runPasses(must(importModel(bytes, 'model')), { optional: 'all' });
+  const { model, graph } = typeof about === 'string' ? subjectOf(about) : about;
   const tasks = tasksOf(graph, { rounding: 'double' });
   const board = boardOf(boardId);
   if (board === undefined) throw new Error(`no board ${boardId}`);
@@ -77,7 +88,7 @@ export async function openSession(
   }));
   const pool = new DevicePool(board, sources, cacheDir);
   return {
-    model: { file: file.split('/').at(-1) ?? file, sha256: createHash('sha256').update(bytes).digest('hex') },
+    model,
     board: board.id,
     module: board,
     kind: board.kind,

@@ -41,7 +41,8 @@ const offerOf = (r: TuningRecord): Offer => ({
   schedule: r.schedule,
   words: wordsOf(r.config),
   record: r.id,
-  ...(r.cycles !== null && { cycles: { count: r.cycles, kind: r.kind } }),
+  // A count that does not stand here is good for an order, not for a comment in C.
+  ...(r.cycles !== null && r.doubt === null && { cycles: { count: r.cycles, kind: r.kind } }),
 });
 
 /** Where records come from: the database, or a file. */

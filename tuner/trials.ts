@@ -5,7 +5,7 @@
 import PQueue from 'p-queue';
 import type { Failure, Result } from '../compiler/result.ts';
 import type { Candidate } from './candidates.ts';
-import { type Built, buildCandidate } from './measure/builder.ts';
+import { type Built, buildCandidate, vectorOf } from './measure/builder.ts';
 import type { Measured, TaskState } from './task-state.ts';
 import type { TuneRequest } from './tune.ts';
 import { lostDevice, type MeasureResult } from './types.ts';
@@ -98,14 +98,13 @@ export class Trials {
   }
 
   private record(state: TaskState, candidate: Candidate, result: MeasureResult, reusedFrom: string | null): string {
-    const { config, schedule } = candidate;
+    const { config, schedule, features } = candidate;
     const policy = config.template === 'default' ? 'default' : this.r.policyName;
-    return this.r.record({ task: state.task, policy, config, schedule, result, reusedFrom });
+    return this.r.record({ task: state.task, policy, config, schedule, features, result, reusedFrom });
   }
 
   private async onDevice(state: TaskState, candidate: Candidate, built: Built): Promise<MeasureResult> {
-    // Which inputs a binary is tested with follows from the binary: measuring it again repeats the very same trial.
-    const vector = Number.parseInt(built.binary.slice(0, 6), 16);
+    const vector = vectorOf(built);
     let last: MeasureResult = lost({ stage: 'run', code: 'LINK', detail: 'stopped before it ran' }, built);
     for (let attempt = 0; attempt <= retries && !this.r.signal.aborted; attempt++) {
       const used = await this.r.pool.use((station) =>

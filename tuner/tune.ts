@@ -26,6 +26,8 @@ export interface TrialRecord {
   readonly policy: string;
   readonly config: Config;
   readonly schedule: Schedule;
+  /** What cost models see of the candidate. */
+  readonly features: Float64Array;
   readonly result: MeasureResult;
   /** Id of the record whose measurement was taken over. */
   readonly reusedFrom: string | null;

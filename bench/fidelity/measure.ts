@@ -55,6 +55,12 @@ export interface SiliconTimes extends Source {
   readonly stack: string;
   readonly ms: Readonly<Record<string, number>>;
 }
+/** Cycles that a prototype of the timing model counted, all memories fast and with an STM32L4R5's flash. */
+interface PrototypeCycles {
+  readonly network: string;
+  readonly cycles: number;
+  readonly withFlash?: number;
+}
 export interface Published {
   readonly coremark: {
     readonly model: readonly (BuiltRun & { readonly iterations: number })[];
@@ -63,6 +69,13 @@ export interface Published {
   readonly networks: {
     readonly model: readonly (BuiltRun & { readonly network: string })[];
     readonly silicon: readonly SiliconTimes[];
+    readonly prototype: Source & {
+      readonly what: string;
+      readonly date: string;
+      readonly networks: readonly (PrototypeCycles & { readonly arenaBytes: number; readonly textBytes: number })[];
+      /** `operator`: its position in the model. */
+      readonly layers: readonly (PrototypeCycles & { readonly operator: number })[];
+    };
   };
 }
 
@@ -87,13 +100,12 @@ export async function measureAllRules(): Promise<RuleCycles> {
   return Object.fromEntries(all);
 }
 
-/** One inference by `microtune run`, which checks the output against the model. */
+/** One inference by `microtune run` with default schedules; it checks the output against the model. */
 async function inference(board: string, file: string): Promise<number | string> {
   const command = resolve(import.meta.dirname, '../../bin/microtune.js');
   try {
-    const { stdout } = await execute(process.execPath, [command, 'run', file, '--board', board, '--json'], {
-      maxBuffer: 1 << 26,
-    });
+    const words = [command, 'run', file, '--board', board, '--records', 'none', '--json'];
+    const { stdout } = await execute(process.execPath, words, { maxBuffer: 1 << 26 });
     return (JSON.parse(stdout) as { readonly cycles: number }).cycles;
   } catch (error) {
     const said = String((error as { readonly stderr?: string }).stderr ?? error);

@@ -7,13 +7,8 @@ import {
   memoryExperiments,
   memorySources,
 } from '../../test/timing/index.ts';
+import { millions, table, thousands } from '../markdown.ts';
 import { type Fidelity, measuredTwins, networks, type Published, placeOf, type RuleCycles } from './measure.ts';
-
-const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
-const thousands = (n: number): string => n.toLocaleString('en-US');
-const millions = (n: number): string => (n / 1e6).toFixed(2);
 
 /** A sequence in one line; the assembler's repetitions as n × (…). */
 function sequence(body: string): string {

@@ -9,7 +9,8 @@ import { ok, type Result } from '../../compiler/result.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
 import { type BuildOptions, type Built, build } from '../build.ts';
 import type { Prepared } from '../models.ts';
-import { type Appetite, fitting, type Records, selectKnown, toolchainOf } from '../offers.ts';
+import { type Appetite, fitting, type Records, selectKnown, type Toolchain, toolchainOf } from '../offers.ts';
+import { shippedRecords, withShipped } from '../shipped/records.ts';
 import { openKnown } from './known.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -17,16 +18,26 @@ export interface BuiltModel {
   readonly options: BuildOptions;
   readonly built: Built;
 }
-type Where = Pick<CommonOptions, 'data' | 'records'> & { readonly outDir: string };
+type Where = Pick<CommonOptions, 'data' | 'records'> & {
+  readonly outDir: string;
+  /** Those that ship, unless given. */
+  readonly shipped?: typeof shippedRecords;
+};
 
-/** Builds a model with the best schedules known. Failures: those of build, RECORD_BAD. */
+/** Builds a model with the best schedules known, shipped ones included. Failures: those of build, RECORD_BAD. */
 export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<BuiltModel>> {
   const known = openKnown(where);
   if (!known.ok) return known;
   const cache = cacheOf(where.data);
   try {
     removeOldKernels(where.outDir);
-    return await buildFitting(model, board, known.value.records, { outDir: where.outDir, cacheDir: cache.dir });
+    const version = await toolchainVersion(board.target);
+    if (!version.ok) return version;
+    const toolchain = toolchainOf(board, version.value);
+    const own = known.value.records;
+    const shipped = own && (where.shipped ?? shippedRecords)(model.tasks, board, toolchain);
+    const records = own && shipped ? withShipped(own, shipped) : own;
+    return await buildFitting(model, board, records, toolchain, { outDir: where.outDir, cacheDir: cache.dir });
   } finally {
     known.value.close();
     cache.done();
@@ -38,12 +49,11 @@ async function buildFitting(
   model: Prepared,
   board: BoardModule,
   records: Records | undefined,
+  toolchain: Toolchain,
   dirs: Pick<BuildOptions, 'outDir' | 'cacheDir'>,
 ): Promise<Result<BuiltModel>> {
-  const version = await toolchainVersion(board.target);
-  if (!version.ok) return version;
   const attempt = async (appetite: Appetite): Promise<Result<BuiltModel>> => {
-    const selected = selectKnown(model.tasks, board, records, toolchainOf(board, version.value), appetite);
+    const selected = selectKnown(model.tasks, board, records, toolchain, appetite);
     const options = { graph: model.graph, name: identifier(model.name), board, selected, ...dirs };
     const built = await build(options);
     return built.ok ? ok({ options, built: built.value }) : built;

@@ -33,6 +33,7 @@ test('what does not stand is not known to the next run, not counted, and its sch
       policy: 'random',
       config: { template, version: 1, schedule },
       schedule,
+      features: new Float64Array(),
       result: counted(cycles),
       reusedFrom,
     });

@@ -19,7 +19,8 @@ interface Counts {
   readonly fixed: Map<string, number>;
 }
 
-const featureNames: readonly string[] = [
+/** Names of the values of featuresOf, in order. */
+export const featureNames: readonly string[] = [
   ...spaces.flatMap((s) => [`reads:${s}`, `writes:${s}`]),
   'ops:mul',
   'ops:other',

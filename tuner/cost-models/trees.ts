@@ -1,6 +1,7 @@
 /**
  * Gradient-boosted regression trees on histograms, with a pairwise ranking loss (LambdaRank's gradient without its weights:
- * Burges 2010): the model need not know cycles, only which of two candidates of one task is faster. Pure and deterministic.
+ * Burges 2010): the model need not know cycles, only which of two candidates of one task is faster. A squared loss is there for
+ * samples of several tasks, where it must know how much. Pure and deterministic.
  */
 export interface TreeOptions {
   readonly rounds: number;
@@ -9,8 +10,10 @@ export interface TreeOptions {
   readonly bins: number;
   /** Added to a leaf's hessian. */
   readonly ridge: number;
+  /** 'pairs' learns which of two candidates is faster, 'squares' how much. */
+  readonly loss: 'pairs' | 'squares';
 }
-const usualTrees: TreeOptions = { rounds: 60, depth: 5, rate: 0.15, bins: 24, ridge: 1 };
+const usualTrees: TreeOptions = { rounds: 60, depth: 5, rate: 0.15, bins: 24, ridge: 1, loss: 'pairs' };
 
 /** Trees as plain data, so that they can be posted between threads. */
 export type Tree =
@@ -44,7 +47,7 @@ export function train(samples: readonly Sample[], options: TreeOptions = usualTr
   const scores = new Float64Array(samples.length);
   const trees: Tree[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    const { gradient, hessian } = lambdas(samples, scores);
+    const { gradient, hessian } = options.loss === 'pairs' ? lambdas(samples, scores) : residuals(samples, scores);
     const tree = grow(Array.from(samples.keys()), 0, { binned, cuts, gradient, hessian, options });
     trees.push(tree);
     samples.forEach((s, i) => {
@@ -78,14 +81,22 @@ function binOf(cuts: Float64Array, v: number): number {
   return lo;
 }
 
+interface Derivatives {
+  readonly gradient: Float64Array;
+  readonly hessian: Float64Array;
+}
+
+/** Of the squared error of -cost, which is what a score says here. */
+const residuals = (samples: readonly Sample[], scores: Float64Array): Derivatives => ({
+  gradient: Float64Array.from(samples, (s, i) => -s.cost - (scores[i] as number)),
+  hessian: new Float64Array(samples.length).fill(1),
+});
+
 /** Pairs beyond this many neighbours in rank add little: each sample meets a fixed number of others. */
 const partners = 24;
 
 /** First and second derivative of the pairwise logistic loss. */
-function lambdas(
-  samples: readonly Sample[],
-  scores: Float64Array,
-): { readonly gradient: Float64Array; readonly hessian: Float64Array } {
+function lambdas(samples: readonly Sample[], scores: Float64Array): Derivatives {
   const n = samples.length;
   const gradient = new Float64Array(n);
   const hessian = new Float64Array(n);

@@ -58,7 +58,10 @@ export function constantsTooLarge(board: Board, constants: readonly KernelConsta
 
 export const alignBuffer = (n: number): number => Math.ceil(n / 16) * 16;
 /** Scratch bytes that a device of this board has beside inputs, outputs and the table of their addresses; below 0 where even those do not fit. */
-export function scratchRoom({ ramBytes, dataBytes, placed }: Board, bench: Bench): number {
+export function scratchRoom(
+  { ramBytes, dataBytes, placed }: Board,
+  bench: Pick<Bench, 'inputBytes' | 'outputBytes'>,
+): number {
   const data = dataBytes ?? ramBytes - (placed?.codeBytes ?? 0) - (placed?.dataBytes ?? 0);
   const buffers = [...bench.inputBytes, ...bench.outputBytes];
   const table = alignBuffer(4 * (buffers.length + 1));

@@ -1,0 +1,79 @@
+/**
+ * The reference networks, and the records that ship.
+ * `npm run bench:networks -- [--board B] [--networks kws,ic]` with one of
+ * --replay (the usual): compiles with the records that ship, runs, verifies, counts; --json prints {networks} and nothing else,
+ *   --out DIR keeps the measured ELFs, --write keeps the results and writes docs/performance.md from them;
+ * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task; --shapes: for the layers of
+ *   other common networks;
+ * --leave-one-out: each network without its own records, against all of them;
+ * --text: writes docs/performance.md from the results that are kept.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { modelsDir } from '../test/models.ts';
+import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
+import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
+import { keepResults, writePerformance } from './networks/results.ts';
+import { shapeFamilies, subjectOfShapes } from './networks/shapes.ts';
+import { tuneNetwork, type Went, wentText } from './networks/tune.ts';
+
+const { values } = parseArgs({
+  options: {
+    board: { type: 'string', default: 'nucleo-l4r5zi' },
+    networks: { type: 'string', default: networkNames.join() },
+    models: { type: 'string' },
+    replay: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    tune: { type: 'boolean', default: false },
+    trials: { type: 'string', default: '100' },
+    seeds: { type: 'string', default: '1' },
+    shapes: { type: 'boolean', default: false },
+    'leave-one-out': { type: 'boolean', default: false },
+    text: { type: 'boolean', default: false },
+  },
+});
+/** What is told while it runs; standard output is for results. */
+const say = (line: string): void => console.error(line);
+const names = values.networks.split(',').filter((n) => n !== '');
+const unknown = names.find((n) => !isNetwork(n));
+if (unknown !== undefined) throw new Error(`no network ${unknown}; known are ${networkNames.join(', ')}`);
+const networks = names.filter(isNetwork);
+const { board } = values;
+
+async function tuneAll(): Promise<void> {
+  const search = { board, trials: Number(values.trials), seeds: Number(values.seeds), say };
+  const went: Went[] = [];
+  if (values.shapes)
+    for (const family of shapeFamilies) went.push(...(await tuneNetwork(family.name, subjectOfShapes(family), search)));
+  else
+    for (const name of networks)
+      went.push(...(await tuneNetwork(name, join(modelsDir, `${name}_int8.tflite`), search)));
+  keepResults(board, { went });
+  console.log(values.json ? JSON.stringify({ went }, null, 2) : went.map(wentText).join('\n'));
+}
+
+async function replayAll(): Promise<void> {
+  const results: NetworkResult[] = [];
+  for (const name of networks) {
+    say(`${name} on ${board}`);
+    results.push(await replayNetwork(name, { board, ...(values.out !== undefined && { out: values.out }) }));
+  }
+  if (values.write) keepResults(board, { networks: results });
+  console.log(values.json ? JSON.stringify({ networks: results }, null, 2) : results.map(line).join('\n'));
+}
+const line = (r: NetworkResult): string =>
+  `${r.network.padEnd(4)} ${String(r.cycles).padStart(10)} cycles (${r.kind}), arena ${r.arenaBytes}, RAM ${r.ramBytes}, flash ${r.flashBytes}, ${r.exact ? 'exact' : 'NOT EXACT'}`;
+
+async function leaveOut(): Promise<void> {
+  const leftOut: LeftOut[] = [];
+  for (const name of networks) leftOut.push(await leaveOneOut(name, board, say));
+  if (values.write) keepResults(board, { leftOut });
+  console.log(JSON.stringify({ leftOut }, null, 2));
+}
+
+if (values.tune) await tuneAll();
+else if (values['leave-one-out']) await leaveOut();
+else if (!values.text) await replayAll();
+if (values.text || (values.write && !values.tune)) writePerformance(board);

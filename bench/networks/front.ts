@@ -1,0 +1,58 @@
+/**
+ * Which of a task's trials become records that ship: those that nothing else beats in cycles, flash and RAM at once, a few of them.
+ * Must stay true: the fastest is among them, for every occurrence of the layer, and for other constants the fastest of each form
+ * of requantisation, as a proof that fails elsewhere must not leave a layer with its default.
+ */
+import { schedule } from '../../compiler/lower.ts';
+import type { Memo } from '../../compiler/program/index.ts';
+import type { Task } from '../../compiler/tasks.ts';
+import { placedInRam } from '../../kernels/index.ts';
+import type { ShippedRecord } from '../../server/shipped/file.ts';
+
+/** Schedules of a task on its front. */
+const most = 8;
+/** What takes this much more memory, or a little, is no worse. */
+const slack = { share: 1.05, bytes: 64 };
+
+type Measured = Pick<ShippedRecord, 'cycles' | 'sizes' | 'schedule' | 'config'>;
+
+const flashOf = ({ sizes }: Measured): number => sizes.codeBytes + sizes.constBytes;
+function ramOf({ sizes, schedule: s }: Measured): number {
+  const placed = placedInRam(s);
+  const constants = placed.some((what) => what !== 'code') ? sizes.constBytes : 0;
+  return sizes.scratchBytes + sizes.stackBytes + constants + (placed.includes('code') ? sizes.codeBytes : 0);
+}
+const noMore = (a: number, b: number): boolean => a <= b * slack.share + slack.bytes;
+
+/** Of `all` trials of a task, the ones that ship, fastest first. */
+export function frontOf<T extends Measured>(task: Task, all: readonly T[]): readonly T[] {
+  const sorted = [...all].sort((a, b) => a.cycles - b.cycles || flashOf(a) + ramOf(a) - flashOf(b) - ramOf(b));
+  const front: T[] = [];
+  for (const r of sorted)
+    if (!front.some((k) => noMore(flashOf(k), flashOf(r)) && noMore(ramOf(k), ramOf(r)))) front.push(r);
+  const chosen = new Set([...thinned(front), ...perOccurrence(task, sorted), ...perForm(sorted)]);
+  for (const r of sorted) if (r.config.template === 'default') chosen.add(r);
+  return sorted.filter((r) => chosen.has(r));
+}
+
+/** The ends and an even choice between them. */
+const thinned = <T>(front: readonly T[]): readonly T[] =>
+  front.length <= most
+    ? front
+    : Array.from({ length: most }, (_, i) => front[Math.round((i * (front.length - 1)) / (most - 1))] as T);
+
+function perOccurrence<T extends Measured>(task: Task, sorted: readonly T[]): readonly T[] {
+  const memo: Memo = new Map();
+  const legal = (r: T, constants: Task['occurrences'][number]['constants']): boolean =>
+    schedule(task.workload, constants, r.schedule, memo).ok;
+  return task.occurrences.flatMap(({ constants }) => sorted.find((r) => legal(r, constants)) ?? []);
+}
+
+function perForm<T extends Measured>(sorted: readonly T[]): readonly T[] {
+  const best = new Map<unknown, T>();
+  for (const r of sorted) {
+    const form = 'knobs' in r.config ? r.config.knobs.requantize : undefined;
+    if (form !== undefined && !best.has(form)) best.set(form, r);
+  }
+  return [...best.values()];
+}

@@ -1,0 +1,49 @@
+/** What was measured is kept in bench/results/networks-BOARD.json; docs/performance.md is written from it. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Published } from '../fidelity/measure.ts';
+import { resultsDir } from '../session.ts';
+import type { LeftOut } from './leave-out.ts';
+import { type NetworkResult, networkNames } from './replay.ts';
+import { performanceText } from './text.ts';
+import type { Went } from './tune.ts';
+
+export interface Results {
+  readonly networks: readonly NetworkResult[];
+  readonly leftOut: readonly LeftOut[];
+  /** How the searches went that made the records. */
+  readonly went: readonly Went[];
+}
+
+const fileOf = (board: string): string => join(resultsDir, `networks-${board}.json`);
+const json = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+
+export const resultsOf = (board: string): Results =>
+  existsSync(fileOf(board)) ? (json(fileOf(board)) as Results) : { networks: [], leftOut: [], went: [] };
+
+/** Puts rows in the place of what their networks had. */
+export function keepResults(board: string, more: Partial<Results>): void {
+  const before = resultsOf(board);
+  const kept: Results = {
+    networks: replaced(before.networks, more.networks ?? []),
+    leftOut: replaced(before.leftOut, more.leftOut ?? []),
+    went: replaced(before.went, more.went ?? []),
+  };
+  writeFileSync(fileOf(board), `${JSON.stringify(kept, null, 1)}\n`);
+}
+
+/** The reference networks first, in their order. */
+const names: readonly string[] = networkNames;
+const order = (name: string): number => (names.includes(name) ? names.indexOf(name) : names.length);
+function replaced<T extends { readonly network: string }>(before: readonly T[], fresh: readonly T[]): readonly T[] {
+  const rest = before.filter((r) => !fresh.some((f) => f.network === r.network));
+  return [...rest, ...fresh].sort(
+    (a, b) => order(a.network) - order(b.network) || (a.network < b.network ? -1 : a.network > b.network ? 1 : 0),
+  );
+}
+
+/** Writes docs/performance.md from what is kept of a board. */
+export function writePerformance(board: string): void {
+  const published = json(join(resultsDir, '../published.json')) as Published;
+  writeFileSync(resolve(resultsDir, '../../docs/performance.md'), performanceText(board, resultsOf(board), published));
+}

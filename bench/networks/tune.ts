@@ -1,0 +1,174 @@
+/**
+ * Makes the records that ship anew, from nothing: searches all layers of networks on emulated boards, keeps what frontOf() chooses, trains the cost
+ * model on all trials. What other networks' searches found stays in the file, as long as compiler and board are the same.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Task } from '../../compiler/tasks.ts';
+import {
+  type MeasuredOn,
+  printShipped,
+  readShipped,
+  type ShippedRecord,
+  shippedDir,
+} from '../../server/shipped/file.ts';
+import { workOf } from '../../server/shipped/nearest.ts';
+import { featureNames } from '../../tuner/cost-models/features.ts';
+import { printRanker, rankerFile, type Trained, trainRanker } from '../../tuner/cost-models/shipped.ts';
+import type { TaskProgress, TrialRecord } from '../../tuner/tune.ts';
+import { openSession, type Session, type Subject } from '../session.ts';
+import { frontOf } from './front.ts';
+
+export interface Search {
+  readonly board: string;
+  /** Of each task, on average: the task scheduler shares them out. */
+  readonly trials: number;
+  readonly seeds: number;
+  readonly say: (line: string) => void;
+}
+/** How one search of one network went. */
+export interface Went {
+  readonly network: string;
+  readonly seed: number;
+  readonly tasks: number;
+  readonly trials: number;
+  readonly failed: number;
+  readonly seconds: number;
+  /** Sums over the layers. */
+  readonly defaultCycles: number;
+  readonly cycles: number;
+}
+
+type Found = ReadonlyMap<string, { readonly task: Task; readonly trials: TrialRecord[] }>;
+
+/** Searches one network, or one family of layers, and puts what it found into records/ and into the trials kept in build/. */
+export async function tuneNetwork(name: string, about: string | Subject, s: Search): Promise<readonly Went[]> {
+  const session = await openSession(about, s.board, cpus().length);
+  try {
+    const found: Found = new Map(session.tasks.map((task) => [task.id, { task, trials: [] }]));
+    const went: Went[] = [];
+    for (let seed = 1; seed <= s.seeds; seed++) {
+      went.push(await searchOnce(name, session, found, seed, s.trials * session.tasks.length));
+      s.say(wentText(went.at(-1) as Went));
+    }
+    keep(
+      name,
+      {
+        board: s.board,
+        kind: session.module.kind,
+        toolchain: session.toolchain,
+        flags: session.module.target.flags.join(' '),
+      },
+      found,
+    );
+    return went;
+  } finally {
+    await session.close();
+  }
+}
+
+async function searchOnce(
+  network: string,
+  session: Session,
+  found: Found,
+  seed: number,
+  trials: number,
+): Promise<Went> {
+  const since = performance.now();
+  let last: readonly TaskProgress[] = [];
+  await session.run({
+    policy: 'guided',
+    seed,
+    trials,
+    record: (trial) => void found.get(trial.task.id)?.trials.push(trial),
+    progress: (tasks) => {
+      last = tasks;
+    },
+  });
+  const sum = (of: (t: TaskProgress) => number): number => last.reduce((n, t) => n + of(t), 0);
+  return {
+    network,
+    seed,
+    tasks: session.tasks.length,
+    trials: sum((t) => t.trials),
+    failed: sum((t) => t.failed),
+    seconds: Math.round((performance.now() - since) / 1000),
+    defaultCycles: sum((t) => (t.default ?? Number.NaN) * t.task.occurrences.length),
+    cycles: sum((t) => (t.best ?? Number.NaN) * t.task.occurrences.length),
+  };
+}
+
+export const wentText = (w: Went): string =>
+  `${w.network}: seed ${w.seed}, ${w.tasks} tasks, ${w.trials} trials (${w.failed} failed) in ${w.seconds} s: ` +
+  `default ${w.defaultCycles} -> ${w.cycles} cycles, sum over layers`;
+
+/** Puts what was found in the place of what the network had. */
+function keep(name: string, on: MeasuredOn, found: Found): void {
+  mkdirSync(shippedDir, { recursive: true });
+  const before = readShipped(on.board);
+  const same = before !== undefined && JSON.stringify(before.on) === JSON.stringify(on);
+  const others = without(name, same ? before.records : []);
+  const records = [...found.values()].flatMap(({ task, trials }) => merged(name, task, trials, others));
+  const rest = others.filter((r) => !found.has(r.task));
+  writeFileSync(join(shippedDir, `${on.board}.jsonl`), printShipped({ on, records: [...rest, ...records] }));
+  writeFileSync(rankerFile(shippedDir, on.board), printRanker(trainRanker(keepTrials(name, on.board, found))));
+}
+
+/** The records less those that only `name` has. */
+export const without = (name: string, records: readonly ShippedRecord[]): readonly ShippedRecord[] =>
+  records.map((r) => ({ ...r, for: r.for.filter((n) => n !== name) })).filter((r) => r.for.length > 0);
+
+/** What ships of a task: of the trials, and of what was found when it was met in another network. */
+function merged(
+  name: string,
+  task: Task,
+  trials: readonly TrialRecord[],
+  others: readonly ShippedRecord[],
+): readonly ShippedRecord[] {
+  const known = others.filter((r) => r.task === task.id);
+  const names = [...new Set([name, ...known.flatMap((r) => r.for)])].sort();
+  const fresh = trials.flatMap(({ config, schedule, result }): readonly ShippedRecord[] =>
+    result.status === 'ok'
+      ? [
+          {
+            for: names,
+            task: task.id,
+            workload: task.workload,
+            cycles: result.cycles,
+            sizes: result.sizes,
+            config,
+            schedule,
+          },
+        ]
+      : [],
+  );
+  // The default stays one, although a template may have come to the same steps.
+  const keyOf = (r: ShippedRecord): string => `${r.config.template === 'default'} ${JSON.stringify(r.schedule)}`;
+  const all = new Map([...known, ...fresh].map((r) => [keyOf(r), { ...r, for: names }]));
+  return frontOf(task, [...all.values()]);
+}
+
+/** Trials as the cost model learns from them, kept from one network's search to the next. */
+interface Kept {
+  readonly features: readonly string[];
+  readonly trials: Readonly<Record<string, readonly (readonly number[])[]>>;
+}
+const keptDir = resolve(import.meta.dirname, '../../build/bench');
+
+function keepTrials(name: string, board: string, found: Found): readonly Trained[] {
+  const file = join(keptDir, `trials-${board}.json`);
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : undefined;
+  const usable = before?.features.join() === featureNames.join() ? before.trials : {};
+  const fresh = [...found.values()].flatMap(({ task, trials }) =>
+    trials.flatMap(({ features, result, reusedFrom }) =>
+      result.status === 'ok' && reusedFrom === null ? [[workOf(task.workload), result.cycles, ...features]] : [],
+    ),
+  );
+  const trials = { ...usable, [name]: fresh };
+  mkdirSync(keptDir, { recursive: true });
+  writeFileSync(file, JSON.stringify({ features: featureNames, trials } satisfies Kept));
+  return Object.values(trials)
+    .flat()
+    .map(([work = 1, cycles = 1, ...features]) => ({ work, cycles, features: Float64Array.from(features) }));
+}

@@ -1,0 +1,127 @@
+/**
+ * Shipped records as Records of one model on one board: what `compile` and `run` choose from where nothing was tuned. Must stay
+ * true: a count stands only on the board and with the compiler that it was measured with; elsewhere its schedule is offered all
+ * the same, as it is legal or refused anywhere, but its count is an estimate and the record says so (`doubt`).
+ */
+import { type Board, type BoardModule, boards } from '../../boards/index.ts';
+import type { Task } from '../../compiler/tasks.ts';
+import type { TuningRecord } from '../../db/types.ts';
+import { placedInRam } from '../../kernels/index.ts';
+import { readRanker } from '../../tuner/cost-models/shipped.ts';
+import type { Records, Toolchain } from '../offers.ts';
+import { readShipped, type ShippedFile, type ShippedRecord, shippedDir } from './file.ts';
+import { nearest } from './nearest.ts';
+
+/** A schedule for a task that is not in the database: what of a TuningRecord is known of it. */
+export type Guess = Pick<TuningRecord, 'config' | 'schedule' | 'cycles' | 'sizes' | 'doubt'>;
+
+/** Records that have no time of their own. */
+const epoch = '1970-01-01T00:00:00.000Z';
+
+/**
+ * The records that ship for a board: its own, else those of a board with the same CPU; undefined where there are none. A board's
+ * own come first, so that what was measured there is not passed over for an estimate.
+ */
+export function shippedFor(board: Board, dir = shippedDir): ShippedFile | undefined {
+  const alike = boards.filter((b) => b.id !== board.id && b.cpu === board.cpu && b.target.isa === board.target.isa);
+  for (const { id } of [board, ...alike]) {
+    const file = readShipped(id, dir);
+    if (file !== undefined) return file;
+  }
+  return undefined;
+}
+
+/** Shipped records of `tasks`, and for a task that has none the nearest ones, as records of this board and toolchain. */
+export function shippedRecords(
+  tasks: readonly Task[],
+  board: BoardModule,
+  toolchain: Toolchain,
+  dir = shippedDir,
+): Records | undefined {
+  const file = shippedFor(board, dir);
+  return file && recordsFrom(file, tasks, board, toolchain, dir);
+}
+
+/** The same from a file that is at hand. `dir`: where its cost model is. */
+export function recordsFrom(
+  file: ShippedFile,
+  tasks: readonly Task[],
+  board: BoardModule,
+  toolchain: Toolchain,
+  dir = shippedDir,
+): Records {
+  const ranker = readRanker(dir, file.on.board);
+  const made = new Map<string, readonly TuningRecord[]>();
+  const usable = usableOn(file.records, board);
+  const of = (id: string): readonly TuningRecord[] => {
+    const known = made.get(id);
+    const task = tasks.find((t) => t.id === id);
+    if (known !== undefined || task === undefined) return known ?? [];
+    const same = usable.filter((r) => r.task === id).map((r) => guessOf(r, file, board, toolchain));
+    const guesses = same.length > 0 ? same : nearest(task, board, usable, ranker);
+    const records = guesses.map((guess, i) => asRecord(guess, task, i, board, toolchain));
+    made.set(id, records);
+    return records;
+  };
+  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
+  return {
+    known: of,
+    best: (id, _board, _kind, limit) => [...of(id)].sort((a, b) => cycles(a) - cycles(b)).slice(0, limit),
+  };
+}
+
+/** A board that places nothing in RAM has no use for schedules that do. */
+const usableOn = (records: readonly ShippedRecord[], board: Board): readonly ShippedRecord[] =>
+  board.placed === undefined ? records.filter((r) => placedInRam(r.schedule).length === 0) : records;
+
+function guessOf(r: ShippedRecord, { on }: ShippedFile, board: Board, toolchain: Toolchain): Guess {
+  const { config, schedule, cycles, sizes } = r;
+  const foreign =
+    on.board !== board.id
+      ? `measured on ${on.board}`
+      : on.toolchain !== toolchain.version || on.flags !== toolchain.flags
+        ? `measured with ${on.toolchain}`
+        : null;
+  return { config, schedule, cycles, sizes, doubt: foreign };
+}
+
+const asRecord = (guess: Guess, task: Task, at: number, board: Board, toolchain: Toolchain): TuningRecord => ({
+  id: `shipped-${task.id}-${at}`,
+  at: epoch,
+  job: null,
+  task: task.id,
+  workload: task.key,
+  board: board.id,
+  kind: board.kind,
+  device: null,
+  toolchain: toolchain.version,
+  flags: toolchain.flags,
+  firmware: null,
+  policy: 'shipped',
+  template: guess.config.template,
+  status: 'ok',
+  stage: null,
+  code: null,
+  detail: null,
+  repeats: null,
+  binary: null,
+  reusedFrom: null,
+  times: {},
+  bytes: null,
+  ...guess,
+});
+
+/** Records of one's own and shipped ones. Estimates are taken only for a task of which nothing was measured. */
+export function withShipped(own: Records, shipped: Records): Records {
+  const measured = (r: TuningRecord): boolean => r.doubt === null;
+  const merged = (mine: readonly TuningRecord[], others: readonly TuningRecord[]): readonly TuningRecord[] =>
+    mine.length === 0 ? others : [...mine, ...others.filter(measured)];
+  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
+  return {
+    known: (task, board, kind) => merged(own.known(task, board, kind), shipped.known(task, board, kind)),
+    best: (task, board, kind, limit) =>
+      [...merged(own.best(task, board, kind, limit), shipped.best(task, board, kind, limit))]
+        .sort((a, b) => cycles(a) - cycles(b))
+        .slice(0, limit),
+  };
+}
