@@ -1,0 +1,310 @@
+/**
+ * The assembly of depthwise_sweep: 3x3 windows, one channel after another, two columns of outputs at a time, downwards. A row of x is
+ * loaded and parted once for all outputs that it takes part in; their sums wait in registers ("rolling"). Must stay true: all
+ * registers are taken, so what is needed once a row, a strip or a channel waits in s0-s15 or on the stack.
+ */
+import { advance, park, unpark } from './asm-lines.ts';
+import type { DepthwiseNest } from './depthwise-nest.ts';
+import {
+  constantRegisters,
+  prepareLines,
+  requantizeLines,
+  requantizeOperands,
+  takesOffset,
+  takesScaled,
+  usesTemp,
+} from './requantize-lines.ts';
+import { straightCycles } from './static-cycles.ts';
+
+/** Register plan. even: bytes 0 and 2 of a loaded word, odd: 1 and 3; pairs: a row's outer weights; middle: weights of column 1. */
+const [from, to, even, odd] = ['r0', 'r1', 'r2', 'r3'] as const;
+const pairs = ['r4', 'r5', 'r6'] as const;
+const middle = ['r7', 'r8'] as const;
+const mul = 'r9';
+/** Stride 1 keeps two rows of outputs; stride 2 one, and has room for the next column's byte and the bias. */
+const rollingSums = [
+  ['r10', 'r11'],
+  ['r12', 'lr'],
+] as const;
+const stepSums = [['r11', 'r12']] as const;
+const next = 'r10';
+const begun = 'lr';
+
+/** What waits where: s0-s3 sums begin with, by which of their rows are padding. */
+const [limit, stripFrom, stripEnd, stripTo] = ['s4', 's5', 's6', 's7'] as const;
+const constantHome = ['s8', 's9'] as const;
+const lent = ['s10', 's11', 's12'] as const;
+const [planesLeft, eachLeft] = ['s13', 's14'] as const;
+const beginHome = ['s0', 's1', 's2', 's3'] as const;
+/** Arguments on the stack, from SP: the four that came in registers, what was pushed, then the others. */
+export const pushedBytes = 52;
+const [atX, atY, atW, atBias] = [0, 4, 8, 12] as const;
+
+/** A stretch of code: what is written, and what it costs. */
+interface Code {
+  readonly lines: readonly string[];
+  readonly cycles: number;
+}
+const straight = (...lines: readonly string[]): Code => ({ lines, cycles: straightCycles(lines) });
+const sequence = (...parts: readonly Code[]): Code => ({
+  lines: parts.flatMap((p) => p.lines),
+  cycles: parts.reduce((n, p) => n + p.cycles, 0),
+});
+/** `times` rounds of a body that ends by branching back to its label. */
+const rounds = (times: number, label: number, body: Code): Code => ({
+  lines: [`${label}:`, ...body.lines, `bne ${label}b`],
+  cycles: times * (body.cycles + 2),
+});
+
+/** One input row's part in one row of outputs. */
+interface Role {
+  readonly oy: number;
+  readonly ky: number;
+  /** Where the sum begins: a key of `begins`. */
+  readonly begins: string | undefined;
+  readonly ends: boolean;
+}
+
+/** Rows of x that outputs need, each with its roles; an output's last row comes first. */
+export function rolesOf(n: DepthwiseNest): readonly (readonly Role[])[] {
+  const real = (r: number): boolean => r >= n.top && r < n.top + n.H;
+  const used = Math.min(n.H, n.SY * (n.OH - 1) + n.KH - n.top);
+  return Array.from({ length: Math.max(0, used) }, (_, i) => {
+    const r = i + n.top;
+    const roles: Role[] = [];
+    for (let ky = n.KH - 1; ky >= 0; ky--) {
+      const oy = (r - ky) / n.SY;
+      if (!Number.isInteger(oy) || oy < 0 || oy >= n.OH) continue;
+      const rows = Array.from({ length: n.KH }, (_, k) => n.SY * oy + k);
+      const seen = rows.filter(real);
+      const missing = rows.flatMap((row, k) => (real(row) ? [] : [k]));
+      roles.push({ oy, ky, begins: r === seen[0] ? missing.join('') : undefined, ends: r === seen.at(-1) });
+    }
+    return roles;
+  });
+}
+/** Which window rows may be padding, all together: what sums begin with, a register each. '' is none. */
+export const beginnings = (n: DepthwiseNest): readonly string[] => [
+  ...new Set(['', ...rolesOf(n).flatMap((row) => row.flatMap((r) => r.begins ?? []))]),
+];
+export const mostBeginnings = beginHome.length;
+
+/** Bytes by which the addresses in the registers lag behind. */
+interface Cursor {
+  from: number;
+  to: number;
+}
+/** Farthest immediate offset of a load or store. */
+const reach = 4095;
+const rowBytes = (n: DepthwiseNest): number => n.planes * n.pitch;
+/** A load may step on by itself where nothing else is loaded from the row. */
+const steps = (n: DepthwiseNest): boolean => n.SX === 1 && rowBytes(n) <= 255;
+const sumsOf = (n: DepthwiseNest, oy: number): readonly string[] =>
+  n.SY === 1 ? (rollingSums[oy % 2] ?? []) : stepSums[0];
+
+/** even and odd become the parted word of a row; with stride 2, next the byte behind it. */
+function loadRow(n: DepthwiseNest, columns: number, at: Cursor): readonly string[] {
+  const part = [`sxtb16 ${odd}, ${even}, ror #8`, `sxtb16 ${even}, ${even}`];
+  if (steps(n)) return [`ldr ${even}, [${from}], #${rowBytes(n)}`, ...part];
+  const far = at.from + 4 > reach ? flush(at, 'from') : [];
+  const loads = [
+    `ldr ${even}, [${from}, #${at.from}]`,
+    ...(n.SX === 2 && columns === 2 ? [`ldrsb ${next}, [${from}, #${at.from + 4}]`] : []),
+  ];
+  at.from += rowBytes(n);
+  return [...far, ...loads, ...part];
+}
+function flush(at: Cursor, which: 'from' | 'to'): readonly string[] {
+  const lines = advance(which === 'from' ? from : to, at[which]);
+  at[which] = 0;
+  return lines;
+}
+
+/** Three products for each column; the first adds to `addend` instead where a sum begins there. */
+function products(
+  n: DepthwiseNest,
+  sums: readonly string[],
+  ky: number,
+  addend: string | undefined,
+): readonly string[] {
+  const pair = pairs[ky];
+  const [w, half] = [middle[ky >> 1], ky % 2 === 0 ? 'b' : 't'];
+  const [left = '', right] = sums;
+  const out = [`smlad ${left}, ${even}, ${pair}, ${addend ?? left}`, `smlab${half} ${left}, ${odd}, ${w}, ${left}`];
+  if (right === undefined) return out;
+  if (n.SX === 1)
+    return [
+      ...out,
+      `smlad ${right}, ${odd}, ${pair}, ${addend ?? right}`,
+      `smlat${half} ${right}, ${even}, ${w}, ${right}`,
+    ];
+  return [
+    ...out,
+    `smlatb ${right}, ${even}, ${pair}, ${addend ?? right}`,
+    `smlat${half} ${right}, ${odd}, ${w}, ${right}`,
+    `smlabt ${right}, ${next}, ${pair}, ${right}`,
+  ];
+}
+
+/** Registers lent to the requantise lines beside `mul`: one with a copy elsewhere first, then the row's own, which are put aside. */
+function finish(n: DepthwiseNest, sums: readonly string[], at: Cursor): readonly string[] {
+  const q = n.requantize;
+  const extra = constantRegisters(q) - 1;
+  const wanted = extra + (usesTemp(q) ? 1 : 0);
+  const [copied, copy] = n.SY === 1 ? [middle[1], lent[2]] : [begun, beginHome[0]];
+  const aside = [even, odd].slice(0, Math.max(0, wanted - 1));
+  const lend = [copied, ...aside].slice(0, wanted);
+  const constants = lend.slice(0, extra);
+  const far = at.to + (n.OW + 1) * n.channels > reach ? flush(at, 'to') : [];
+  const stores = sums.map((sum, i) => `strb ${sum}, [${to}, #${at.to + i * n.channels}]`);
+  at.to += n.OW * n.channels;
+  return [
+    ...aside.map((r, i) => park(lent[i] ?? '', r)),
+    ...constants.map((r, i) => unpark(r, constantHome[i] ?? '')),
+    ...sums.flatMap((sum) => requantizeLines(q, sum, { constants: [mul, ...constants], temp: lend.at(-1) ?? '' })),
+    ...(wanted > 0 ? [unpark(copied, copy)] : []),
+    ...aside.map((r, i) => unpark(r, lent[i] ?? '')),
+    ...far,
+    ...stores,
+  ];
+}
+
+/** One row of x: ends sums, goes on with others, begins new ones, in this order, so that two sets of sums do. */
+function rowLines(n: DepthwiseNest, columns: number, roles: readonly Role[], at: Cursor): readonly string[] {
+  const homes = beginnings(n);
+  const out = [...loadRow(n, columns, at)];
+  for (const { oy, ky, begins, ends } of roles) {
+    const sums = sumsOf(n, oy).slice(0, columns);
+    const inRegister = begins === '' && n.SY > 1;
+    if (begins !== undefined && !inRegister)
+      out.push(...sums.map((sum) => unpark(sum, beginHome[homes.indexOf(begins)] ?? '')));
+    out.push(...products(n, sums, ky, inRegister ? begun : undefined));
+    if (ends) out.push(...finish(n, sums, at));
+  }
+  return out;
+}
+
+/** From where on rows repeat every `unroll`, and how often they do; 0 rounds: not worth a loop. */
+function steady(
+  rows: readonly (readonly Role[])[],
+  unroll: number,
+): { readonly first: number; readonly times: number } {
+  const key = (i: number): string =>
+    JSON.stringify(rows[i]?.map(({ oy, ky, begins, ends }) => [oy % 2, ky, begins, ends]));
+  const alike = (i: number): boolean => i + unroll < rows.length && key(i) === key(i + unroll);
+  let first = 0;
+  while (first < rows.length && !alike(first)) first++;
+  let last = first;
+  while (alike(last)) last++;
+  const times = Math.floor((last - first) / unroll) + 1;
+  return first < rows.length && times > 1 ? { first, times } : { first: rows.length, times: 0 };
+}
+
+/** One or two columns of outputs from the first row to the last. */
+function strip(n: DepthwiseNest, columns: number, unroll: number, label: number): Code {
+  const rows = rolesOf(n);
+  const at: Cursor = { from: 0, to: 0 };
+  const run = (some: readonly (readonly Role[])[]): Code =>
+    straight(...some.flatMap((roles) => rowLines(n, columns, roles, at)));
+  const { first, times } = steady(rows, unroll);
+  if (times === 0) return run(rows);
+  const head = run(rows.slice(0, first));
+  const enter = straight(
+    ...flush(at, 'from'),
+    ...flush(at, 'to'),
+    `movw ${even}, #${times * unroll * rowBytes(n)}`,
+    `add ${even}, ${even}, ${from}`,
+    park(limit, even),
+  );
+  const round = run(rows.slice(first, first + unroll));
+  const again = straight(...flush(at, 'from'), ...flush(at, 'to'), unpark(even, limit), `cmp ${from}, ${even}`);
+  return sequence(head, enter, rounds(times, label, sequence(round, again)), run(rows.slice(first + times * unroll)));
+}
+
+/** All columns: pairs, then the odd one. */
+function strips(n: DepthwiseNest, unroll: number): Code {
+  const pairsOf = n.OW >> 1;
+  const onwards = [
+    unpark(from, stripFrom),
+    `adds ${from}, #${2 * n.SX}`,
+    unpark(to, stripTo),
+    ...advance(to, 2 * n.channels),
+  ];
+  const keep = straight(park(stripFrom, from), park(stripTo, to));
+  const single = n.OW % 2 === 1 ? strip(n, 1, unroll, 5) : straight();
+  if (pairsOf === 0) return single;
+  const pair = sequence(keep, strip(n, 2, unroll, 4), straight(...onwards));
+  if (pairsOf === 1) return sequence(pair, single);
+  return sequence(
+    straight(...[`mov ${even}, ${from}`, ...advance(even, 2 * n.SX * pairsOf), park(stripEnd, even)]),
+    rounds(pairsOf, 3, sequence(pair, straight(unpark(even, stripEnd), `cmp ${from}, ${even}`))),
+    single,
+  );
+}
+
+/** The next value of an array whose address is on the stack. */
+const nextOf = (register: string, slot: number): readonly string[] => [
+  `ldr ${odd}, [sp, #${slot}]`,
+  `ldr ${register}, [${odd}], #4`,
+  `str ${odd}, [sp, #${slot}]`,
+];
+
+/** Weights, constants and all that sums begin with, for one channel. */
+function channel(n: DepthwiseNest): Code {
+  const q = n.requantize;
+  const [bias, ...rest] = ['r10', 'r11', 'r12'] as const;
+  const roles = Object.keys(requantizeOperands(q));
+  const registers = [mul, ...rest];
+  return straight(
+    `ldr ${odd}, [sp, #${atW}]`,
+    `ldm ${odd}!, {${[...pairs, ...middle].join(', ')}}`,
+    `str ${odd}, [sp, #${atW}]`,
+    park(lent[2], middle[1]),
+    ...nextOf(bias, atBias),
+    ...roles.flatMap((_, i) => nextOf(registers[i] ?? '', pushedBytes + 4 * i)),
+    ...(takesScaled(q) ? [`lsl ${bias}, ${bias}, #8`] : []),
+    ...(takesOffset(q) ? [`add ${bias}, ${bias}, ${rest[0]}`] : []),
+    ...prepareLines(q, { constants: registers, temp: odd }),
+    ...rest.slice(0, constantRegisters(q) - 1).map((r, i) => park(constantHome[i] ?? '', r)),
+    ...begin(n, bias),
+    `ldr ${from}, [sp, #${atX}]`,
+    `ldr ${to}, [sp, #${atY}]`,
+  );
+}
+
+/** Rows of padding are the zero point times a row's weights: added once a channel, not once a pixel. */
+function begin(n: DepthwiseNest, bias: string): readonly string[] {
+  const sum = 'r11';
+  const zero = (n.zero ?? 0) & 0xffff;
+  const lines = beginnings(n).flatMap((missing, i) => [
+    `mov ${sum}, ${bias}`,
+    ...[...missing]
+      .map(Number)
+      .flatMap((ky) => [
+        `smlad ${sum}, ${even}, ${pairs[ky]}, ${sum}`,
+        `smlab${ky % 2 === 0 ? 'b' : 't'} ${sum}, ${even}, ${middle[ky >> 1]}, ${sum}`,
+      ]),
+    park(beginHome[i] ?? '', sum),
+  ]);
+  const resident = n.SY > 1 ? [`mov ${begun}, ${bias}`] : [];
+  return [`movw ${even}, #${zero}`, `movt ${even}, #${zero}`, ...lines, ...resident];
+}
+
+/** The whole function: x, y, w, bias in r0-r3, the requantise constants on the stack. */
+export function sweepCode(n: DepthwiseNest, unroll: number): Code {
+  const count = (single: string, times: number): Code =>
+    times > 1 ? straight(`movw ${even}, #${times}`, park(single, even)) : straight();
+  const left = (single: string): Code => straight(unpark(even, single), `subs ${even}, #1`, park(single, even));
+  const loop = (times: number, label: number, single: string, body: Code): Code =>
+    times > 1 ? rounds(times, label, sequence(body, left(single))) : body;
+  const step = (slot: number, bytes: number): Code =>
+    straight(`ldr ${even}, [sp, #${slot}]`, ...advance(even, bytes), `str ${even}, [sp, #${slot}]`);
+  const one = sequence(channel(n), strips(n, unroll), step(atY, 1));
+  const plane = sequence(count(eachLeft, n.each), loop(n.each, 2, eachLeft, one), step(atX, n.pitch));
+  return sequence(
+    straight('push {r0-r11, lr}'),
+    count(planesLeft, n.planes),
+    loop(n.planes, 1, planesLeft, plane),
+    straight('add sp, sp, #16', 'pop {r4-r11, pc}'),
+  );
+}
