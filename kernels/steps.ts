@@ -36,13 +36,15 @@ export const replace = (
 /** The order in which SXTB16 leaves four bytes: cheapest to widen into. */
 export const quads: Layout = { kind: 'quad', order: [0, 2, 1, 3] };
 
-/** Requantise forms: 'affine', two instructions; 'signed', with a correction of the sign; 'general', TFLite's own steps. */
+/** Requantise forms: 'affine', two instructions; 'signed', with a correction of the sign; 'general', TFLite's own steps; 'top', two for block kernels. */
 export function requantize(form: KnobValue | undefined): readonly Step[] {
   switch (form) {
     case 'affine':
       return [{ primitive: 'requantizeAffine', acc: 'acc', mul: 'mul', add: 'add' }];
     case 'signed':
       return [{ primitive: 'requantizeAffine', acc: 'acc', mul: 'mul', add: 'add', fix: 'fix' }];
+    case 'top':
+      return [{ primitive: 'requantizeTop', acc: 'acc', mul: 'mul', add: 'add' }];
     default:
       return [];
   }
@@ -51,6 +53,7 @@ export function requantize(form: KnobValue | undefined): readonly Step[] {
 export function requantizeConstants(form: KnobValue | undefined): Readonly<Record<string, string>> {
   switch (form) {
     case 'affine':
+    case 'top':
       return { mul: 'mul', add: 'add' };
     case 'signed':
       return { mul: 'mul', add: 'add', fix: 'fix' };
