@@ -1,0 +1,211 @@
+/**
+ * planes: four channels of an NHWC image as four planes of bytes, row beside row, with a border left and right. Must stay true: every
+ * byte of a plane's row is written, what lies outside the image with its value; rows of padding are nobody's.
+ */
+import { buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
+import type { Loop, Stmt } from '../program/program.ts';
+import { advance } from './asm-lines.ts';
+import type { Params, Recipe } from './instruction.ts';
+import { straightCycles } from './static-cycles.ts';
+
+interface Planes {
+  readonly rows: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Bytes of a plane's row. */
+  readonly pitch: number;
+  readonly left: number;
+  /** What lies outside; undefined where nothing does. */
+  readonly zero: number | undefined;
+}
+
+function need(holds: boolean, why: string): void {
+  if (!holds) refuse(`planes: ${why}`);
+}
+
+function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
+  const column = nest.body[0];
+  const copy = column?.kind === 'loop' && column.body[0]?.kind === 'loop' ? column.body[0].body[0] : undefined;
+  if (column?.kind !== 'loop' || copy?.kind !== 'store' || copy.value.kind !== 'load')
+    return refuse('planes: not a copy of rows, columns, channels');
+  const [, at] = copy.value.index;
+  const [, width = 1, channels = 1] = shape('src');
+  return {
+    rows: nest.extent,
+    width,
+    channels,
+    pitch: column.extent,
+    left: at?.kind === 'binary' && at.b.kind === 'const' ? -at.b.value : 0,
+    ...(copy.value.outside !== undefined && { padded: 1, zero: copy.value.outside }),
+  };
+}
+
+function planesOf({ rows = 1, width = 1, channels = 4, pitch = 4, left = 0, padded = 0, zero = 0 }: Params): Planes {
+  need(Math.min(rows, width) >= 1 && channels % 4 === 0 && channels >= 4, 'channels by four');
+  need(pitch % 4 === 0 && pitch <= 1020, 'rows of planes are words near each other');
+  need(left >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
+  need(padded === 1 || (left === 0 && pitch <= width), 'nothing lies outside');
+  need(4 * channels <= farthest, 'four pixels are too far for an immediate offset');
+  return { rows, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
+}
+const farthest = 4095;
+
+/** Registers: pixels in, words of four planes out; outside and swap stay. */
+const [from, to, outside, swap, count] = ['r0', 'r1', 'r11', 'r12', 'lr'] as const;
+const pixels = ['r2', 'r3', 'r4', 'r5'] as const;
+const [p0, p1, p2, p3, temp] = ['r6', 'r8', 'r7', 'r9', 'r10'] as const;
+const rowsLeft = 's0';
+
+/** Four pixels of four channels become a word of each plane: halves by PKH, bytes by exchanging what SWAP masks. */
+function turn(regs: readonly string[], at: number, pitch: number): readonly string[] {
+  const [a, b, c, d] = regs;
+  const exchange = (x: string, y: string): readonly string[] => [
+    `eor ${temp}, ${x}, ${y}, lsl #8`,
+    `and ${temp}, ${temp}, ${swap}`,
+    `eor ${x}, ${x}, ${temp}`,
+    `eor ${y}, ${y}, ${temp}, lsr #8`,
+  ];
+  return [
+    `pkhbt ${p0}, ${a}, ${c}, lsl #16`,
+    `pkhtb ${p2}, ${c}, ${a}, asr #16`,
+    `pkhbt ${p1}, ${b}, ${d}, lsl #16`,
+    `pkhtb ${p3}, ${d}, ${b}, asr #16`,
+    ...exchange(p0, p1),
+    ...exchange(p2, p3),
+    ...[p0, p1, p2, p3].map((p, i) => `str ${p}, [${to}, #${at + i * pitch}]`),
+  ];
+}
+
+/** Groups of four columns from `first` on; `base` is the pixel that the address of the image stands at, and moves on. */
+function groups(
+  s: Planes,
+  first: number,
+  many: number,
+  base: number,
+): { readonly lines: readonly string[]; readonly base: number } {
+  const lines: string[] = [];
+  let at = base;
+  for (let g = first; g < first + many; g++) {
+    const start = 4 * g - s.left;
+    if ((start + 3 - at) * s.channels > farthest) {
+      lines.push(...advance(from, (start - at) * s.channels));
+      at = start;
+    }
+    const inside = (k: number): boolean => start + k >= 0 && start + k < s.width;
+    const regs = pixels.map((r, k) => (inside(k) ? r : outside));
+    lines.push(
+      ...pixels.flatMap((r, k) => (inside(k) ? [`ldr ${r}, [${from}, #${(start + k - at) * s.channels}]`] : [])),
+    );
+    lines.push(...turn(regs, 4 * (g - first), s.pitch));
+  }
+  return { lines, base: at };
+}
+
+/** Most groups that are written out: beyond, those inside the image are a loop of this many. */
+const mostUnrolled = 8;
+const loopUnroll = 3;
+
+/** One row: what it is made of, and its cycles. */
+function row(s: Planes): { readonly lines: readonly string[]; readonly cycles: number } {
+  const total = s.pitch / 4;
+  // Groups that lie wholly inside are alike.
+  const head = Math.ceil(s.left / 4);
+  const times = Math.floor((Math.floor((s.width + s.left) / 4) - head) / loopUnroll);
+  const step = (base: number): readonly string[] => advance(from, (s.width - base) * s.channels);
+  if (total <= mostUnrolled || times < 2) {
+    const { lines, base } = groups(s, 0, total, 0);
+    const all = [...lines, ...step(base), ...advance(to, 4 * s.pitch)];
+    return { lines: all, cycles: straightCycles(all) };
+  }
+  const tail = head + times * loopUnroll;
+  const before = groups(s, 0, head, 0);
+  const enter = [
+    ...before.lines,
+    ...advance(from, (4 * head - s.left - before.base) * s.channels),
+    ...advance(to, 4 * head),
+    `mov ${count}, #${times}`,
+  ];
+  const round = groups(s, head, loopUnroll, 4 * head - s.left);
+  const again = [
+    ...round.lines,
+    ...advance(from, (4 * (head + loopUnroll) - s.left - round.base) * s.channels),
+    ...advance(to, 4 * loopUnroll),
+    `subs ${count}, #1`,
+  ];
+  const after = groups(s, tail, total - tail, 4 * tail - s.left);
+  const leave = [...after.lines, ...step(after.base), ...advance(to, 4 * s.pitch - 4 * tail)];
+  return {
+    lines: [...enter, '2:', ...again, 'bne 2b', ...leave],
+    cycles: straightCycles(enter) + times * (straightCycles(again) + 2) + straightCycles(leave),
+  };
+}
+
+function code(s: Planes): { readonly lines: readonly string[]; readonly cycles: number } {
+  const byte = (s.zero ?? 0) & 255;
+  const one = row(s);
+  const next = [`vmov ${temp}, ${rowsLeft}`, `subs ${temp}, #1`, `vmov ${rowsLeft}, ${temp}`];
+  const start = [
+    'push {r4-r11, lr}',
+    `mov ${outside}, #${byte * 0x01010101}`,
+    `mov ${swap}, #0xff00ff00`,
+    `movw ${temp}, #${s.rows}`,
+    `vmov ${rowsLeft}, ${temp}`,
+  ];
+  const end = ['pop {r4-r11, pc}'];
+  return {
+    lines: [...start, '1:', ...one.lines, ...next, 'bne 1b', ...end],
+    cycles: straightCycles([...start, ...end]) + s.rows * (one.cycles + straightCycles(next) + 2),
+  };
+}
+
+function meaning(s: Planes): Stmt {
+  const [a, b, c] = [iter('a'), iter('b'), iter('c')];
+  const at = [a, sub(b, num(s.left)), c] as const;
+  const value = s.zero === undefined ? load('src', ...at) : loadOr(s.zero, 'src', ...at);
+  return loop('a', s.rows, loop('b', s.pitch, loop('c', 4, store('dst', [a, c, b], value))));
+}
+
+const plain = (s: Planes): string => `  int32_t a, b, c;
+  for (a = 0; a < ${s.rows}; a++) {
+    for (b = 0; b < ${s.pitch}; b++) {
+      for (c = 0; c < 4; c++)
+        dst[${4 * s.pitch} * a + ${s.pitch} * c + b] = (uint32_t)(b - ${s.left}) < ${s.width}u ? src[${s.channels} * (${s.width} * a + b - ${s.left}) + c] : ${s.zero ?? 0};
+    }
+  }
+`;
+
+/** dst[a, c, b] = src[a, b - left, c]. */
+export const planes: Recipe = {
+  name: 'planes',
+  examples: [
+    { rows: 3, width: 5, channels: 8, pitch: 8, left: 1, padded: 1, zero: -7 },
+    { rows: 2, width: 48, channels: 4, pitch: 52, left: 1, padded: 1, zero: -128 },
+    { rows: 1, width: 1, channels: 4, pitch: 4, left: 2, padded: 1, zero: 5 },
+    { rows: 2, width: 9, channels: 4, pitch: 8 },
+    { rows: 1, width: 9, channels: 512, pitch: 12, left: 3, padded: 1, zero: 127 },
+    { rows: 2, width: 36, channels: 128, pitch: 44, left: 5, padded: 1, zero: 0 },
+  ],
+  infer,
+  make(params) {
+    const s = planesOf(params);
+    need(s.rows < 2 ** 16, 'an immediate number has 16 bits');
+    const { lines, cycles } = code(s);
+    const border = s.zero === undefined ? '' : `_l${s.left}z${s.zero}`.replace('-', 'm');
+    return {
+      symbol: `mt_planes_${s.rows}x${s.width}x${s.channels}_p${s.pitch}${border}`,
+      features: ['dsp', 'fpu'],
+      stackBytes: 36,
+      cycles,
+      meaning: program(
+        'planes',
+        [buffer('src', 'i8', [s.rows, s.width, s.channels], 'in'), buffer('dst', 'i8', [s.rows, 4, s.pitch], 'out')],
+        meaning(s),
+      ),
+      operands: { src: { dtype: 'i8', align: 4 }, dst: { dtype: 'i8', align: 4 } },
+      c: (at) => `${at.function}(${at.src}, ${at.dst});`,
+      function: { params: ['const int8_t *src', 'int8_t *dst'], lines, plain: plain(s) },
+      prelude: '',
+      portable: '',
+    };
+  },
+};
