@@ -1,10 +1,13 @@
 /** Every template. To add one: copy elementwise.ts, list it here (docs/adding.md). */
 import type { Workload } from '../compiler/workload.ts';
+import { add } from './add.ts';
 import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';
 import { elementwise } from './elementwise.ts';
+import { lanes } from './lanes.ts';
 import { loops } from './loops.ts';
 import { matrix } from './matrix.ts';
+import { packed } from './packed.ts';
 import { pooling } from './pooling.ts';
 import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
@@ -12,7 +15,18 @@ import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
 export { defaultSchedule } from './default.ts';
 export type * from './template.ts';
 
-export const templates: readonly Template[] = [stream, matrix, conv, depthwise, loops, pooling, elementwise];
+export const templates: readonly Template[] = [
+  lanes,
+  packed,
+  stream,
+  matrix,
+  conv,
+  depthwise,
+  loops,
+  pooling,
+  add,
+  elementwise,
+];
 
 /** The templates that apply to a workload, with their knobs there. */
 export function templatesFor(

@@ -4,8 +4,9 @@
  * Registers: r0 walks over x, r1-r4 hold a word of each pixel, r5 a word of weights, r6-r9 sum 256*odd + even channel,
  * r10-r12 and lr the even channel alone. SP walks over the weights, because no register is left: they are copied into the
  * frame once a call, and SP steps down through a gap below them, so that live data always lie above it. Counters and the
- * pointer to y wait in s0-s5.
+ * pointer to y wait in s0-s4. A single pass has the words of its begin in s5-s31: no load, and none that leaves the memory of x.
  * Frame, from SP up: the gap; constants of the channels, then their biases; the weights, last pass first.
+ * Loads are wide and begin at words: others do not overlap.
  */
 import { advance, park, unpark } from './asm-lines.ts';
 import { passesOf, passOrder, type Walk, wordsOf } from './packings/lane-pairs.ts';
@@ -45,14 +46,21 @@ const yPointer = 's2';
 const blocksLeft = 's3';
 const rowsLeft = 's4';
 const groupsLeft = 's5';
+const firstHeld = 5;
+const mostHeld = 27;
 
 const passBytes = ({ walk }: Blocks): number => 4 * walk.stretches * walk.pairs;
 const allPasses = ({ walk }: Blocks): number => walk.groups * passesOf(walk);
 const gap = (b: Blocks): number => (allPasses(b) - 1) * passBytes(b);
 /** Bytes of the constants and biases of the pair. */
 const constantBytes = (b: Blocks): number => 4 * (b.OB * b.constants + b.OB);
-const frameBytes = (b: Blocks): number => (gap(b) + constantBytes(b) + 4 * wordsOf(b.walk) + 7) & ~7;
-export const stackBytes = (b: Blocks): number => saved + 4 + frameBytes(b);
+/** Words of weights in floating-point registers. */
+const held = (b: Blocks): number => (allPasses(b) === 1 ? Math.min(wordsOf(b.walk), mostHeld) : 0);
+const heldRegisters = (b: Blocks): string => `{s${firstHeld}-s${firstHeld + held(b) - 1}}`;
+/** s16 and up are the caller's. */
+const savesSingles = (b: Blocks): boolean => firstHeld + held(b) > 16;
+const frameBytes = (b: Blocks): number => (gap(b) + constantBytes(b) + 4 * (wordsOf(b.walk) - held(b)) + 7) & ~7;
+export const stackBytes = (b: Blocks): number => saved + 4 + (savesSingles(b) ? 64 : 0) + frameBytes(b);
 
 /** Largest offset of a load: what must fit its 12 bits. */
 export const reach = (b: Blocks): number =>
@@ -72,6 +80,7 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     'push {r4-r11, lr}',
     'sub sp, #4',
     ...loadConstants(b),
+    ...(savesSingles(b) ? ['vpush {s16-s31}'] : []),
     ...advance('sp', -frameBytes(b)),
     ...keepConstants(b),
     ...copyWeights(b),
@@ -81,11 +90,13 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     '2:',
     `movw r5, #${blocks}`,
     park(blocksLeft, 'r5'),
+    '.balign 4',
     '3:',
     ...block(b),
     ...nextBlock(b),
     ...(b.rows > 1 ? nextRow(b) : []),
     ...advance('sp', frameBytes(b)),
+    ...(savesSingles(b) ? ['vpop {s16-s31}'] : []),
     'add sp, #4',
     'pop {r4-r11, pc}',
   ];
@@ -114,15 +125,16 @@ function keepConstants(b: Blocks): readonly string[] {
   return [...constants, `str r10, [sp, #${bias}]`, ...(b.OB === 2 ? mixed : [])];
 }
 
-/** Eight words at a time, then the rest. r2 reads. */
+/** What is not held, eight words at a time, then the rest. r2 reads. */
 function copyWeights(b: Blocks): readonly string[] {
-  const words = wordsOf(b.walk);
+  const words = wordsOf(b.walk) - held(b);
   const [whole, rest] = [words >> 3, words & 7];
   const move = (registers: readonly string[]): readonly string[] => [
     `ldmia r2!, {${registers.join(', ')}}`,
     `stmia r12!, {${registers.join(', ')}}`,
   ];
   return [
+    ...(held(b) > 0 ? [`vldmia r2!, ${heldRegisters(b)}`] : []),
     'mov r12, sp',
     ...advance('r12', gap(b) + constantBytes(b)),
     ...(whole === 0 ? [] : [`movw lr, #${whole}`, '1:', ...move(copied), 'subs lr, #1', 'bne 1b']),
@@ -136,7 +148,7 @@ function block(b: Blocks): readonly string[] {
     ...startSums(b, many),
     ...(many ? advance('sp', gap(b)) : []),
     ...(b.walk.groups > 1 ? [`mov r5, #${b.walk.groups}`, '5:', park(groupsLeft, 'r5')] : []),
-    ...(many ? [`vmov.f32 ${passCounter}, ${passesLeft}`, '4:'] : []),
+    ...(many ? [`vmov.f32 ${passCounter}, ${passesLeft}`, '.balign 4', '4:'] : []),
     ...pass(b, many),
     ...(many ? nextPass(b) : []),
     ...finish(b),
@@ -148,10 +160,13 @@ function startSums({ PB, OB, constants, ...b }: Blocks, many: boolean): readonly
   const at = gap({ PB, OB, constants, ...b }) + 4 * OB * constants;
   const kinds = [evenSums, mixedSums].slice(0, OB);
   const copies = kinds.flatMap((sums) => each(PB - 1, (i) => `mov ${sums[i]}, ${sums[PB - 1]}`));
-  return [...kinds.map((sums, i) => `ldr ${sums[PB - 1]}, [sp, #${at + 4 * i}]`), ...(many ? copies : [])];
+  return [...kinds.map((sums, i) => `ldr.w ${sums[PB - 1]}, [sp, #${at + 4 * i}]`), ...(many ? copies : [])];
 }
 
-/** A pass: for each word the pixels' words and the weights, all in one row of loads, then the sums. */
+/**
+ * A pass: for each word the weights and the pixels' words in one row of loads, then the sums. The weights come first: a load
+ * that goes to another memory than the one before does not overlap it.
+ */
 function pass(b: Blocks, many: boolean): readonly string[] {
   const order = passOrder(b.walk);
   const weights = gap(b) + constantBytes(b);
@@ -161,10 +176,14 @@ function pass(b: Blocks, many: boolean): readonly string[] {
     const from = (sums: readonly string[], i: number): string => of(sums, n === 0 && !many ? b.PB - 1 : i);
     const sum = (sums: readonly string[]): readonly string[] =>
       each(b.PB, (i) => `smlad ${sums[i]}, ${pixelWords[i]}, ${weightWord}, ${from(sums, i)}`);
+    const weight =
+      n < held(b)
+        ? unpark(weightWord, `s${firstHeld + n}`)
+        : `ldr.w ${weightWord}, [sp, #${weights + 4 * (n - held(b))}]`;
     return [
-      ...each(b.PB - 1, (i) => `ldr ${pixelWords[i + 1]}, [r0, #${at + (i + 1) * b.xPixel}]`).toReversed(),
-      `ldr ${weightWord}, [sp, #${weights + 4 * n}]`,
-      last ? `ldr r1, [r0], #${4 * b.walk.pairs}` : `ldr r1, [r0, #${at}]`,
+      weight,
+      ...each(b.PB - 1, (i) => `ldr.w ${pixelWords[i + 1]}, [r0, #${at + (i + 1) * b.xPixel}]`).toReversed(),
+      last ? `ldr.w r1, [r0], #${4 * b.walk.pairs}` : `ldr.w r1, [r0, #${at}]`,
       ...(b.OB === 2 ? sum(mixedSums) : []),
       `sxtb16 ${weightWord}, ${weightWord}`,
       ...sum(evenSums),
@@ -201,7 +220,7 @@ function channel(b: Blocks, o: number): readonly string[] {
   const sums = o === 0 ? evenSums : mixedSums;
   const registers = { constants: pixelWords.slice(0, constantRegisters(q)), temp: 'r4' };
   return [
-    ...each(b.constants, (c) => `ldr ${pixelWords[c]}, [sp, #${gap(b) + 4 * (o * b.constants + c)}]`),
+    ...each(b.constants, (c) => `ldr.w ${pixelWords[c]}, [sp, #${gap(b) + 4 * (o * b.constants + c)}]`),
     ...prepareLines(q, registers),
     ...each(b.PB, (i) => [
       ...requantizeLines(q, of(sums, i), registers),
