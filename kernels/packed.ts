@@ -80,7 +80,8 @@ export const packed: Template = {
 
   knobs(w, features) {
     const s = shapeOf(w);
-    if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu')) return undefined;
+    if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu') || w.attrs.rounding === 'single')
+      return undefined;
     const [, stride = 1] = list(w, 'stride');
     // A word of every pixel and tap must begin at a word.
     const words = s.loops.length === 1 ? s.C : stride * s.C;
@@ -97,10 +98,10 @@ export const packed: Template = {
       },
       { name: 'pairs', values: passes(s.run / 2, s.loops.length === 1 ? 32 : 8) },
       { name: 'part', values: [part, ...upTo(part - 1, parts)] },
-      { name: 'requantize', values: requantKnob(w).filter(() => w.attrs.rounding !== 'single') },
+      { name: 'requantize', values: requantKnob(w) },
       { name: 'code', values: places(features) },
       { name: 'constants', values: placesFor(features) },
-    ].filter((k) => k.values.length > 0);
+    ];
   },
 
   schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),

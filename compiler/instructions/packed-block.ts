@@ -44,14 +44,14 @@ interface Shape {
   readonly XW: number;
   readonly YW: number;
   readonly N: number;
-  /** Pixels of a block, words of a stretch in a pass, and whether x lies in quads: what a schedule chooses. */
+  /** Most pixels of a block, words of a stretch in a pass, and whether x lies in quads: what a schedule chooses. */
   readonly PB: number;
   readonly pairs: number;
   readonly quad: number;
 }
 function shapeOf(q: Params): Shape {
   const { D = 2, R = 1, P = 1, OB = 1, C = 2, KH = 1, KW = 1, SY = 1, SX = 1, DY = 1, DX = 1 } = q;
-  const { XW = P, YW = P, N = OB, PB = Math.min(P, 4), pairs = 1, quad: quads = 0 } = q;
+  const { XW = P, YW = P, N = OB, PB = 4, pairs = 1, quad: quads = 0 } = q;
   return { D, R, P, OB, C, KH, KW, SY, SX, DY, DX, XW, YW, N, PB, pairs, quad: quads };
 }
 
@@ -121,12 +121,13 @@ function blocksOf(s: Shape, q: Requantize): Blocks {
   const [pixel, row] = [2 * s.SX * s.C, 2 * s.SY * s.XW * s.C];
   const joined = s.R === 1 || (s.P * pixel === row && s.P === s.YW);
   const column = s.P === 1 && s.R > 1;
+  const pixels = joined || column ? s.R * s.P : s.P;
   const walk = { groups: 1, stretches: offsets.length, run, pairs: s.pairs, quad: s.quad };
   const all: Blocks = {
-    PB: s.PB,
+    PB: Math.min(s.PB, pixels),
     OB: s.OB,
     rows: joined || column ? 1 : s.R,
-    pixels: joined || column ? s.R * s.P : s.P,
+    pixels,
     xPixel: column ? row : pixel,
     xRow: row,
     yPixel: column ? s.YW * s.N : s.N,
@@ -146,7 +147,7 @@ const farthest = 4095;
 
 function check(s: Shape, b: Blocks): void {
   need(s.OB === 1 || s.OB === 2, 'one or two channels');
-  need(b.PB >= 1 && b.PB <= 4 && b.pixels >= b.PB, `${b.PB} of ${b.pixels} pixels at a time`);
+  need(b.PB >= 1 && b.PB <= 4, 'one to four pixels');
   need(b.walk.run % 2 === 0 && b.xPixel % 4 === 0 && b.offsets.every((n) => n % 4 === 0), 'words begin at pairs');
   need(b.rows === 1 || b.xRow % 4 === 0, 'rows begin at words');
   need(s.quad === 0 || s.C % 4 === 0, 'quads of channels');
