@@ -3,6 +3,7 @@ import type { Workload } from '../compiler/workload.ts';
 import { add } from './add.ts';
 import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';
+import { depthwisePlanes } from './depthwise-planes.ts';
 import { elementwise } from './elementwise.ts';
 import { lanes } from './lanes.ts';
 import { loops } from './loops.ts';
@@ -21,6 +22,7 @@ export const templates: readonly Template[] = [
   stream,
   matrix,
   conv,
+  depthwisePlanes,
   depthwise,
   loops,
   pooling,

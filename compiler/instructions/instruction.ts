@@ -16,6 +16,8 @@ export interface Operand {
   readonly align?: number;
   /** Values that it relies on: `replace` shows that the buffer holds no others, tests draw from them. Absent: all of its dtype. */
   readonly span?: readonly [number, number];
+  /** Its values must be these, of whole constants by role: what `replace` checks, and tests give it. */
+  derived?(values: (role: string) => Int32Array): Int32Array;
   /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
   readonly cells?: true;
 }
@@ -47,6 +49,8 @@ export interface Instruction {
   readonly features: readonly string[];
   /** Stack it uses beyond its caller's, bytes. */
   readonly stackBytes: number;
+  /** It reads and writes in the order of its meaning: an output may lie wherever it might lie if the meaning stood there. */
+  readonly inPlace?: true;
   /** Cycles of one call on a core of its kind that waits for no memory: an estimate from its text, for pruning and cost models. */
   readonly cycles?: number;
   /** The C statement of a call, from the C expressions of the operands' addresses; `at.function` is the block kernel's name. */

@@ -3,8 +3,10 @@
  * as it is scheduled. Must stay true: each output element is stored once, from nothing of the input but the element at
  * the same place, so that nobody can find an element overwritten that he still wants to read.
  */
+import { instruction } from '../instructions/index.ts';
 import { flat, simplify } from '../program/affine.ts';
 import type { Buffer, Expr, Program, Stmt, Store } from '../program/index.ts';
+import { inlineCall } from '../program/inline.ts';
 import { elements, visitExpr } from '../program/walk.ts';
 
 /** `inputs`: names of all input buffers that lie where the output `y` is to lie. */
@@ -30,6 +32,7 @@ export function runsInPlace(p: Program, inputs: ReadonlySet<string>, y: string):
         case 'loop':
           return walk(s.body, times * s.extent);
         case 'call':
+          if (instruction(s.instr, s.params).inPlace) return walk(inlineCall(s, 'in'), times);
           return Object.values(s.operands).every((w) => !inputs.has(w.buf) && w.buf !== y);
         case 'store':
           if (s.buf === y) stores += times;

@@ -4,7 +4,7 @@ import { relu } from '../../compiler/ops/rescale.ts';
 import { runsInPlace } from '../../compiler/plan/in-place.ts';
 import { bind, replay, type Step } from '../../compiler/program/index.ts';
 import { Draft } from './graphs.ts';
-import { addRow } from './naive.ts';
+import { addRow, residual } from './naive.ts';
 import { Random } from './random.ts';
 
 function scheduled(...steps: readonly Step[]) {
@@ -43,4 +43,13 @@ test('not over an input that is read at other places too', () => {
   expect(runsInPlace(program, new Set(['x0']), 'y')).toBe(true);
   expect(runsInPlace(program, new Set(['x1']), 'y')).toBe(false);
   expect(runsInPlace(program, new Set(['x0', 'x1']), 'y')).toBe(false);
+});
+
+test('over both inputs of a sum by an instruction that says that it keeps their order', () => {
+  const done = replay(residual(12).program, [
+    { primitive: 'linearSum', form: 'half' },
+    { primitive: 'replace', loop: 'a', instr: 'add_bytes', operands: { x0: 'x0', x1: 'x1', y: 'y' } },
+  ]);
+  if (!done.ok) throw new Error(done.reason);
+  expect(runsInPlace(done.program, new Set(['x0', 'x1']), 'y')).toBe(true);
 });

@@ -1,39 +1,57 @@
 /** Two bytes in, one byte out: whatever exact steps lie between, a single linear form may give the same on every pair. */
 import { apply, clamp as limit, multiplyQuantized } from '../arithmetic.ts';
-import { add, bin, clamp, iter, mul, num, refuse } from '../build.ts';
+import { add, bin, clamp, iter, mul, num, refuse, sub } from '../build.ts';
 import type { BinaryOp, Buffer, Expr, Program } from '../program.ts';
 import { show } from '../show.ts';
 import { buffersOf, mapExpr, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { fitLinear, type Linear, type Span, type SumForm, type Target } from './linear-fit.ts';
 import type { StepOf } from './steps.ts';
 
 type Load = Expr & { readonly kind: 'load' };
 type Requantize = Expr & { readonly kind: 'requantize' };
-/** clamp((x*m0 + z*m1 + add) >> shift). */
-interface Form {
-  readonly m0: number;
-  readonly m1: number;
-  readonly add: number;
-  readonly shift: number;
-}
 
 /**
  * `y = requantize(requantize(x..) + requantize(z..))`  ->  `y = clamp((x*m0 + z*m1 + add) >> shift)`, when that is the same for
  * every pair of values that x and z can hold. All stores of the program with such values are rewritten.
  */
-export function linearSum(p: Program, _s: StepOf<'linearSum'>): Program {
+export function linearSum(p: Program, { form = 'word' }: StepOf<'linearSum'>): Program {
   const table = new Map(buffersOf(p).map((b) => [b.name, b]));
-  const forms = new Map<string, Form>();
+  const forms = new Map<string, Linear>();
   const body = mapStmts(p.body, (e) => {
     const found = e.kind === 'requantize' ? twoBytes(e, table) : undefined;
     if (found === undefined) return e;
     const key = `${show(found.value)} ${found.spans}`;
-    const form = forms.get(key) ?? prove(found);
-    forms.set(key, form);
-    const sum = add(add(mul(found.x, num(form.m0)), mul(found.z, num(form.m1))), num(form.add));
-    return clamp(bin('>>', sum, num(form.shift)), found.value.min, found.value.max);
+    const linear = forms.get(key) ?? prove(found, form);
+    forms.set(key, linear);
+    const { min, max } = found.value;
+    if (form === 'half') return halfSum(found.x, found.z, halfOf(linear, min, max));
+    const sum = add(add(mul(found.x, num(linear.m0)), mul(found.z, num(linear.m1))), num(linear.add));
+    return clamp(bin('>>', sum, num(linear.shift)), min, max);
   });
   if (forms.size === 0) refuse('no value is made of exactly two bytes');
   return { ...p, body };
+}
+
+/** A sum whose result, plus 128, lies in the upper half of a word: limits are those of an unsigned byte. */
+export interface HalfSum {
+  readonly m0: number;
+  readonly m1: number;
+  readonly add: number;
+  readonly low: number;
+  readonly high: number;
+}
+const halfOf = ({ m0, m1, add: offset }: Linear, min: number, max: number): HalfSum => ({
+  m0,
+  m1,
+  add: offset + 128 * 2 ** 16,
+  low: min + 128,
+  high: max + 128,
+});
+/** clamp(((x*m0 >> 8) + (z*m1 >> 8) + add) >> 16) - 128. The products have more than 32 bits; mulhi gives those that count. */
+export function halfSum(x: Expr, z: Expr, { m0, m1, add: offset, low, high }: HalfSum): Expr {
+  const part = (byte: Expr, m: number): Expr => bin('mulhi', bin('<<', byte, num(24)), num(m));
+  const sum = add(add(part(x, m0), part(z, m1)), num(offset));
+  return sub(clamp(bin('>>', sum, num(16)), low, high), num(128));
 }
 
 type Table = ReadonlyMap<string, Buffer>;
@@ -46,7 +64,6 @@ interface TwoBytes {
   readonly z: Load;
   readonly spans: readonly [Span, Span];
 }
-type Span = readonly [number, number];
 
 /** Undefined where the value has other leaves than constants and two bytes inside their buffers. */
 function twoBytes(e: Requantize, table: Table): TwoBytes | undefined {
@@ -70,52 +87,21 @@ function twoBytes(e: Requantize, table: Table): TwoBytes | undefined {
 const byteSpan = (b: Buffer | undefined): Span | undefined =>
   b?.dtype === 'i8' || b?.dtype === 'u8' ? spanOf(b.dtype) : undefined;
 
-/** Steps of the multipliers around their nearest values that are tried. */
-const reach = 6;
-
-function prove({ value: e, spans: [xs, zs] }: TwoBytes): Form {
+function prove({ value: e, spans }: TwoBytes, form: SumForm): Linear {
   const origin = real(e, 0, 0);
   const [c0, c1] = [real(e, 1, 0) - origin, real(e, 0, 1) - origin];
   if (Math.abs(real(e, 7, 5) - (origin + 7 * c0 + 5 * c1)) > 1e-6) refuse('the value is not linear in the two bytes');
-  const wanted = pairs(xs, zs, (a, b) => exact(e, a, b));
-  // Sums stay below 2^30, so that nothing wraps.
-  const shift = Math.floor(30 - Math.log2(256 * (Math.abs(c0) + Math.abs(c1)) + Math.abs(origin) + 1));
-  if (shift < 1 || shift > 31) refuse(`a shift of ${shift} is out of range`);
-  const near = (c: number): readonly number[] =>
-    Array.from({ length: 2 * reach + 1 }, (_, i) => Math.round(c * 2 ** shift) + (i % 2 === 1 ? (i + 1) / 2 : -i / 2));
-  for (const m0 of near(c0)) {
-    for (const m1 of near(c1)) {
-      const offset = offsetFor({ m0, m1, shift }, wanted, [xs, zs], e);
-      if (offset !== undefined) return { m0, m1, add: offset, shift };
-    }
-  }
-  return refuse('no linear form is exact on every pair');
+  if (form === 'half' && spans.some(([low]) => low >= 0)) refuse('half words are made of signed bytes');
+  const wanted = pairs(spans, (a, b) => exact(e, a, b));
+  const { min, max } = e;
+  return (
+    fitLinear({ wanted, spans, min, max, slopes: [c0, c1] }, form) ?? refuse('no linear form is exact on every pair')
+  );
 }
 /** f on every pair, row by row. */
-function pairs([x0, x1]: Span, [z0, z1]: Span, f: (a: number, b: number) => number): Int32Array {
+function pairs([[x0, x1], [z0, z1]]: Target['spans'], f: (a: number, b: number) => number): Int32Array {
   const width = z1 - z0 + 1;
   return Int32Array.from({ length: (x1 - x0 + 1) * width }, (_, i) => f(x0 + Math.floor(i / width), z0 + (i % width)));
-}
-
-/** An offset that gives the wanted value on every pair, or undefined. */
-function offsetFor(
-  { m0, m1, shift }: Omit<Form, 'add'>,
-  wanted: Int32Array,
-  [[x0, x1], [z0, z1]]: readonly [Span, Span],
-  { min, max }: Requantize,
-): number | undefined {
-  let [low, high] = [-(2 ** 30), 2 ** 30];
-  let i = 0;
-  for (let a = x0; a <= x1; a++) {
-    for (let b = z0; b <= z1; b++) {
-      const level = wanted[i++] as number;
-      const sum = a * m0 + b * m1;
-      if (level > min) low = Math.max(low, level * 2 ** shift - sum);
-      if (level < max) high = Math.min(high, (level + 1) * 2 ** shift - 1 - sum);
-    }
-    if (low > high) return undefined;
-  }
-  return low;
 }
 
 /** What the program computes where the bytes are a and b. */

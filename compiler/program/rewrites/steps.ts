@@ -53,7 +53,32 @@ export type Step =
       readonly add: string;
       readonly fix?: string;
     }
-  | { readonly primitive: 'linearSum' }
+  | { readonly primitive: 'requantizeTop'; readonly acc: string; readonly mul: string; readonly add: string }
+  | {
+      readonly primitive: 'requantizeParts';
+      readonly acc: string;
+      readonly table: string;
+      readonly start?: string;
+      readonly parts: number;
+      readonly form: 'plain' | 'signed';
+    }
+  | {
+      readonly primitive: 'rebase';
+      readonly buf: string;
+      readonly offset: number;
+      readonly dtype: DType;
+    }
+  | {
+      readonly primitive: 'winograd';
+      readonly acc: string;
+      /** Outputs along the edge of a tile: 4 or 2. */
+      readonly tile: number;
+      /** Tiles of a region. */
+      readonly down: number;
+      readonly across: number;
+      readonly form: 'affine' | 'signed' | 'general';
+    }
+  | { readonly primitive: 'linearSum'; readonly form?: 'word' | 'half' }
   | { readonly primitive: 'widenConst'; readonly buf: string; readonly dtype: DType }
   | { readonly primitive: 'pack'; readonly buf: string; readonly layout: Layout }
   | {
