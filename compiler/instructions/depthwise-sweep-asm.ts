@@ -186,11 +186,12 @@ function rowLines(n: DepthwiseNest, columns: number, roles: readonly Role[], at:
 
 /** From where on rows repeat every `unroll`, and how often they do; 0 rounds: not worth a loop. */
 function steady(
+  n: DepthwiseNest,
   rows: readonly (readonly Role[])[],
   unroll: number,
 ): { readonly first: number; readonly times: number } {
   const key = (i: number): string =>
-    JSON.stringify(rows[i]?.map(({ oy, ky, begins, ends }) => [oy % 2, ky, begins, ends]));
+    JSON.stringify(rows[i]?.map(({ oy, ky, begins, ends }) => [sumsOf(n, oy)[0], ky, begins, ends]));
   const alike = (i: number): boolean => i + unroll < rows.length && key(i) === key(i + unroll);
   let first = 0;
   while (first < rows.length && !alike(first)) first++;
@@ -206,7 +207,7 @@ function strip(n: DepthwiseNest, columns: number, unroll: number, label: number)
   const at: Cursor = { from: 0, to: 0 };
   const run = (some: readonly (readonly Role[])[]): Code =>
     straight(...some.flatMap((roles) => rowLines(n, columns, roles, at)));
-  const { first, times } = steady(rows, unroll);
+  const { first, times } = steady(n, rows, unroll);
   if (times === 0) return run(rows);
   const head = run(rows.slice(0, first));
   const enter = straight(
