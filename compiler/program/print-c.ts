@@ -181,6 +181,7 @@ const macros: Readonly<Record<string, string>> = {
   dsp: 'MT_DSP',
   fpu: '__ARM_FP',
   mve: '__ARM_FEATURE_MVE',
+  thumb: '__thumb__',
 };
 function functionText(i: Instruction, place: Place): string {
   if (i.function === undefined) return '';

@@ -1,6 +1,6 @@
 /**
  * Every instruction against its own meaning: a program that only calls it is interpreted, compiled with its plain C for the
- * PC, and with its assembly for the emulated Cortex-M4. All three give the same bytes.
+ * PC, and with its assembly for the emulated Cortex-M4, Thumb-1 also as code of a Cortex-M0+. All give the same bytes.
  */
 import { expect, test } from 'vitest';
 import { instruction, recipes } from '../../compiler/instructions/index.ts';
@@ -8,7 +8,7 @@ import type { Instruction, Operand, Params } from '../../compiler/instructions/i
 import { buffer, iter, load, loop, num, program, store } from '../../compiler/program/build.ts';
 import { type Buffer, elements, interpret, type Program, type Stmt, spanOf } from '../../compiler/program/index.ts';
 import { verifyProgram } from '../../compiler/program/verify.ts';
-import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { type KernelRun, kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { random } from './print-c-nests.ts';
 
 const examples = recipes.flatMap(({ name, examples: list }) => list.map((params) => ({ name, params })));
@@ -27,24 +27,37 @@ const draw = (r: () => number, [lo, hi]: readonly [number, number]): number => M
 
 /**
  * Operands copied to where the instruction wants them, the call, and what it wrote copied out. A constant that it wants
- * packed is one with any values: nothing but the instruction can write or read such a buffer.
+ * packed is one with any values: nothing but the instruction can write or read such a buffer. One that it wants derived has
+ * what is derived of those.
  */
 function callOf(name: string, params: Params, r: () => number): Program {
   const { meaning, operands } = instruction(name, params);
   const role = (b: Buffer): Operand => operands[b.name] ?? { dtype: b.dtype };
-  const packed = (b: Buffer): boolean => role(b).layout?.kind === 'packed';
+  const constant = (b: Buffer): boolean => role(b).layout?.kind === 'packed' || role(b).derived !== undefined;
   const own = (b: Buffer): Stmt => {
     const { layout, cells } = role(b);
     const space = cells ? 'register' : 'scratch';
     return { kind: 'alloc', buffer: { ...b, name: `t_${b.name}`, space, ...(layout !== undefined && { layout }) } };
   };
+  const drawn = new Map(
+    meaning.buffers
+      .filter(constant)
+      .map((b) => [
+        b.name,
+        Int32Array.from({ length: elements(b.shape) }, () => draw(r, role(b).span ?? spanOf(b.dtype))),
+      ]),
+  );
   const bound = (b: Buffer): Buffer => {
-    const values = Int32Array.from({ length: elements(b.shape) }, () => draw(r, role(b).span ?? spanOf(b.dtype)));
+    const values = role(b).derived?.((name) => drawn.get(name) ?? new Int32Array(0)) ?? drawn.get(b.name);
     const { layout } = role(b);
-    return { ...buffer(`t_${b.name}`, b.dtype, b.shape, 'const'), ...(layout !== undefined && { layout }), values };
+    return {
+      ...buffer(`t_${b.name}`, b.dtype, b.shape, 'const'),
+      ...(layout !== undefined && { layout }),
+      ...(values !== undefined && { values }),
+    };
   };
   const buffers = meaning.buffers;
-  const copied = buffers.filter((b) => !packed(b));
+  const copied = buffers.filter((b) => !constant(b));
   const outs = buffers.filter((b) => b.space === 'out');
   return verifyProgram(
     program(
@@ -52,7 +65,7 @@ function callOf(name: string, params: Params, r: () => number): Program {
       [
         ...copied.map((b) => buffer(`from_${b.name}`, b.dtype, b.shape, 'in')),
         ...outs.map((b) => buffer(`to_${b.name}`, b.dtype, b.shape, 'out')),
-        ...buffers.filter(packed).map(bound),
+        ...buffers.filter(constant).map(bound),
       ],
       ...copied.map(own),
       ...copied.map((b) => copy(`t_${b.name}`, `from_${b.name}`, b.shape, role(b))),
@@ -82,15 +95,25 @@ test('every instruction has examples', () => {
   for (const r of recipes) expect([r.name, r.examples.length]).not.toEqual([r.name, 0]);
 });
 
+const features = (i: number): readonly string[] => {
+  const { name = '', params = {} } = examples[i] ?? {};
+  return instruction(name, params).features;
+};
+
 test('assembly and plain C compute what the meaning says', () => {
   const runs = [...examples, ...examples].map(({ name, params }, i) => {
     const r = random(i + 1);
     const p = callOf(name, params, r);
     return kernelRun(p, `k${i}`, inputsOf(p, instruction(name, params).operands, r));
   });
-  for (const machine of [runOnHost, runOnBoard]) {
-    machine(runs).forEach((got, i) => {
-      const run = runs[i];
+  const thumb = runs.filter((_, i) => features(i % examples.length).includes('thumb'));
+  for (const [of, machine] of [
+    [runs, runOnHost],
+    [runs, runOnBoard],
+    [thumb, runOnSmallCore],
+  ] as const) {
+    machine(of).forEach((got, i) => {
+      const run = of[i];
       if (run === undefined) return;
       const want = Object.values(interpret(run.program, run.inputs)).flatMap((a) => [...new Uint8Array(a.buffer)]);
       expect([[...got.bytes], got.contained], run.kernel.source).toEqual([want, true]);

@@ -172,7 +172,14 @@ export function runOnHost(runs: readonly KernelRun[]): readonly RunResult[] {
   });
 }
 
+interface Core {
+  readonly flags: readonly string[];
+  readonly machine: string;
+}
 export const cortexM4 = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'];
+const m4: Core = { flags: cortexM4, machine: 'mps2-an386' };
+/** Code of a Cortex-M0+ on the smallest machine with enough memory, a Cortex-M3: the assembler is what refuses larger instructions. */
+const m0plus: Core = { flags: ['-mcpu=cortex-m0plus', '-mthumb'], machine: 'mps2-an385' };
 
 const startup = ` .syntax unified
  .thumb
@@ -183,12 +190,14 @@ const startup = ` .syntax unified
 start:
  ldr r0,=0xE000ED88
  ldr r1,[r0]
- orr r1,#0xF00000
+ ldr r2,=0xF00000
+ orrs r1,r2
  str r1,[r0]
  dsb
  isb
  ldr r0,=0x40000000
- mvn r1,#0
+ movs r1,#0
+ mvns r1,r1
  str r1,[r0,#8]
  str r1,[r0,#4]
  movs r1,#1
@@ -201,14 +210,14 @@ fault:
  bl text
  .thumb_func
 done:
- mov r0,#0x18
+ movs r0,#0x18
  ldr r1,=0x20026
  bkpt 0xab
  .global text
  .thumb_func
 text:
  mov r1,r0
- mov r0,#4
+ movs r0,#4
  bkpt 0xab
  bx lr
  .global now
@@ -227,7 +236,12 @@ SECTIONS { .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) *(.ramfunc*) } > ro
 `;
 
 /** On the emulated Cortex-M4; each kernel with its own flags after -O2. `flags` come last. */
-export function runOnBoard(runs: readonly KernelRun[], flags: readonly string[] = []): readonly RunResult[] {
+export const runOnBoard = (runs: readonly KernelRun[], flags: readonly string[] = []): readonly RunResult[] =>
+  runOnCore(m4, runs, flags);
+/** The same as Armv6-M code. */
+export const runOnSmallCore = (runs: readonly KernelRun[]): readonly RunResult[] => runOnCore(m0plus, runs, []);
+
+function runOnCore(core: Core, runs: readonly KernelRun[], flags: readonly string[]): readonly RunResult[] {
   return inFolder((dir) => {
     const files = write(dir, runs);
     writeFileSync(join(dir, 'start.s'), startup);
@@ -241,20 +255,20 @@ export function runOnBoard(runs: readonly KernelRun[], flags: readonly string[] 
     for (const [key, group] of groups) {
       execFileSync(
         'arm-none-eabi-gcc',
-        [...cortexM4, ...strict, '-O2', ...(JSON.parse(key) as string[]), '-c', ...group],
+        [...core.flags, ...strict, '-O2', ...(JSON.parse(key) as string[]), '-c', ...group],
         options,
       );
     }
-    execFileSync('arm-none-eabi-gcc', [...cortexM4, '-O2', '-c', 'main.c', 'constants.c', 'start.s'], options);
+    execFileSync('arm-none-eabi-gcc', [...core.flags, '-O2', '-c', 'main.c', 'constants.c', 'start.s'], options);
     const objects = ['start.o', 'main.o', 'constants.o', ...files.map((f) => f.replace('.c', '.o'))];
     execFileSync(
       'arm-none-eabi-gcc',
-      [...cortexM4, '-nostartfiles', '-Tlink.ld', ...objects, ...symbols(runs), '-o', 'run.elf'],
+      [...core.flags, '-nostartfiles', '-Tlink.ld', ...objects, ...symbols(runs), '-o', 'run.elf'],
       options,
     );
     const machine = [
       '-M',
-      'mps2-an386',
+      core.machine,
       '-nographic',
       '-monitor',
       'none',

@@ -1,19 +1,21 @@
 /**
  * Templates and default schedules on random small workloads: a setting is refused with a reason, or what it makes computes what
- * the naive program does: interpreted, compiled for the PC (with the plain C of every instruction), and on the Cortex-M4.
+ * the naive program does: interpreted, compiled for the PC (with the plain C of every instruction), on the Cortex-M4, and what
+ * needs no feature as code of a Cortex-M0+.
  */
 import { describe, expect, test } from 'vitest';
 import { interpret, type Program, replay } from '../../compiler/program/index.ts';
 import {
   defaultSchedule,
   describeSchedule,
+  type Features,
   type Knob,
   type Knobs,
   templates,
   templatesFor,
 } from '../../kernels/index.ts';
 import { samples } from '../samples.ts';
-import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { type KernelRun, kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { type Kind, kinds, sample } from './kernels-workloads.ts';
 import { inputsOf, random } from './print-c-nests.ts';
 
@@ -35,6 +37,7 @@ function settings(knobs: readonly Knob[], seed: number): readonly Knobs[] {
 }
 
 interface Case {
+  readonly features: Features;
   readonly label: string;
   readonly run: KernelRun;
   readonly want: string;
@@ -52,19 +55,19 @@ function casesOf(
     const want = bytesOf(program, inputs);
     const plain = replay(program, defaultSchedule(workload, []).steps);
     expect(plain.ok, JSON.stringify(plain.ok ? '' : plain)).toBe(true);
-    const add = (label: string, p: Program): void => {
+    const add = (label: string, p: Program, features: Features): void => {
       expect(bytesOf(p, inputs), label).toBe(want);
-      cases.push({ label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
+      cases.push({ features, label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
     };
-    if (plain.ok) add(`${kind} ${seed} default`, plain.program);
-    for (const features of [[], ['dsp', 'fpu', 'places']]) {
+    if (plain.ok) add(`${kind} ${seed} default`, plain.program, []);
+    for (const features of [[], ['dsp', 'fpu', 'places']] as const) {
       for (const { template, knobs } of templatesFor(workload, features)) {
         if (features.length > 0 && template.knobs(workload, []) !== undefined) continue;
         for (const k of settings(knobs, seed)) {
           const done = replay(program, template.schedule(workload, k).steps);
           const label = `${kind} ${seed} ${template.name} ${JSON.stringify(k)}`;
           expect(describeSchedule({ template: template.name, knobs: k })).toContain(template.name);
-          if (done.ok) add(label, done.program);
+          if (done.ok) add(label, done.program, features);
           else refused.push(`${template.name}: ${done.reason}`);
         }
       }
@@ -90,22 +93,26 @@ describe.each(Object.keys(kinds) as Kind[])('%s', (kind) => {
       ...c,
       run: kernelRun(c.run.program, `k${i}`, c.run.inputs),
     }));
-    const runs = compiled.map((c) => c.run);
-    for (const machine of [runOnHost, runOnBoard]) {
-      machine(runs).forEach((got, i) => {
+    const check = (of: readonly Case[], machine: typeof runOnHost): void =>
+      machine(of.map((c) => c.run)).forEach((got, i) => {
         const hex = Buffer.from(got.bytes).toString('hex');
-        expect([hex, got.contained], compiled[i]?.label).toEqual([compiled[i]?.want, true]);
+        expect([hex, got.contained], of[i]?.label).toEqual([of[i]?.want, true]);
       });
-    }
+    check(compiled, runOnHost);
+    check(compiled, runOnBoard);
+    const small = compiled.filter((c) => c.features.length === 0);
+    if (small.length > 0) check(small, runOnSmallCore);
   });
 });
-const knownRefusal = /requantizeAffine|immediate|aligned|border of x|registers|24 bits|may hold/;
+const knownRefusal =
+  /requantizeAffine|requantizeParts|lanes of|immediate|aligned|border of x|registers|24 bits|may hold/;
 
 test('every template applies to some of these workloads', () => {
   const applied = (Object.keys(kinds) as Kind[]).flatMap((kind) =>
     Array.from({ length: 20 }, (_, i) => sample(kind, 1000 + i).workload),
   );
-  const idle = templates.filter((t) => applied.every((w) => t.knobs(w, ['dsp', 'fpu', 'places']) === undefined));
+  const cpus = [[], ['dsp', 'fpu', 'places']];
+  const idle = templates.filter((t) => applied.every((w) => cpus.every((f) => t.knobs(w, f) === undefined)));
   expect(idle.map((t) => t.name)).toEqual([]);
 });
 

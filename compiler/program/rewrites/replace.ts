@@ -54,7 +54,13 @@ function putIn(
   const call: Call = { kind: 'call', instr: s.instr, params: s.params, operands };
   requireEqual(p, nest, call, s.instr);
   for (const [role, w] of Object.entries(operands)) requireSpan(p, ins.operands[role], w.buf);
-  const why = ins.requires?.((role) => bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`));
+  const values = (role: string): Int32Array =>
+    bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`);
+  for (const [role, { derived }] of Object.entries(ins.operands)) {
+    if (derived?.(values).some((v, i) => v !== values(role)[i]))
+      refuse(`${named(role)} is not what ${s.instr} makes of it`);
+  }
+  const why = ins.requires?.(values);
   if (why !== undefined) refuse(`${s.instr}: ${why}`);
   return atLoop(p, s.loop, () => [call]);
 }

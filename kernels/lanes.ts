@@ -1,0 +1,99 @@
+/**
+ * Convolutions and matrix products on CPUs without SIMD: up to eight channels' sums in five words (lane_block), over a copy of the
+ * input as bytes of 0..255 with its border made real. Each pixel's window is read from that copy; no im2col.
+ */
+import { laneCounts } from '../compiler/instructions/sum-lanes.ts';
+import type { Step } from '../compiler/program/index.ts';
+import type { Workload } from '../compiler/workload.ts';
+import { matrixShape } from './matrix.ts';
+import { has, list, number, place, placesFor, product, reorder, replace, shapeIn, shapeOut, split } from './steps.ts';
+import type { Knobs, KnobValue, Template } from './template.ts';
+
+interface Shape {
+  /** Taps of a channel, channels, pixels. */
+  readonly K: number;
+  readonly N: number;
+  readonly P: number;
+  /** Loops over pixels, and dimensions of the input. */
+  readonly pixels: readonly string[];
+  readonly axes: readonly string[];
+}
+function shapeOf(w: Workload): Shape | undefined {
+  const m = matrixShape(w);
+  if (m !== undefined) return { ...m, pixels: ['p'], axes: ['a', 'b'] };
+  if (w.op !== 'conv2d' || (shapeIn(w)[0] ?? 1) !== 1) return undefined;
+  const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
+  const K = product(list(w, 'kernel')) * (shapeIn(w)[3] ?? 1);
+  return { K, N, P: OH * OW, pixels: ['oy', 'ox'], axes: ['a', 'b', 'c'] };
+}
+
+/** Taps a chunk: about as many as lanes of usual weights hold, then fewer, at last all of them. */
+function chunks(K: number): readonly number[] {
+  const parts = Math.ceil(K / 72);
+  const each = [parts, parts + 1, 2 * parts, 3 * parts, 1].map((n) => Math.ceil(K / n));
+  return [...new Set(each)];
+}
+/** Weights that fit the stack are read from there for all pixels; where there is one pixel they are read only once anyway. */
+function weightPlaces({ K, P }: Shape): readonly string[] {
+  return P < 4 || K > mostOnStack ? ['streamed'] : ['on the stack', 'streamed'];
+}
+/** Taps whose words leave a stack of 8 KiB enough room. */
+const mostOnStack = 320;
+const forms: readonly string[] = ['two', 'two signed', 'three', 'three signed'];
+/** What is likely to be exact first: signs show where negative results are not all cut off, and long sums want long multipliers. */
+function formsFor(w: Workload, K: number): readonly string[] {
+  const likely = `${K > 100 ? 'three' : 'two'}${w.attrs.min === w.attrs.yZero ? '' : ' signed'}`;
+  return [likely, ...forms.filter((f) => f !== likely)];
+}
+/** The step of a form: numbers of multiplications in words. */
+export const requantizeInParts = (form: KnobValue | undefined, start?: string): Step => ({
+  primitive: 'requantizeParts',
+  acc: 'acc',
+  table: 'rq',
+  parts: String(form).startsWith('three') ? 3 : 2,
+  form: String(form).endsWith('signed') ? 'signed' : 'plain',
+  ...(start !== undefined && { start }),
+});
+
+export const lanes: Template = {
+  name: 'lanes',
+  version: 1,
+
+  knobs(w, features) {
+    const s = shapeOf(w);
+    if (s === undefined || has(features, 'dsp') || w.attrs.rounding === 'single') return undefined;
+    return [
+      { name: 'lanes', values: laneCounts.filter((n) => s.N % n === 0) },
+      { name: 'chunk', values: chunks(s.K) },
+      { name: 'unroll', values: [32, 16, 64, 8] },
+      { name: 'weights', values: weightPlaces(s) },
+      { name: 'requantize', values: formsFor(w, s.K) },
+      { name: 'code', values: placesFor(features) },
+      { name: 'constants', values: placesFor(features) },
+    ];
+  },
+
+  schedule(w, knobs) {
+    const s = shapeOf(w);
+    return { algorithm: 'direct', steps: s === undefined ? [] : steps(s, knobs) };
+  },
+
+  describe: (k) =>
+    `${k.lanes} sums in lanes of words, ${k.chunk} taps at a time, unrolled by ${k.unroll}, weights ${k.weights}, requantize in ${k.requantize} products`,
+};
+
+function steps(s: Shape, k: Knobs): readonly Step[] {
+  const params = { chunk: number(k.chunk), unroll: number(k.unroll), copy: k.weights === 'on the stack' ? 1 : 0 };
+  return [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    { primitive: 'stage', buf: 'x', at: '', as: 'xu', loops: s.axes, dtype: 'i8', border: 'apart' },
+    { primitive: 'rebase', buf: 'xu', offset: 128, dtype: 'u8' },
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_u' },
+    requantizeInParts(k.requantize, 'start'),
+    split('o', number(k.lanes), ['oo', 'oi'], 'exact'),
+    reorder('oo', ...s.pixels, 'oi'),
+    replace(s.pixels[0] ?? '', 'lane_block', { x: 'xu', w: 'w', start: 'start', table: 'rq', y: 'y' }, params),
+    ...place('code', k.code),
+    ...place('w', k.constants),
+  ];
+}
