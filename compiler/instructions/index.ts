@@ -1,7 +1,7 @@
 /** Every instruction that schedules may name. To add a set: copy armv7e-m-dsp.ts, list its recipes here (docs/adding.md). */
 import { refuse } from '../program/build.ts';
 import { addBytes } from './add-bytes.ts';
-import { smlad, widen } from './armv7e-m-dsp.ts';
+import { smlad } from './armv7e-m-dsp.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
 import { depthwiseSweep } from './depthwise-sweep.ts';
 import { fcStream } from './fc-stream.ts';
@@ -11,8 +11,21 @@ import { laneBlock } from './lane-block.ts';
 import { macBlock } from './mac-block.ts';
 import { packedBlock } from './packed-block.ts';
 import { planes } from './planes.ts';
+import { widen } from './widen.ts';
 
-export const recipes: readonly Recipe[] = [packedBlock, macBlock, depthwiseBlock, depthwiseSweep, planes, widen, smlad, fill, addBytes, fcStream, laneBlock];
+export const recipes: readonly Recipe[] = [
+  packedBlock,
+  macBlock,
+  depthwiseBlock,
+  depthwiseSweep,
+  planes,
+  widen,
+  smlad,
+  fill,
+  addBytes,
+  fcStream,
+  laneBlock,
+];
 
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>

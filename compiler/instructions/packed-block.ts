@@ -4,11 +4,11 @@
  * weights are in the packing 'lane_pairs'. Must stay true: its sums are exact modulo 2^32 for any x, and where the requantise form
  * needs the sum itself, `requires` shows that it has 24 bits.
  */
-import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loop, mul, num, program, refuse, register, store } from '../program/build.ts';
 import type { Expr, Loop, Program, Stmt, Store } from '../program/program.ts';
 import type { AsmFunction, Instruction, Operand, Params, Recipe } from './instruction.ts';
 import { quad } from './mac-block.ts';
+import { chainOf, stepOf } from './nest.ts';
 import { type Blocks, packedBlockLines, reach, stackBytes } from './packed-block-asm.ts';
 import { passesOf, type Walk } from './packings/lane-pairs.ts';
 import {
@@ -55,20 +55,6 @@ function shapeOf(q: Params): Shape {
   return { D, R, P, OB, C, KH, KW, SY, SX, DY, DX, XW, YW, N, PB, pairs, quad: quads };
 }
 
-/** The loops of a nest that stand one inside the other, and what the innermost of them does. */
-function chainOf(nest: Loop): { readonly loops: readonly Loop[]; readonly body: readonly Stmt[] } {
-  const loops = [nest];
-  for (;;) {
-    const body = (loops.at(-1) as Loop).body.filter((s) => s.kind !== 'alloc');
-    const [only] = body;
-    if (only?.kind !== 'loop' || body.length > 1) return { loops, body };
-    loops.push(only);
-  }
-}
-/** How much an index moves with a loop. */
-const steps = (e: Expr | undefined, l: Loop | undefined): number =>
-  (e !== undefined && l !== undefined && affine(e).get(l.iter)?.coef) || 1;
-
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   const { loops, body } = chainOf(nest);
   const [, sums, last] = body;
@@ -87,10 +73,10 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
     C: c?.extent ?? 1,
     KH: ky?.extent ?? 1,
     KW: kx?.extent ?? 1,
-    SY: steps(row, y),
-    SX: steps(column, p),
-    DY: steps(row, ky),
-    DX: steps(column, kx),
+    SY: stepOf(row, y),
+    SX: stepOf(column, p),
+    DY: stepOf(row, ky),
+    DX: stepOf(column, kx),
     XW: shape('x').at(-2) ?? 1,
     YW: shape('y').at(-2) ?? 1,
     N: shape('y').at(-1) ?? 1,

@@ -1,0 +1,18 @@
+/** What recipes read off the nest that they are to replace. */
+import { affine } from '../program/affine.ts';
+import type { Expr, Loop, Stmt } from '../program/program.ts';
+
+/** The loops of a nest that stand one inside the other, and what the innermost of them does; declarations do nothing. */
+export function chainOf(nest: Loop): { readonly loops: readonly Loop[]; readonly body: readonly Stmt[] } {
+  const loops = [nest];
+  for (;;) {
+    const body = (loops.at(-1) as Loop).body.filter((s) => s.kind !== 'alloc');
+    const [only] = body;
+    if (only?.kind !== 'loop' || body.length > 1) return { loops, body };
+    loops.push(only);
+  }
+}
+
+/** How far an index moves with a loop; 1 where it does not, as strides and dilations count that do not matter. */
+export const stepOf = (e: Expr | undefined, l: Loop | undefined): number =>
+  (e !== undefined && l !== undefined && affine(e).get(l.iter)?.coef) || 1;
