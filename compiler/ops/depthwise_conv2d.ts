@@ -134,6 +134,8 @@ export const depthwiseConv2d: Operator = {
     return { direct: program('depthwise_conv2d', buffers, n > 1 ? loop('n', n, body) : body) };
   },
 
+  inPlace: (w) => (w.inputs[0]?.shape.at(-1) === w.outputs[0]?.shape.at(-1) ? [0] : []),
+
   macs(w) {
     const [kh = 0, kw = 0] = ints(w, 'kernel');
     return (w.outputs[0]?.shape ?? []).reduce((k, d) => k * d, kh * kw);

@@ -2,9 +2,12 @@
 import { expect, test } from 'vitest';
 import { relu } from '../../compiler/ops/rescale.ts';
 import { runsInPlace } from '../../compiler/plan/in-place.ts';
-import { bind, replay, type Step } from '../../compiler/program/index.ts';
+import { buffer, iter, load, loop, store } from '../../compiler/program/build.ts';
+import { bind, interpret, type Program, replay, type Step } from '../../compiler/program/index.ts';
+import { rename } from '../../compiler/program/walk.ts';
+import { samples } from '../samples.ts';
 import { Draft } from './graphs.ts';
-import { addRow, residual } from './naive.ts';
+import { addRow, depthwise, residual } from './naive.ts';
 import { Random } from './random.ts';
 
 function scheduled(...steps: readonly Step[]) {
@@ -53,3 +56,73 @@ test('over both inputs of a sum by an instruction that says that it keeps their 
   if (!done.ok) throw new Error(done.reason);
   expect(runsInPlace(done.program, new Set(['x0', 'x1']), 'y')).toBe(true);
 });
+
+const byGroups: readonly Step[] = [
+  { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+  { primitive: 'split', loop: 'c', factor: 2, into: ['cc', 'ci'], tail: 'exact' },
+  { primitive: 'reorder', loops: ['cc', 'ci', 'oy', 'ox'] },
+];
+const staged = (at: string): Step => ({
+  primitive: 'stage',
+  buf: 'x',
+  at,
+  as: 'xp',
+  loops: ['a', 'b', 'd'],
+  dtype: 'i8',
+  order: [0, 2, 1],
+  whole: [0],
+});
+function depthwiseBy(stride: number, steps: readonly Step[]) {
+  const done = replay(depthwise(5, 4, 4, stride).program, steps);
+  if (!done.ok) throw new Error(done.reason);
+  return done.program;
+}
+
+test('a group of channels that is copied out before it is written, whatever the stride', () => {
+  for (const stride of [1, 2])
+    expect(runsInPlace(depthwiseBy(stride, [...byGroups, staged('cc')]), new Set(['x']), 'y')).toBe(true);
+});
+
+test('not where a group is read while it is written, or another group', () => {
+  expect(runsInPlace(depthwiseBy(1, []), new Set(['x']), 'y')).toBe(false);
+  expect(runsInPlace(depthwiseBy(1, byGroups), new Set(['x']), 'y')).toBe(false);
+  const { program } = depthwise(5, 4, 4, 1);
+  const overlapping = replay(program, [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    { primitive: 'split', loop: 'c', factor: 3, into: ['cc', 'ci'], tail: 'overlap' },
+    { primitive: 'reorder', loops: ['cc', 'ci', 'oy', 'ox'] },
+    staged('cc'),
+  ]);
+  expect(overlapping.ok && runsInPlace(overlapping.program, new Set(['x']), 'y')).toBe(false);
+});
+
+test('a schedule that is said to run in place does: interpreted with input and output in one buffer', () => {
+  for (let seed = 1; seed <= samples(10, 300); seed++) {
+    const { program, inputs } = depthwise(5, 4, 4, 1, seed);
+    const done = replay(program, [...byGroups, staged('cc')]);
+    if (!done.ok) throw new Error(done.reason);
+    expect(runsInPlace(done.program, new Set(['x']), 'y')).toBe(true);
+    expect(over(done.program, inputs.x as ArrayLike<number>)).toEqual(interpret(program, inputs).y);
+  }
+});
+
+/** The program with x renamed y throughout, so that its memory is one; y starts as the input. */
+function over(p: Program, x: ArrayLike<number>): ArrayLike<number> | undefined {
+  const body = rename(
+    p.body,
+    (b) => (b === 'x' ? 'y' : b),
+    (l) => l,
+  );
+  const input = buffer('given', 'i8', [5, 4, 4], 'in');
+  const copy = loop(
+    'g0',
+    5,
+    loop(
+      'g1',
+      4,
+      loop('g2', 4, store('y', ['g0', 'g1', 'g2'].map(iter), load('given', ...['g0', 'g1', 'g2'].map(iter)))),
+    ),
+  );
+  const buffers = [input, ...p.buffers.filter((b) => b.name !== 'x')];
+  return interpret({ ...p, buffers, body: [copy, ...body] }, { given: x }).y;
+}
