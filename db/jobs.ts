@@ -15,6 +15,8 @@ interface JobColumns {
   readonly seed: number;
   readonly trials: number;
   readonly time_ms: number | null;
+  readonly ram_budget: number | null;
+  readonly flash_budget: number | null;
   readonly spent_ms: number;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -34,6 +36,8 @@ const jobOf = (r: JobColumns): JobRow => ({
   seed: r.seed,
   trials: r.trials,
   timeMs: r.time_ms,
+  ramBudget: r.ram_budget,
+  flashBudget: r.flash_budget,
   spentMs: r.spent_ms,
   createdAt: r.created_at,
   startedAt: r.started_at,
@@ -71,10 +75,11 @@ export class Jobs {
     const id = `j-${this.farm}-${(last?.seq ?? 0) + 1}`;
     this.db
       .prepare(
-        `INSERT INTO jobs (id, state, model, board, kind, policy, seed, trials, time_ms, spent_ms, created_at)
-         VALUES (@id, 'queued', @model, @board, @kind, @policy, @seed, @trials, @timeMs, 0, @at)`,
+        `INSERT INTO jobs (id, state, model, board, kind, policy, seed, trials, time_ms, ram_budget, flash_budget,
+         spent_ms, created_at)
+         VALUES (@id, 'queued', @model, @board, @kind, @policy, @seed, @trials, @timeMs, @ramBudget, @flashBudget, 0, @at)`,
       )
-      .run({ ...job, id, at });
+      .run({ ramBudget: null, flashBudget: null, ...job, id, at });
     this.addEvent(id, 'state', { state: 'queued' }, at);
     return this.job(id)!;
   }

@@ -35,7 +35,13 @@ const ConfigForm = Type.Union([
   Type.Object({ template: OneOf(['default', 'literal']), version: Type.Number(), schedule: ScheduleForm }, strict),
 ]);
 const SizesForm = Type.Object(
-  { codeBytes: Type.Number(), constBytes: Type.Number(), scratchBytes: Type.Number(), stackBytes: Type.Number() },
+  {
+    codeBytes: Type.Number(),
+    constBytes: Type.Number(),
+    scratchBytes: Type.Number(),
+    stackBytes: Type.Number(),
+    functions: Type.Optional(Type.Record(text, Type.Number())),
+  },
   strict,
 );
 const BytesForm = Type.Object({ code: Type.Number(), constants: Type.Number(), rest: Type.Number() }, strict);

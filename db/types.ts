@@ -84,6 +84,9 @@ export interface JobRow {
   readonly seed: number;
   readonly trials: number;
   readonly timeMs: number | null;
+  /** Bytes that the network may take; null: what the board has. */
+  readonly ramBudget: number | null;
+  readonly flashBudget: number | null;
   /** Milliseconds of tuning in earlier runs of this job (before restarts). */
   readonly spentMs: number;
   readonly createdAt: string;
@@ -93,7 +96,8 @@ export interface JobRow {
   /** What the job came to, as report.json says it; null before the end. */
   readonly report: Readonly<Record<string, unknown>> | null;
 }
-export type NewJob = Pick<JobRow, 'model' | 'board' | 'kind' | 'policy' | 'seed' | 'trials' | 'timeMs'>;
+export type NewJob = Pick<JobRow, 'model' | 'board' | 'kind' | 'policy' | 'seed' | 'trials' | 'timeMs'> &
+  Partial<Pick<JobRow, 'ramBudget' | 'flashBudget'>>;
 
 export interface JobEvent {
   /** Grows over all jobs; what Last-Event-ID names. */

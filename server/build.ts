@@ -19,7 +19,7 @@ import {
   type Source,
 } from '../compiler/emit/index.ts';
 import { type Graph, tensorBytes } from '../compiler/graph/graph.ts';
-import { failed, ok, type Result } from '../compiler/result.ts';
+import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
 import type { Selected } from '../compiler/select.ts';
 import { makeDir } from '../db/make-dir.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
@@ -37,6 +37,8 @@ export interface BuildOptions {
   readonly name: string;
   readonly board: BoardModule;
   readonly selected: readonly Selected[];
+  /** No more than the board has, which is what holds where there are none. */
+  readonly budgets?: Memories;
   readonly outDir: string;
   readonly cacheDir: string;
 }
@@ -49,28 +51,54 @@ export interface Built {
   readonly flashBytes: number;
 }
 
+/** Bytes of memory. */
+export interface Memories {
+  readonly ramBytes: number;
+  readonly flashBytes: number;
+}
+/** What came of building: it is too big where it lacks bytes of one memory, or of both. */
+export type Attempt =
+  | { readonly kind: 'built'; readonly built: Built }
+  | {
+      readonly kind: 'too big';
+      /** The library by itself, or the firmware, which has the server beside it. */
+      readonly what: 'library' | 'firmware';
+      readonly missing: Memories;
+      readonly failure: Failure;
+    };
+
 /** Emits, compiles and links. Failures: MODEL_TOO_BIG, TOOL_MISSING, COMPILE_*, LINK_FAILED. */
 export async function build(o: BuildOptions): Promise<Result<Built>> {
+  const made = await attempt(o);
+  if (!made.ok) return made;
+  return made.value.kind === 'built' ? ok(made.value.built) : { ok: false, error: made.value.failure };
+}
+
+/** The same, where too big is no failure but what the next attempt learns from. */
+export async function attempt(o: BuildOptions): Promise<Result<Attempt>> {
   const choices = o.selected.map((s) => s.choice);
   const network = networkOf(o.graph, o.name, choices);
-  const tooBig = refuse(network, { ram: network.plan.bytes, flash: constantBytes(network) }, o.board);
-  if (tooBig !== undefined) return tooBig;
+  // Within budgets a refusal says what is missing to the byte, which only the compiler knows.
+  const planned = { ramBytes: network.plan.bytes, flashBytes: constantBytes(network) };
+  const tooBig = o.budgets === undefined ? refuse(network, planned, o) : undefined;
+  if (tooBig !== undefined) return ok(tooBig);
   const compiled = await compileLibrary(emitLibrary(network, { board: o.board.id }), o);
   if (!compiled.ok) return compiled;
   const sources = compiled.value.filter((s) => s.path !== tableFile);
   const sizes = await librarySizes(network, sources, o.board.target, o.cacheDir);
   if (!sizes.ok) return sizes;
   const memory = memoryOf(network, sizes.value);
-  const outgrown = refuse(network, { ram: memory.ramBytes, flash: memory.flashBytes }, o.board);
-  if (outgrown !== undefined) return outgrown;
+  const outgrown = refuse(network, memory, o);
+  if (outgrown !== undefined) return ok(outgrown);
   const library = writeLibrary(network, sizes.value, o);
   const objects = compiled.value.map((s) => s.object);
   const firmware = await o.board.build({ dir: join(o.outDir, 'firmware'), name: o.name, objects });
   if (!firmware.ok)
     return firmware.error.code === 'MODEL_TOO_BIG'
-      ? crowded(network, memory, o.board, firmware.error.detail)
+      ? ok(crowded(network, memory, o.board, firmware.error.detail))
       : firmware;
-  return ok({ network, library, firmware: firmware.value, memory, flashBytes: memory.flashBytes });
+  const built = { network, library, firmware: firmware.value, memory, flashBytes: memory.flashBytes };
+  return ok({ kind: 'built', built });
 }
 
 const put = (dir: string, path: string, content: string): void => {
@@ -118,37 +146,53 @@ const objectOf = (path: string, done: Result<ObjectFile>): Result<CompiledSource
   done.ok ? ok({ path, object: done.value.path }) : done;
 
 /** Refusal of what cannot fit, with the bytes by layer or by block of the arena. */
-function refuse(
-  n: Network,
-  needs: { readonly ram: number; readonly flash: number },
-  board: BoardModule,
-): Result<never> | undefined {
-  if (needs.flash > board.flashBytes) {
-    const detail = `${needs.flash - board.flashBytes} bytes of flash are missing: code and constants need ${needs.flash} or more, ${board.id} has ${board.flashBytes}; constants by layer: ${byLayer(n)}`;
-    return failed('select', 'MODEL_TOO_BIG', detail);
-  }
-  if (needs.ram > board.ramBytes) {
+function refuse(n: Network, needs: Memories, { board, budgets }: BuildOptions): Attempt | undefined {
+  const limits = budgets ?? board;
+  const missing = {
+    flashBytes: Math.max(0, needs.flashBytes - limits.flashBytes),
+    ramBytes: Math.max(0, needs.ramBytes - limits.ramBytes),
+  };
+  const has = (memory: keyof Memories): string =>
+    limits[memory] < board[memory] ? `the budget is ${limits[memory]}` : `${board.id} has ${board[memory]}`;
+  const told = (detail: string): Attempt => {
+    const { error } = failed('select', 'MODEL_TOO_BIG', detail);
+    return { kind: 'too big', what: 'library', missing, failure: error };
+  };
+  if (missing.flashBytes > 0)
+    return told(
+      `${missing.flashBytes} bytes of flash are missing: code and constants need ${needs.flashBytes} or more, ${has('flashBytes')}; constants by layer: ${byLayer(n)}`,
+    );
+  if (missing.ramBytes > 0) {
     const blocks = largest(n.blocks.map((b) => ({ name: b.label ?? b.id, bytes: b.bytes })));
-    const detail = `${needs.ram - board.ramBytes} bytes of RAM are missing: ${needs.ram} are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${board.id} has ${board.ramBytes}; largest blocks: ${blocks}`;
-    return failed('select', 'MODEL_TOO_BIG', detail);
+    return told(
+      `${missing.ramBytes} bytes of RAM are missing: ${needs.ramBytes} are needed or more, of these ${n.plan.bytes} for the arena (lower bound ${n.plan.lowerBound}), ${has('ramBytes')}; largest blocks: ${blocks}`,
+    );
   }
   return undefined;
 }
 
 /** The network alone fits, but not beside the server that the firmware needs. */
-const crowded = (n: Network, memory: Memory, board: BoardModule, linker: string): Result<never> =>
-  failed(
+function crowded(n: Network, memory: Memory, board: BoardModule, linker: string): Attempt {
+  const overflows = overflowsOf(linker);
+  const words = overflows.map(({ what, bytes }) => `${bytes} bytes of ${what} are missing: `).join('');
+  const { error } = failed(
     'link',
     'MODEL_TOO_BIG',
-    `${missingOf(linker)}the network needs ${memory.flashBytes} bytes of flash and ${memory.ramBytes} of RAM, its inputs and outputs ${ioBytes(n.graph)} more, and the firmware of ${board.id} has no room for that beside its server; constants by layer: ${byLayer(n)}; the linker says: ${linker}`,
+    `${words}the network needs ${memory.flashBytes} bytes of flash and ${memory.ramBytes} of RAM, its inputs and outputs ${ioBytes(n.graph)} more, and the firmware of ${board.id} has no room for that beside its server; constants by layer: ${byLayer(n)}; the linker says: ${linker}`,
   );
+  const sum = (of: 'flash' | 'RAM'): number =>
+    overflows.filter(({ what }) => what === of).reduce((total, { bytes }) => total + bytes, 0);
+  const missing = { flashBytes: sum('flash'), ramBytes: sum('RAM') };
+  return { kind: 'too big', what: 'firmware', missing, failure: error };
+}
 const ioBytes = (graph: Graph): number =>
   tensorsOf(graph, [...graph.inputs, ...graph.outputs]).reduce((sum, t) => sum + tensorBytes(t), 0);
 /** By how much memories overflow, from the linker's words: regions other than FLASH are RAM. */
-const missingOf = (linker: string): string =>
-  [...linker.matchAll(/region `(\w+)' overflowed by (\d+) bytes/g)]
-    .map(([, region, bytes]) => `${bytes} bytes of ${region === 'FLASH' ? 'flash' : 'RAM'} are missing: `)
-    .join('');
+const overflowsOf = (linker: string): readonly { readonly what: 'flash' | 'RAM'; readonly bytes: number }[] =>
+  [...linker.matchAll(/region `(\w+)' overflowed by (\d+) bytes/g)].map(([, region, bytes]) => ({
+    what: region === 'FLASH' ? 'flash' : 'RAM',
+    bytes: Number(bytes),
+  }));
 
 const byLayer = (n: Network): string =>
   largest(

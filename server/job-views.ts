@@ -39,6 +39,7 @@ export class JobViews {
       seed: row.seed,
       trials: { ...this.store.counts(row.id), budget: row.trials },
       timeMs: row.timeMs,
+      budgets: { ramBytes: row.ramBudget, flashBytes: row.flashBudget },
       spentMs: Math.round(run?.spentMs ?? row.spentMs),
       leftMs: row.state === 'running' ? (run?.progress()?.leftMs ?? null) : null,
       cycles: this.cyclesOf(row),

@@ -7,6 +7,7 @@ import type { BoardModule } from '../boards/index.ts';
 import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
 import { StoreError } from '../db/index.ts';
 import type { JobRow, JobState, Store } from '../db/types.ts';
+import { budgetsOf } from './budgets.ts';
 import type { Feed } from './feed.ts';
 import { checkFits, type Models } from './models.ts';
 import { Run } from './progress.ts';
@@ -88,7 +89,7 @@ export class Jobs {
     if (!time.ok) return time;
     if (!this.o.hasDevice(board))
       return failed('request', 'NO_DEVICE', `no device of ${board.id} is attached or emulated`);
-    const fits = checkFits(this.o.models.prepared(request.model), board);
+    const fits = checkFits(this.o.models.prepared(request.model), board, budgetsOf(board, request.budgets));
     if (!fits.ok) return fits;
     const row = this.o.feed.add({
       model: request.model,
@@ -98,6 +99,8 @@ export class Jobs {
       seed: request.seed ?? 0,
       trials: request.trials ?? (time.value === null ? defaultTrials : endless),
       timeMs: time.value,
+      ramBudget: request.budgets?.ramBytes ?? null,
+      flashBudget: request.budgets?.flashBytes ?? null,
     });
     this.o.log.info({ job: row.id, model: row.model, board: row.board }, 'job queued');
     this.next();

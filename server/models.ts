@@ -10,6 +10,7 @@ import { runPasses } from '../compiler/passes/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { ModelRow, Store } from '../db/types.ts';
+import type { Memories } from './build.ts';
 import type { ModelBody } from './schemas.ts';
 
 export interface Prepared {
@@ -119,7 +120,9 @@ function describe(row: ModelRow, p: Prepared): ModelBody {
  * Refuses what no schedule can make fit: constants beyond the flash, or a layer whose operands exceed the RAM. What a
  * schedule adds (packing, scratch) is known only when it is built.
  */
-export function checkFits({ graph }: Prepared, board: Board): Result<void> {
+export function checkFits({ graph }: Prepared, board: Board, budgets: Memories): Result<void> {
+  const has = (memory: keyof Memories): string =>
+    budgets[memory] < board[memory] ? `the budget is ${budgets[memory]}` : `${board.id} has ${board[memory]}`;
   const bytesOf = (ids: readonly number[], what: 'constant' | 'computed'): number =>
     [...new Set(ids)].reduce((n, id) => {
       const t = graph.tensors[id];
@@ -140,18 +143,18 @@ export function checkFits({ graph }: Prepared, board: Board): Result<void> {
     graph.nodes.flatMap((node) => node.inputs),
     'constant',
   );
-  if (constants > board.flashBytes)
+  if (constants > budgets.flashBytes)
     return failed(
       'select',
       'MODEL_TOO_BIG',
-      `constants alone are ${constants} bytes, ${board.id} has ${board.flashBytes} of flash; by layer: ${largest('constants')}`,
+      `constants alone are ${constants} bytes, ${has('flashBytes')} of flash; by layer: ${largest('constants')}`,
     );
   const widest = Math.max(0, ...rows.map((r) => r.operands));
-  if (widest > board.ramBytes)
+  if (widest > budgets.ramBytes)
     return failed(
       'select',
       'MODEL_TOO_BIG',
-      `one layer's operands are ${widest} bytes, ${board.id} has ${board.ramBytes} of RAM; by layer: ${largest('operands')}`,
+      `one layer's operands are ${widest} bytes, ${has('ramBytes')} of RAM; by layer: ${largest('operands')}`,
     );
   return ok(undefined);
 }

@@ -48,6 +48,15 @@ export const JobRequest = Type.Object(
     ),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4294967295 })),
     policy: Type.Optional(Type.String()),
+    budgets: Type.Optional(
+      Type.Object(
+        {
+          ramBytes: Type.Optional(Type.Integer({ minimum: 1 })),
+          flashBytes: Type.Optional(Type.Integer({ minimum: 1 })),
+        },
+        { additionalProperties: false, description: "what the network may take; else the board's memory" },
+      ),
+    ),
   },
   { additionalProperties: false },
 );
@@ -85,6 +94,8 @@ export const JobBody = Type.Object({
   seed: Type.Integer(),
   trials: Type.Object({ done: Type.Integer(), failed: Type.Integer(), budget: Type.Integer() }),
   timeMs: Nullable(Type.Number()),
+  /** What the network may take; null: what the board has. */
+  budgets: Type.Object({ ramBytes: Nullable(Type.Integer()), flashBytes: Nullable(Type.Integer()) }),
   /** Tuning time so far, and an estimate of what is left. */
   spentMs: Type.Number(),
   leftMs: Nullable(Type.Number()),

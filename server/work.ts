@@ -10,7 +10,6 @@ import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
 import { identifier } from '../compiler/emit/network.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import type { Selected } from '../compiler/select.ts';
 import type { Store } from '../db/types.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { pruneCache, toolchainVersion } from '../toolchain/index.ts';
@@ -18,12 +17,13 @@ import type { DevicePool } from '../tuner/measure/pool.ts';
 import { policies } from '../tuner/policies/index.ts';
 import { tune } from '../tuner/tune.ts';
 import { artifactDir } from './artifact.ts';
-import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
+import { budgetsOf, buildWithin, type Fitting } from './budgets.ts';
+import { type BuildOptions, type Built, build, finishArtifact, type Memories, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
 import type { JobWork, Outcome } from './jobs.ts';
 import { Journal } from './journal.ts';
 import type { Models, Prepared } from './models.ts';
-import { type Appetite, fitting, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
+import { offersFor, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { recordsOfJob } from './records.ts';
 
@@ -96,8 +96,7 @@ class Work {
     const pool = await this.o.farm.open(this.board, (message) => this.run.log('devices', message));
     if (!pool.ok) return pool;
     this.run.log('baseline', 'building the network with default schedules');
-    const plain = selectKnown(this.prepared.tasks, this.board, undefined, toolchain, 'default');
-    const baseline = await this.prove(plain, 'default', 1);
+    const baseline = await this.proveDefault(toolchain);
     if (!baseline.ok) return baseline;
     this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.value.size} devices`);
     const tuned = await this.tune(pool.value, toolchain);
@@ -106,7 +105,8 @@ class Work {
     this.run.log('build', 'building the network with the best schedules');
     const best = await this.proveBest(toolchain);
     if (!best.ok) return best;
-    return ok(this.finish(baseline.value, best.value));
+    const { fitting } = best.value;
+    return ok(this.finish(baseline.value, best.value, fitting));
   }
 
   private async tune(pool: DevicePool, toolchain: Toolchain): Promise<Result<void>> {
@@ -138,43 +138,60 @@ class Work {
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
   }
 
-  private proveBest(toolchain: Toolchain): Promise<Result<Proven>> {
-    return fitting(
-      this.board,
-      (appetite) => this.proveWith(appetite, toolchain),
-      (next, why) => this.run.log('build', `too big, trying ${next} schedules: ${why}`),
-    );
-  }
-  private proveWith(appetite: Appetite, toolchain: Toolchain): Promise<Result<Proven>> {
-    const selected = selectKnown(this.prepared.tasks, this.board, this.records, toolchain, appetite);
-    return this.prove(selected, 'out', this.o.verifiedInputs);
+  /** With default schedules and all of the board's memory: budgets are for what is handed out. */
+  private async proveDefault(toolchain: Toolchain): Promise<Result<Proven>> {
+    const selected = selectKnown(this.prepared.tasks, this.board, undefined, toolchain);
+    const options = { ...this.folders('default'), selected };
+    const built = await build(options);
+    return built.ok ? this.prove({ built: built.value, options }, 1) : built;
   }
 
-  /** Builds into the job's folder and compares `inputs` answers with the model's. */
-  private async prove(selected: readonly Selected[], folder: string, inputs: number): Promise<Result<Proven>> {
+  /** The fastest network within the job's budgets. */
+  private async proveBest(toolchain: Toolchain): Promise<Result<Proven & { readonly fitting: Fitting }>> {
     if (this.signal.aborted) return stopped;
+    const fitting = await buildWithin({
+      ...this.folders('out'),
+      budgets: this.budgets,
+      tasks: this.prepared.tasks,
+      known: (task, limit) => offersFor(task, this.board, this.records, toolchain, limit),
+      told: (why) => this.run.log('build', `the fastest schedules are too big, trying smaller ones: ${why}`),
+    });
+    if (!fitting.ok) return fitting;
+    const proven = await this.prove(fitting.value, this.o.verifiedInputs);
+    return proven.ok ? ok({ ...proven.value, fitting: fitting.value }) : proven;
+  }
+
+  private get budgets(): Memories {
+    const { ramBudget, flashBudget } = this.run.job;
+    return budgetsOf(this.board, {
+      ...(ramBudget !== null && { ramBytes: ramBudget }),
+      ...(flashBudget !== null && { flashBytes: flashBudget }),
+    });
+  }
+
+  /** What is built, and into which of the job's folders. */
+  private folders(folder: string): Omit<BuildOptions, 'selected'> {
     const outDir = join(artifactDir(this.o.dataDir, this.run.job.id), '..', folder);
     rmSync(outDir, { recursive: true, force: true });
-    const name = identifier(this.prepared.name.replace(/\.[a-z]+$/i, ''));
-    const options: BuildOptions = {
+    return {
       graph: this.prepared.graph,
-      name,
+      name: identifier(this.prepared.name.replace(/\.[a-z]+$/i, '')),
       board: this.board,
-      selected,
       outDir,
       cacheDir: this.o.cacheDir,
     };
-    const built = await build(options);
-    if (!built.ok) return built;
+  }
+
+  /** Compares `inputs` answers with the model's. */
+  private async prove({ built, options }: Omit<Proven, 'verified'>, inputs: number): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
     this.run.log('verify', `running it on ${inputs} inputs`);
-    const verified = await verify(built.value, this.board, this.prepared.model, inputs);
-    if (!verified.ok) return verified;
-    return ok({ built: built.value, verified: verified.value, options });
+    const verified = await verify(built, this.board, this.prepared.model, inputs);
+    return verified.ok ? ok({ built, verified: verified.value, options }) : verified;
   }
 
   /** Completes the artifact; the report, as report.json has it. */
-  private finish(baseline: Proven, best: Proven): Readonly<Record<string, unknown>> {
+  private finish(baseline: Proven, best: Proven, { trades }: Fitting): Readonly<Record<string, unknown>> {
     const { job } = this.run;
     const { name, outDir } = best.options;
     const layers = best.verified.layers.map((l, i) => {
@@ -187,6 +204,8 @@ class Work {
       defaultArenaBytes: baseline.built.library.arenaBytes,
       defaultFlashBytes: baseline.built.flashBytes,
       trials: this.o.store.counts(job.id),
+      budgets: this.budgets,
+      trades: trades(),
       policy: job.policy,
       seed: job.seed,
       files: { header: `${name}.h`, source: `${name}.c`, elf: `firmware/${name}.elf`, bin: `firmware/${name}.bin` },

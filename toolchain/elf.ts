@@ -12,6 +12,8 @@ export interface Section {
   readonly writable: boolean;
   /** Has bytes in the file (.bss has not). */
   readonly stored: boolean;
+  /** Of a group: equal groups of several objects become one when they are linked. */
+  readonly grouped: boolean;
 }
 export interface Image {
   readonly base: number;
@@ -88,6 +90,7 @@ export function readElf(file: Uint8Array): Elf {
       allocated: (h.flags & 2) !== 0,
       writable: (h.flags & 1) !== 0,
       stored: h.type !== 8 && h.type !== 0,
+      grouped: (h.flags & 0x200) !== 0,
     }),
   );
   const symbols = (): ReadonlyMap<string, number> => {

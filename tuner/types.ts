@@ -25,6 +25,8 @@ export interface Sizes {
   readonly constBytes: number;
   readonly scratchBytes: number;
   readonly stackBytes: number;
+  /** Block kernels by section: of `codeBytes`, what is linked once where several kernels of a network use it. Absent: none. */
+  readonly functions?: Readonly<Record<string, number>>;
 }
 
 export type MeasureResult =

@@ -3,7 +3,7 @@
  */
 import { type Graph, type TensorId, tensorBytes, tensorOf } from '../graph/graph.ts';
 import { operatorOf, viewOps } from '../ops/index.ts';
-import { type ArenaPlan, type Block, drawArena, planArena } from '../plan/arena.ts';
+import { type ArenaPlan, type Block, bytesAt, drawArena, planArena } from '../plan/arena.ts';
 import { runsInPlace } from '../plan/in-place.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
@@ -66,7 +66,29 @@ export const identifier = (name: string): string => {
 
 /** Prints all kernels and plans the arena. Choices must cover every node that is no view. */
 export function networkOf(graph: Graph, name: string, choices: readonly Choice[]): Network {
-  const layers = choices.map((choice, i): Layer => {
+  const layers = layersOf(graph, name, choices);
+  const home = sharing(graph, layers);
+  const blocks = blocksOf(graph, layers, home);
+  const plan = planArena(blocks);
+  const at = (id: string): number => plan.offsets.get(id) ?? 0;
+  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(`t${home(t)}`), scratchOf: (l) => at(`s${l}`) };
+}
+
+/** What a layer's kernel needs with its choice; other layers' choices make no difference to it. */
+export interface LayerNeeds {
+  readonly kernel: KernelC;
+  /** Of the arena while it runs: all tensors that live then, and its scratch. No plan can be smaller. */
+  readonly arenaBytes: number;
+}
+/** The needs of each layer, without a plan. */
+export function needsOf(graph: Graph, name: string, choices: readonly Choice[]): readonly LayerNeeds[] {
+  const layers = layersOf(graph, name, choices);
+  const blocks = blocksOf(graph, layers, sharing(graph, layers));
+  return layers.map(({ kernel }, i) => ({ kernel, arenaBytes: bytesAt(blocks, i + 1) }));
+}
+
+function layersOf(graph: Graph, name: string, choices: readonly Choice[]): readonly Layer[] {
+  return choices.map((choice, i): Layer => {
     const node = graph.nodes[choice.node];
     if (node === undefined) throw new Error(`no node ${choice.node}`);
     const symbol = `${name}_${String(i).padStart(2, '0')}_${identifier(node.op)}`;
@@ -84,11 +106,6 @@ export function networkOf(graph: Graph, name: string, choices: readonly Choice[]
       tensors: [...runtime, ...node.outputs],
     };
   });
-  const home = sharing(graph, layers);
-  const blocks = blocksOf(graph, layers, home);
-  const plan = planArena(blocks);
-  const at = (id: string): number => plan.offsets.get(id) ?? 0;
-  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(`t${home(t)}`), scratchOf: (l) => at(`s${l}`) };
 }
 
 /** The tensor in whose memory a tensor lies. */

@@ -87,13 +87,11 @@ function place(order: readonly Block[]): { readonly offsets: ReadonlyMap<string,
 /** Most bytes alive at one step. */
 function liveBytes(blocks: readonly Block[]): number {
   const steps = new Set(blocks.map((b) => b.first));
-  return Math.max(
-    0,
-    ...[...steps].map((s) =>
-      blocks.filter((b) => b.first <= s && s <= b.last).reduce((n, b) => n + aligned(b.bytes), 0),
-    ),
-  );
+  return Math.max(0, ...[...steps].map((s) => bytesAt(blocks, s)));
 }
+/** Bytes alive at a step. */
+export const bytesAt = (blocks: readonly Block[], step: number): number =>
+  blocks.filter((b) => b.first <= step && step <= b.last).reduce((n, b) => n + aligned(b.bytes), 0);
 
 /** A picture: a line a block in order of offsets, its life as a bar. */
 export function drawArena(blocks: readonly Block[], plan: ArenaPlan): string {

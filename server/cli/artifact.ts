@@ -5,27 +5,24 @@ import { join } from 'node:path';
 import type { BoardModule } from '../../boards/index.ts';
 import { identifier } from '../../compiler/emit/index.ts';
 import { runtimeHeaderName } from '../../compiler/emit/runtime/index.ts';
-import { ok, type Result } from '../../compiler/result.ts';
+import type { Result } from '../../compiler/result.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
-import { type BuildOptions, type Built, build } from '../build.ts';
+import { budgetsOf, buildWithin, type Fitting, type Wishes } from '../budgets.ts';
 import type { Prepared } from '../models.ts';
-import { type Appetite, fitting, type Records, selectKnown, type Toolchain, toolchainOf } from '../offers.ts';
+import { offersFor, toolchainOf } from '../offers.ts';
 import { shippedRecords, withShipped } from '../shipped/records.ts';
 import { openKnown } from './known.ts';
 import type { CommonOptions } from './options.ts';
 
-export interface BuiltModel {
-  readonly options: BuildOptions;
-  readonly built: Built;
-}
 type Where = Pick<CommonOptions, 'data' | 'records'> & {
   readonly outDir: string;
+  readonly budgets?: Wishes;
   /** Those that ship, unless given. */
   readonly shipped?: typeof shippedRecords;
 };
 
-/** Builds a model with the best schedules known, shipped ones included. Failures: those of build, RECORD_BAD. */
-export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<BuiltModel>> {
+/** Builds a model with the best schedules known that fit, shipped ones included. Failures: those of build, RECORD_BAD. */
+export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<Fitting>> {
   const known = openKnown(where);
   if (!known.ok) return known;
   const cache = cacheOf(where.data);
@@ -37,28 +34,20 @@ export async function buildModel(model: Prepared, board: BoardModule, where: Whe
     const own = known.value.records;
     const shipped = own && (where.shipped ?? shippedRecords)(model.tasks, board, toolchain);
     const records = own && shipped ? withShipped(own, shipped) : own;
-    return await buildFitting(model, board, records, toolchain, { outDir: where.outDir, cacheDir: cache.dir });
+    return await buildWithin({
+      graph: model.graph,
+      name: identifier(model.name),
+      board,
+      budgets: budgetsOf(board, where.budgets),
+      tasks: model.tasks,
+      known: (task, limit) => offersFor(task, board, records, toolchain, limit),
+      outDir: where.outDir,
+      cacheDir: cache.dir,
+    });
   } finally {
     known.value.close();
     cache.done();
   }
-}
-
-/** With the fastest schedules known that fit; without records there are only the default ones. */
-async function buildFitting(
-  model: Prepared,
-  board: BoardModule,
-  records: Records | undefined,
-  toolchain: Toolchain,
-  dirs: Pick<BuildOptions, 'outDir' | 'cacheDir'>,
-): Promise<Result<BuiltModel>> {
-  const attempt = async (appetite: Appetite): Promise<Result<BuiltModel>> => {
-    const selected = selectKnown(model.tasks, board, records, toolchain, appetite);
-    const options = { graph: model.graph, name: identifier(model.name), board, selected, ...dirs };
-    const built = await build(options);
-    return built.ok ? ok({ options, built: built.value }) : built;
-  };
-  return records === undefined ? attempt('default') : fitting(board, attempt);
 }
 
 /**

@@ -12,10 +12,10 @@ import type { Prepared } from '../models.ts';
 import { randomInput } from '../run-network.ts';
 import { buildModel } from './artifact.ts';
 import { boardNamed, type Passes, readModel } from './model.ts';
-import { type CommonOptions, collect, oneOf } from './options.ts';
+import { type BudgetOptions, budgets, type CommonOptions, collect, oneOf, wishesOf } from './options.ts';
 import { readInputs } from './tensors.ts';
 
-export interface InferenceOptions extends CommonOptions {
+export interface InferenceOptions extends CommonOptions, BudgetOptions {
   readonly board: string;
   readonly input?: readonly string[];
   readonly passes: Passes;
@@ -24,7 +24,7 @@ export interface InferenceOptions extends CommonOptions {
 export const files = collect((text) => text);
 
 export const inferenceOptions = (command: Command): Command =>
-  command
+  budgets(command)
     .argument('<model>', 'a .tflite file')
     .requiredOption('--board <board>', 'see the boards command')
     .option(
@@ -59,7 +59,7 @@ export async function inferenceOf(
   if (!checked.ok) return checked;
   const outDir = mkdtempSync(join(tmpdir(), 'microtune-run-'));
   try {
-    const done = await buildModel(model.value, board.value, { ...o, outDir });
+    const done = await buildModel(model.value, board.value, { ...o, outDir, budgets: wishesOf(o) });
     if (!done.ok) return done;
     const { built } = done.value;
     const ran = await infer(board.value, built, graph, input.value, o.caches);
@@ -79,6 +79,7 @@ export const countsOf = ({ board, ran, built }: Inferred) => ({
   ...ran.unknown,
   layers: ran.layers.map(({ causes, ...l }) => ({ ...l, ...(causes !== undefined && { causes }) })),
   arenaBytes: built.library.arenaBytes,
+  ramBytes: built.memory.ramBytes,
   flashBytes: built.flashBytes,
 });
 

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AttachedDevice } from '../attached.ts';
+import type { Wishes } from '../budgets.ts';
 import { exitCodes as exitMeanings } from '../errors.ts';
 import { parseTime } from '../time.ts';
 
@@ -22,7 +23,7 @@ export function common(command: Command, example: string): Command {
     .option('--data <dir>', 'data directory: records, models, jobs', defaultData())
     .option(
       '--records <file>',
-      "records to use beside the data directory's, a JSONL file or a .db, or 'none' to use no records",
+      "records to use beside the data directory's, a JSONL file or a .db, or 'none' to use none, not even those that ship",
     )
     .option('--json', 'standard output holds only JSON')
     .addOption(new Option('--debug', 'show the stack of an unexpected error').hideHelp())
@@ -34,6 +35,39 @@ export const exitCodes = `Exit codes (a failure is one line "error CODE: ..." on
 ${Object.entries(exitMeanings)
   .map(([code, meaning]) => `  ${code.padEnd(4)}${meaning}`)
   .join('\n')}`;
+
+export interface BudgetOptions {
+  readonly ramBudget?: number;
+  readonly flashBudget?: number;
+}
+
+/** --ram-budget, --flash-budget. */
+export const budgets = (command: Command): Command =>
+  command
+    .option(
+      '--ram-budget <bytes>',
+      "RAM that the network may take: arena, what is placed there, stack; a K behind it means 1024 (default: the board's)",
+      byteCount,
+    )
+    .option(
+      '--flash-budget <bytes>',
+      "flash that the network's code and constants may take (default: the board's)",
+      byteCount,
+    );
+
+export const wishesOf = (o: BudgetOptions): Wishes => ({
+  ...(o.ramBudget !== undefined && { ramBytes: o.ramBudget }),
+  ...(o.flashBudget !== undefined && { flashBytes: o.flashBudget }),
+});
+
+/** Bytes, or kibibytes with a K, of which there may be a fraction. */
+export function byteCount(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(K?)$/i.exec(text) ?? [];
+  const bytes = Number(number) * (unit === '' ? 1 : 1024);
+  if (number === undefined || bytes < 1 || (unit === '' && !Number.isInteger(bytes)))
+    throw new InvalidArgumentError('Bytes are needed, like 65536 or 64K.');
+  return Math.floor(bytes);
+}
 
 export interface DeviceOptions {
   readonly device?: readonly AttachedDevice[];

@@ -139,7 +139,7 @@ test('layers get schedules of records of the board kind only, however fast other
       })),
     ),
   );
-  const selected = selectKnown(tasks, board, store, toolchain, 'fast');
+  const selected = selectKnown(tasks, board, store, toolchain);
   const kindsUsed = selected.map((s) => s.offer.cycles?.kind);
   expect(new Set(kindsUsed)).toEqual(new Set(['instructions']));
   for (const t of tasks)

@@ -1,13 +1,9 @@
 /** Equal layers are one task, but a schedule that rests on a proof over constants is proved again for each of them. */
 import { expect, test } from 'vitest';
-import { host } from '../../boards/host/index.ts';
 import { interpret } from '../../compiler/program/index.ts';
-import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type Offer, select } from '../../compiler/select.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule } from '../../kernels/index.ts';
-import { type Appetite, fitting } from '../../server/offers.ts';
-import { type Candidates, shareRam } from '../../server/ram-share.ts';
 import { Draft } from './graphs.ts';
 import { Random } from './random.ts';
 
@@ -62,63 +58,4 @@ test('what is selected computes with the constants of its own occurrence', () =>
 test('a task that nothing legal is offered for is a broken invariant', () => {
   const tasks = tasksOf(twins(), { rounding: 'double' });
   expect(() => select(tasks, (task) => [proving(task)])).toThrow(/no legal schedule, not even its default/);
-});
-
-test('what is too big is tried with less memory, down to the default schedules; another failure is final', async () => {
-  const tooBig = failed('select', 'MODEL_TOO_BIG', 'too big');
-  const tried: Appetite[] = [];
-  const untilFits = (fits: Appetite | undefined, refusal: Result<never>) => (appetite: Appetite) => {
-    tried.push(appetite);
-    return Promise.resolve(appetite === fits ? ok(appetite) : refusal);
-  };
-  for (const fits of ['fast', 'small', 'default'] as const)
-    expect(await fitting(host, untilFits(fits, tooBig))).toEqual(ok(fits));
-  expect(await fitting(host, untilFits(undefined, tooBig))).toEqual(tooBig);
-  expect(tried).toEqual('fast fast small fast small default fast small default'.split(' '));
-  const other = failed('link', 'LINK_FAILED', 'nowhere');
-  expect(await fitting(host, untilFits('small', other))).toEqual(other);
-  tried.length = 0;
-  const placing = { ...host, placed: { codeBytes: 1, dataBytes: 1 } };
-  expect(await fitting(placing, untilFits('default', tooBig))).toEqual(ok('default'));
-  expect(tried).toEqual(['fast', 'shared', 'flash', 'small', 'default']);
-});
-
-/** Records of one task: what each places in RAM, its bytes of constants and code, its cycles; best first. */
-const candidates = (
-  id: string,
-  layers: number,
-  rows: readonly (readonly [readonly string[], number, number, number])[],
-) =>
-  ({
-    task: { id, occurrences: Array.from({ length: layers }) },
-    records: rows.map(([placed, constBytes, codeBytes, cycles], i) => ({
-      id: `${id}${i}`,
-      cycles,
-      sizes: { constBytes, codeBytes, scratchBytes: 0, stackBytes: 0 },
-      schedule: { algorithm: 'direct', steps: placed.map((what) => ({ primitive: 'place', what, where: 'ram' })) },
-    })),
-  }) as unknown as Candidates;
-
-test('RAM goes to the layers that gain most a byte; the others get the fastest schedule that fits what is left', () => {
-  const all = [
-    candidates('big', 1, [
-      [['w'], 1000, 50, 500],
-      [['code'], 1000, 50, 900],
-      [[], 1000, 50, 1000],
-    ]),
-    candidates('small', 2, [
-      [['w', 'code'], 100, 50, 100],
-      [[], 100, 50, 400],
-    ]),
-    candidates('none', 1, [[[], 9999, 9999, 1]]),
-  ];
-  const first = (dataBytes: number, codeBytes: number): readonly (string | undefined)[] => {
-    const shared = shareRam(all, { dataBytes, codeBytes });
-    return all.map(({ task }) => shared.get(task.id)?.[0]?.id);
-  };
-  expect(first(1200, 100)).toEqual(['big0', 'small0', 'none0']);
-  expect(first(1199, 150)).toEqual(['big1', 'small0', 'none0']);
-  expect(first(1199, 100)).toEqual(['big2', 'small0', 'none0']);
-  expect(first(1000, 99)).toEqual(['big0', 'small1', 'none0']);
-  expect(first(0, 0)).toEqual(['big2', 'small1', 'none0']);
 });

@@ -134,7 +134,7 @@ describe('records of a model', () => {
 
   test('are what a layer is offered; a count that does not stand is not told', () => {
     const offered = (tools = toolchain) =>
-      selectKnown([task], board, recordsFrom(file, [task], board, tools, nowhere), tools, 'fast')[0]?.offer;
+      selectKnown([task], board, recordsFrom(file, [task], board, tools, nowhere), tools)[0]?.offer;
     expect(offered()).toMatchObject({ cycles: { count: 1000, kind: 'model' } });
     expect(offered(toolchainOf(board, 'gcc 2'))?.record).toBe(offered()?.record);
     expect(offered(toolchainOf(board, 'gcc 2'))?.cycles).toBeUndefined();

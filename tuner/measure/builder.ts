@@ -4,12 +4,14 @@ import { readFileSync } from 'node:fs';
 import type { Target } from '../../boards/board.ts';
 import { type KernelC, printTrialEntry } from '../../compiler/program/print-c.ts';
 import type { Result } from '../../compiler/result.ts';
-import { compileUnit, type ObjectFile, type Unit } from '../../toolchain/index.ts';
+import { compileUnit, type ObjectFile, readElf, type Unit } from '../../toolchain/index.ts';
 
 export interface Built {
   readonly object: ObjectFile;
   /** Hash of machine code and constants: equal means equal measurements. */
   readonly binary: string;
+  /** Bytes of the block kernels in it, by section. */
+  readonly functions: Readonly<Record<string, number>>;
 }
 
 /** What a candidate is compiled from: its kernel, and the entry that unpacks the table of addresses. */
@@ -24,9 +26,12 @@ export const unitOf = (kernel: KernelC, target: Target): Unit => ({
 export async function buildCandidate(kernel: KernelC, target: Target, cacheDir: string): Promise<Result<Built>> {
   const object = await compileUnit(unitOf(kernel, target), cacheDir);
   if (!object.ok) return object;
-  const hash = createHash('sha256').update(readFileSync(object.value.path));
+  const file = readFileSync(object.value.path);
+  const hash = createHash('sha256').update(file);
   for (const c of kernel.constants) hash.update(c.symbol).update(c.place).update(c.bytes);
-  return { ok: true, value: { object: object.value, binary: hash.digest('hex').slice(0, 24) } };
+  const shared = readElf(file).sections.filter((s) => s.grouped && s.allocated);
+  const functions = Object.fromEntries(shared.map((s) => [s.name, s.bytes]));
+  return { ok: true, value: { object: object.value, binary: hash.digest('hex').slice(0, 24), functions } };
 }
 
 /** Which inputs a binary is tested with follows from the binary: measuring it again repeats the very same trial. */

@@ -112,6 +112,7 @@ export class Station {
         constBytes: a.kernel.constants.reduce((n, c) => n + c.bytes.length, 0),
         scratchBytes: a.kernel.scratchBytes,
         stackBytes: run.stackBytes,
+        ...(Object.keys(a.built.functions).length > 0 && { functions: a.built.functions }),
       },
       bytes: { code: codeBytes, constants: sent, rest: place.tableBytes },
       ...base,

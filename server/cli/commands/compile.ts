@@ -8,10 +8,10 @@ import { buildModel } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { boardNamed, type Passes, readModel } from '../model.ts';
-import { type CommonOptions, common, oneOf } from '../options.ts';
+import { type BudgetOptions, budgets, type CommonOptions, common, oneOf, wishesOf } from '../options.ts';
 import { artifactText, readArtifact } from '../report.ts';
 
-interface CompileOptions extends CommonOptions {
+interface CompileOptions extends CommonOptions, BudgetOptions {
   readonly board: string;
   readonly out: string;
   readonly passes: Passes;
@@ -28,7 +28,7 @@ export function addCompile(program: Command, act: Act): void {
     .requiredOption('--board <board>', 'see the boards command')
     .requiredOption('--out <dir>', 'where the library and the firmware go')
     .option('--passes <which>', "'none' leaves out all optional simplifications", oneOf('all', 'none'), 'all');
-  common(command, 'microtune compile model.tflite --board mps2-an386 --out out').action(act(compile));
+  common(budgets(command), 'microtune compile model.tflite --board mps2-an386 --out out').action(act(compile));
 }
 
 async function compile(io: Io, file: string, o: CompileOptions): Shows {
@@ -37,13 +37,13 @@ async function compile(io: Io, file: string, o: CompileOptions): Shows {
   const model = readModel(file, o.passes);
   if (!model.ok) return model;
   const outDir = resolve(o.out);
-  const done = await buildModel(model.value, board.value, { ...o, outDir });
+  const done = await buildModel(model.value, board.value, { ...o, outDir, budgets: wishesOf(o) });
   if (!done.ok) return done;
-  const { options, built } = done.value;
+  const { options, built, trades } = done.value;
   io.news(`built for ${o.board}; comparing the firmware's outputs with the model's`);
   const verified = await verify(built, board.value, model.value.model, verifiedInputs);
   if (!verified.ok) return verified;
-  finishArtifact(built, options, verified.value, {});
+  finishArtifact(built, options, verified.value, { budgets: options.budgets, trades: trades() });
   const artifact = readArtifact(outDir);
   return ok({ json: artifact, text: artifactText(artifact) });
 }

@@ -43,13 +43,13 @@ function shown(done: Inferred): Shown {
   const { board, built, ran } = done;
   const { graph } = built.network;
   const outputs = valuesOf(graph, graph.outputs, ran.outputs).map((v) => Array.from(numbers(v)));
-  const { arenaBytes, flashBytes, ...counts } = countsOf(done);
+  const { arenaBytes, ramBytes, flashBytes, ...counts } = countsOf(done);
   return {
-    json: { ...counts, exact: true, outputs, arenaBytes, flashBytes },
+    json: { ...counts, exact: true, outputs, arenaBytes, ramBytes, flashBytes },
     text: [
       layersText(done),
       [
-        `whole network ${count(ran.cycles)} ${unit(board.kind)}, arena ${count(arenaBytes)} bytes, flash ${count(flashBytes)} bytes; equal to the model, byte for byte`,
+        `whole network ${count(ran.cycles)} ${unit(board.kind)}, arena ${count(arenaBytes)} bytes, RAM ${count(ramBytes)} bytes, flash ${count(flashBytes)} bytes; equal to the model, byte for byte`,
         ...caveats(done),
       ].join('\n'),
       outputsText(graph, outputs),

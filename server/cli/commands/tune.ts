@@ -18,6 +18,8 @@ import { type Choice, onInterrupt } from '../interrupt.ts';
 import type { Io, Shown, Shows } from '../io.ts';
 import { boardNamed, readModel, titleOf } from '../model.ts';
 import {
+  type BudgetOptions,
+  budgets,
   type CommonOptions,
   common,
   type DeviceOptions,
@@ -25,12 +27,13 @@ import {
   devicesAsArguments,
   wallTime,
   whole,
+  wishesOf,
 } from '../options.ts';
 import { type Progress, progressOn } from '../progress.ts';
 import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
-interface TuneOptions extends CommonOptions, DeviceOptions {
+interface TuneOptions extends CommonOptions, DeviceOptions, BudgetOptions {
   readonly board: string;
   readonly trials?: number;
   readonly time?: string;
@@ -59,7 +62,9 @@ export function addTune(program: Command, act: Act): void {
     .option('--policy <name>', 'how candidates are chosen (default: the best one)')
     .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)')
     .option('--url <url>', 'a running daemon (default: the one of the data directory, else one is started)');
-  common(devices(command), 'microtune tune model.tflite --board mps2-an386 --trials 400 --out out').action(act(tune));
+  common(devices(budgets(command)), 'microtune tune model.tflite --board mps2-an386 --trials 400 --out out').action(
+    act(tune),
+  );
 }
 
 async function tune(io: Io, file: string, o: TuneOptions): Shows {
@@ -107,6 +112,7 @@ async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Res
   const client = daemon.client();
   const model = await client.uploadModel(readFile(file), titleOf(file));
   if (!model.ok) return model;
+  const wishes = wishesOf(o);
   const request: JobRequest = {
     model: model.value.id,
     board: o.board,
@@ -114,6 +120,7 @@ async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Res
     ...(o.time !== undefined && { time: o.time }),
     ...(o.seed !== undefined && { seed: o.seed }),
     ...(o.policy !== undefined && { policy: o.policy }),
+    ...(Object.keys(wishes).length > 0 && { budgets: wishes }),
   };
   return client.addJob(request);
 }
