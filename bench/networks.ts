@@ -2,7 +2,7 @@
  * The reference networks, and the records that ship.
  * `npm run bench:networks -- [--board B] [--networks kws,ic]` with one of
  * --replay (the usual): compiles with the records that ship, runs, verifies, counts; --json prints {networks} and nothing else,
- *   --out DIR keeps the measured ELFs, --write keeps the results and writes docs/performance.md from them;
+ *   --out DIR keeps the measured ELFs, --ram-budget N and --flash-budget N (bytes, or 64K) are compile's, --write keeps the results and writes docs/performance.md from them;
  * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task; --shapes: for the layers of
  *   other common networks;
  * --leave-one-out: each network without its own records, against all of them;
@@ -10,6 +10,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { byteCount, wishesOf } from '../server/cli/options.ts';
 import { modelsDir } from '../test/models.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
 import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     replay: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
+    'ram-budget': { type: 'string' },
+    'flash-budget': { type: 'string' },
     write: { type: 'boolean', default: false },
     tune: { type: 'boolean', default: false },
     trials: { type: 'string', default: '100' },
@@ -40,7 +43,11 @@ const names = values.networks.split(',').filter((n) => n !== '');
 const unknown = names.find((n) => !isNetwork(n));
 if (unknown !== undefined) throw new Error(`no network ${unknown}; known are ${networkNames.join(', ')}`);
 const networks = names.filter(isNetwork);
-const { board } = values;
+const { board, 'ram-budget': ram, 'flash-budget': flash } = values;
+const budgets = wishesOf({
+  ...(ram !== undefined && { ramBudget: byteCount(ram) }),
+  ...(flash !== undefined && { flashBudget: byteCount(flash) }),
+});
 
 async function tuneAll(): Promise<void> {
   const search = { board, trials: Number(values.trials), seeds: Number(values.seeds), say };
@@ -58,7 +65,7 @@ async function replayAll(): Promise<void> {
   const results: NetworkResult[] = [];
   for (const name of networks) {
     say(`${name} on ${board}`);
-    results.push(await replayNetwork(name, { board, ...(values.out !== undefined && { out: values.out }) }));
+    results.push(await replayNetwork(name, { board, budgets, ...(values.out !== undefined && { out: values.out }) }));
   }
   if (values.write) keepResults(board, { networks: results });
   console.log(values.json ? JSON.stringify({ networks: results }, null, 2) : results.map(line).join('\n'));

@@ -1,10 +1,12 @@
 /**
  * Which of a task's trials become records that ship: those that nothing else beats in cycles, flash and RAM at once, a few of them.
- * Must stay true: the fastest is among them, for every occurrence of the layer, and for other constants the fastest of each form
- * of requantisation, as a proof that fails elsewhere must not leave a layer with its default.
+ * Must stay true: the fastest is among them, for every occurrence of the layer; for arenas the fastest that runs in place; and for
+ * other constants the fastest of each form of requantisation, as a proof that fails elsewhere must not leave a layer with its default.
  */
 import { schedule } from '../../compiler/lower.ts';
-import type { Memo } from '../../compiler/program/index.ts';
+import { operatorOf } from '../../compiler/ops/index.ts';
+import { runsInPlace } from '../../compiler/plan/in-place.ts';
+import type { Memo, Program } from '../../compiler/program/index.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import { placedInRam } from '../../kernels/index.ts';
 import type { ShippedRecord } from '../../server/shipped/file.ts';
@@ -41,11 +43,25 @@ const thinned = <T>(front: readonly T[]): readonly T[] =>
     ? front
     : Array.from({ length: most }, (_, i) => front[Math.round((i * (front.length - 1)) / (most - 1))] as T);
 
+/** For each occurrence the fastest that holds, and the fastest that may write its output over an input. */
 function perOccurrence<T extends Measured>(task: Task, sorted: readonly T[]): readonly T[] {
   const memo: Memo = new Map();
-  const legal = (r: T, constants: Task['occurrences'][number]['constants']): boolean =>
-    schedule(task.workload, constants, r.schedule, memo).ok;
-  return task.occurrences.flatMap(({ constants }) => sorted.find((r) => legal(r, constants)) ?? []);
+  const over = operatorOf(task.workload.op).inPlace?.(task.workload) ?? [];
+  return task.occurrences.flatMap(({ constants }) => {
+    const programOf = (r: T): Program | undefined => {
+      const done = schedule(task.workload, constants, r.schedule, memo);
+      return done.ok ? done.program : undefined;
+    };
+    const first = sorted.find((r) => programOf(r) !== undefined);
+    const inPlace = over.length === 0 ? undefined : sorted.find((r) => mayOverwrite(programOf(r), over));
+    return [first, inPlace].filter((r) => r !== undefined);
+  });
+}
+function mayOverwrite(program: Program | undefined, over: readonly number[]): boolean {
+  const named = (space: 'in' | 'out'): readonly string[] =>
+    (program?.buffers ?? []).filter((b) => b.space === space).map((b) => b.name);
+  const [[y = ''], inputs] = [named('out'), named('in')];
+  return program !== undefined && over.some((k) => runsInPlace(program, new Set([inputs[k] ?? '']), y));
 }
 
 function perForm<T extends Measured>(sorted: readonly T[]): readonly T[] {

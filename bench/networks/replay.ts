@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 import { type BoardModule, boardOf, type TwinCounters } from '../../boards/index.ts';
 import type { Memory } from '../../compiler/emit/index.ts';
 import { tensorOf } from '../../compiler/graph/graph.ts';
+import type { Wishes } from '../../server/budgets.ts';
 import type { Built } from '../../server/build.ts';
 import { buildModel } from '../../server/cli/artifact.ts';
 import { type Inference, infer } from '../../server/infer.ts';
@@ -53,6 +54,8 @@ export interface Replay {
   readonly board: string;
   /** Where the firmware that was measured is kept: DIR/NETWORK.elf, with NETWORK_run as a symbol. */
   readonly out?: string;
+  /** The board's memory, unless less is given. */
+  readonly budgets?: Wishes;
   /** Other records than those that ship. */
   readonly shipped?: typeof shippedRecords;
 }
@@ -65,7 +68,13 @@ export async function replayNetwork(name: NetworkName, o: Replay): Promise<Netwo
   const model = must(prepare(golden.bytes, name));
   const dir = mkdtempSync(join(tmpdir(), 'microtune-networks-'));
   try {
-    const where = { data: join(dir, 'data'), outDir: join(dir, 'out'), ...(o.shipped && { shipped: o.shipped }) };
+    const { budgets, shipped } = o;
+    const where = {
+      data: join(dir, 'data'),
+      outDir: join(dir, 'out'),
+      ...(budgets && { budgets }),
+      ...(shipped && { shipped }),
+    };
     const { built } = must(await buildModel(model, board, where));
     if (o.out !== undefined) keepFirmware(built, o.out, name);
     const ran = must(await infer(board, built, model.model, randomInput(model.model, 1), 'cold'));

@@ -21,7 +21,7 @@ import type { Guess } from './records.ts';
 const neighbours = 12;
 const settings = 6;
 /** Legal candidates that are ranked. */
-const enough = 48;
+const enough = 32;
 /** log2 of cycles per unit of work of what nobody knows anything about: slow. */
 const unknown = 6;
 /** Where a layer is this far away, the cost model is believed as much as what the layer took. */
