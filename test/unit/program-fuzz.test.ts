@@ -74,6 +74,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
       dtype,
       space: r.pick(['scratch', 'register'] as const),
       border: r.pick(['apart', 'inline'] as const),
+      ...(r.next() < 0.3 && { take: 'read' as const }),
       ...layout,
     }),
     () => ({
@@ -94,6 +95,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
             : [0],
       ...(r.next() < 0.6 && { whole: [0] }),
       ...(r.next() < 0.6 && { pitch: 8 }),
+      ...(r.next() < 0.3 && { take: 'read' as const }),
     }),
     () => ({ primitive: 'pad', buf: 'x', as: `b${n}`, loops: names(3), dtype, ...layout }),
     () => ({ primitive: 'computeAt', producer: loop(), buf: r.pick(temps.length > 0 ? temps : ['acc']), at: loop() }),

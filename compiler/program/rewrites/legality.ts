@@ -20,7 +20,7 @@ export function isPrivate(p: Program, buf: string, body: readonly Stmt[]): boole
   return inside.length === everywhere.length && inside[0]?.how === 'write';
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+export const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** An affine form up to a factor: 2*oy moves with oy (strides); what does not move at all is '0'. */
 function direction(e: Expr): string {

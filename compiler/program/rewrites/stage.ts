@@ -1,13 +1,13 @@
 /** Copies of windows: stage, pad, computeAt. */
 import { extent, simplify } from '../affine.ts';
-import { add, iter, load, loadOr, loop, num, refuse, store } from '../build.ts';
+import { add, iter, load, loadOr, loop, mul, num, refuse, store } from '../build.ts';
 import { isLayout } from '../layouts.ts';
 import type { Alloc, Buffer, Expr, Loop, Program, Stmt } from '../program.ts';
 import { show } from '../show.ts';
 import { atLoop, bufferOf, elements, loopOf, loopsIn, mapExpr, spanOf } from '../walk.ts';
 import { perfectNest } from './legality.ts';
 import type { StepOf } from './steps.ts';
-import { type Window, windowOf } from './window.ts';
+import { compact, type Window, windowOf } from './window.ts';
 
 /** Largest register buffer: what a compiler can keep out of memory once its loops are unrolled. */
 const registerLimit = 64;
@@ -23,7 +23,7 @@ const nest = (loops: readonly string[], extents: readonly number[], inner: Stmt,
 /**
  * `for at: ... buf[base + i] ...`  ->  `for at: {for i: as[i] = buf[base + i]; ... as[i] ...}`, in a wider dtype or another
  * layout. at = '' stages for the whole program. border 'apart': the border is filled first and the inside is a plain copy.
- * `order`, `whole` and `pitch` shape the copy: `for i, j: as[j, i] = buf[i, base + j]`, with i copied whole.
+ * `order`, `whole`, `pitch` and `take` shape the copy: `for i, j: as[j, i] = buf[i, base + 2*j]`, with i copied whole.
  */
 export function stage(p: Program, s: StepOf<'stage'>): Program {
   const source = bufferOf(p, s.buf);
@@ -35,14 +35,15 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
     spanOf(s.dtype)[0] > spanOf(source.dtype)[0]
   )
     refuse(`${s.dtype} does not hold ${source.dtype}`);
-  if ((s.order ?? s.whole ?? s.pitch) !== undefined && s.border === 'apart')
-    refuse('a border apart has no order, whole dimensions or pitch');
+  const shaped = (s.order ?? s.whole ?? s.pitch) !== undefined || s.take === 'read';
+  if (shaped && s.border === 'apart') refuse('a border apart is copied as it is');
   const dims = source.shape.map((_, d) => d);
   if (s.order !== undefined && s.order.toSorted((a, b) => a - b).join() !== dims.join())
     refuse(`order [${s.order}] does not name each dimension once`);
   const order = <T>(values: readonly T[]): readonly T[] => (s.order ?? dims).map((d) => values[d] as T);
   return within(p, s.at, (body) => {
-    const w = widened(s, windowOf(body, s.buf, { dims: s.whole ?? [], shape: source.shape }));
+    const all = windowOf(body, s.buf, { dims: s.whole ?? [], shape: source.shape });
+    const w = widened(s, s.take === 'read' ? compact(all) : all);
     if (s.loops.length !== w.shape.length) refuse(`${s.buf} has ${w.shape.length} dimensions`);
     if (space === 'register' && elements(w.shape) > registerLimit)
       refuse(`a register buffer holds at most ${registerLimit}`);
@@ -80,7 +81,8 @@ function insertAfterAllocs(copies: readonly Stmt[], body: readonly Stmt[]): read
 }
 
 function plainCopy(s: StepOf<'stage'>, w: Window, order: (index: readonly Expr[]) => readonly Expr[]): Stmt {
-  const from = w.base.map((b, d) => simplify(add(b, iter(s.loops[d] ?? ''))));
+  const step = (d: number): Expr => num(s.take === 'read' ? (w.steps[d] ?? 1) : 1);
+  const from = w.base.map((b, d) => simplify(add(b, mul(step(d), iter(s.loops[d] ?? '')))));
   const value = w.outside === undefined ? load(s.buf, ...from) : loadOr(w.outside, s.buf, ...from);
   return nest(s.loops, w.shape, store(s.as, order(s.loops.map(iter)), value));
 }
@@ -117,12 +119,12 @@ function insideOf(
   size: number,
   around: readonly Loop[],
 ): { readonly start: number; readonly from: Expr; readonly count: number } {
-  if (base.kind === 'const' && base.value <= 0)
-    return { start: -base.value, from: num(0), count: Math.min(length + base.value, size) };
-  const range = extent(base, around);
-  if (range === undefined || range[0] < 0 || range[1] + length > size)
+  const [first, last] = extent(base, around) ?? [-1, size];
+  if (first >= 0 && last + length <= size) return { start: 0, from: base, count: length };
+  if (first !== last || first >= size || first + length <= 0)
     return refuse(`the border of ${buf} at ${show(base)} is not fixed`);
-  return { start: 0, from: base, count: length };
+  const start = Math.max(0, -first);
+  return { start, from: num(first + start), count: Math.min(length - start, size - first - start) };
 }
 
 /** `... (buf[i - p] or z) ...`  ->  `as = z; as[i + p] = buf[i]; ... as[i] ...`: the whole input with its border made real. */

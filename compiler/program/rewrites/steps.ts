@@ -35,6 +35,8 @@ export type Step =
       readonly whole?: readonly number[];
       /** The copy's innermost extent, at least the window's; what lies beyond is read outside. */
       readonly pitch?: number;
+      /** 'read': only what a stride reaches: `buf[2*i]` becomes `as[i]`. */
+      readonly take?: 'window' | 'read';
     }
   | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
   | {

@@ -48,6 +48,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     order: maybe(listOf(count)),
     whole: maybe(listOf(count)),
     pitch: maybe(positive),
+    take: maybe(oneOf('window', 'read')),
   },
   computeAt: { producer: identifier, buf: identifier, at: identifier },
   pad: { buf: identifier, as: identifier, loops: listOf(identifier), dtype, layout: any },

@@ -2,15 +2,18 @@
  * The window of a buffer that some statements read: where it begins (fixed by the loops around them) and how large it is
  * (by the loops inside). Shared by stage, pad and computeAt.
  */
-import { extent, partition, simplify } from '../affine.ts';
-import { add, load, num, refuse, sub } from '../build.ts';
+import { affine, extent, partition, simplify } from '../affine.ts';
+import { add, load, mul, num, refuse, sub } from '../build.ts';
 import type { Buffer, Expr, Stmt } from '../program.ts';
 import { show } from '../show.ts';
 import { type Access, accesses, callsIn, loopsIn, mapStmts } from '../walk.ts';
+import { gcd } from './legality.ts';
 
 export interface Window {
   readonly base: readonly Expr[];
   readonly shape: readonly number[];
+  /** Reads lie this far apart, or a multiple of it: x[2*i] has a step of 2. */
+  readonly steps: readonly number[];
   /** What reads outside the buffer give; undefined where none may leave it. */
   readonly outside: number | undefined;
   /** The statements, reading `as` instead; `order` rearranges its dimensions. */
@@ -53,10 +56,29 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
   return {
     base,
     shape: ranges.map(([lo, hi], d) => (entire(d) ? (whole.shape[d] ?? 1) : hi - lo + 1)),
+    steps: fixed.map((_, d) => (entire(d) ? 1 : stepAlong(own.map((a) => cut(a)[d]?.[0] ?? num(0))))),
     outside: first.outside,
     redirect: (as, order = (index) => index) =>
       mapStmts(body, (e) =>
         e.kind === 'load' && e.buf === buf ? { ...load(as, ...order(local(e.index))), ...outside } : e,
       ),
+  };
+}
+
+/** Greatest common divisor of what the loops inside add to an index. */
+function stepAlong(moving: readonly Expr[]): number {
+  const terms = moving.flatMap((e) => [...affine(e).values()]);
+  return terms.reduce((g, t) => gcd(g, t.coef), 0) || 1;
+}
+
+/** The window without what lies between its steps: `x[2*i]` becomes `as[i]`. */
+export function compact(w: Window): Window {
+  const part = (e: Expr, step: number): Expr =>
+    simplify([...affine(e).values()].reduce((sum, t) => add(sum, mul(num(t.coef / step), t.atom)), num(0)));
+  return {
+    ...w,
+    shape: w.shape.map((n, d) => (n - 1) / (w.steps[d] ?? 1) + 1),
+    redirect: (as, order = (index) => index) =>
+      w.redirect(as, (index) => order(index.map((e, d) => part(e, w.steps[d] ?? 1)))),
   };
 }
