@@ -176,7 +176,9 @@ export function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
 /** Words of weights that a kernel of this requantise form multiplies: 256 times the values where it starts from 256 * sum. */
 const scaleOf = (n: DepthwiseNest): number => (takesScaled(n.requantize) ? 256 : 1);
 
-/** Sums of small biases and at most 256 products have 24 bits: 256 times a sum has its sign, which the older forms look at. */
+/** The forms 'signed' and 'general' look at the sign of a sum, or count on its size. */
+const looksAtSign = ({ requantize: { form } }: DepthwiseNest): boolean => form === 'signed' || form === 'general';
+/** Sums of small biases and at most 256 products have 24 bits: 256 times a sum has its sign. */
 const smallBias = 2 ** 22;
 const mostTaps = 256;
 
@@ -186,7 +188,7 @@ export function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): 
     x: { dtype: 'i8', align: 4 },
     y: { dtype: 'i8' },
     w: { dtype: 'i8', align: 4, layout: { kind: 'packed', packing: 'depthwise_taps', params } },
-    bias: { dtype: 'i32', ...(n.requantize.form !== 'top' && { span: [-smallBias, smallBias] as const }) },
+    bias: { dtype: 'i32', ...(looksAtSign(n) && { span: [-smallBias, smallBias] as const }) },
     ...requantizeOperands(n.requantize),
   };
 }

@@ -4,17 +4,10 @@
  * registers are taken, so what is needed once a row, a strip or a channel waits in s0-s15 or on the stack.
  */
 import { advance, park, unpark } from './asm-lines.ts';
+import { type Code, rounds, sequence, straight } from './code.ts';
+import { channelConstants, channels, slots } from './depthwise-frame.ts';
 import type { DepthwiseNest } from './depthwise-nest.ts';
-import {
-  constantRegisters,
-  prepareLines,
-  requantizeLines,
-  requantizeOperands,
-  takesOffset,
-  takesScaled,
-  usesTemp,
-} from './requantize-lines.ts';
-import { straightCycles } from './static-cycles.ts';
+import { constantRegisters, requantizeLines, usesTemp } from './requantize-lines.ts';
 
 /** Register plan. even: bytes 0 and 2 of a loaded word, odd: 1 and 3; pairs: a row's outer weights; middle: weights of column 1. */
 const [from, to, even, odd] = ['r0', 'r1', 'r2', 'r3'] as const;
@@ -34,27 +27,8 @@ const begun = 'lr';
 const [limit, stripFrom, stripEnd, stripTo] = ['s4', 's5', 's6', 's7'] as const;
 const constantHome = ['s8', 's9'] as const;
 const lent = ['s10', 's11', 's12'] as const;
-const [planesLeft, eachLeft] = ['s13', 's14'] as const;
 const beginHome = ['s0', 's1', 's2', 's3'] as const;
-/** Arguments on the stack, from SP: the four that came in registers, what was pushed, then the others. */
-export const pushedBytes = 52;
-const [atX, atY, atW, atBias] = [0, 4, 8, 12] as const;
-
-/** A stretch of code: what is written, and what it costs. */
-interface Code {
-  readonly lines: readonly string[];
-  readonly cycles: number;
-}
-const straight = (...lines: readonly string[]): Code => ({ lines, cycles: straightCycles(lines) });
-const sequence = (...parts: readonly Code[]): Code => ({
-  lines: parts.flatMap((p) => p.lines),
-  cycles: parts.reduce((n, p) => n + p.cycles, 0),
-});
-/** `times` rounds of a body that ends by branching back to its label. */
-const rounds = (times: number, label: number, body: Code): Code => ({
-  lines: [`${label}:`, ...body.lines, `bne ${label}b`],
-  cycles: times * (body.cycles + 2),
-});
+const at = slots(0);
 
 /** One input row's part in one row of outputs. */
 interface Role {
@@ -103,20 +77,20 @@ const sumsOf = (n: DepthwiseNest, oy: number): readonly string[] =>
   n.SY === 1 ? (rollingSums[oy % 2] ?? []) : stepSums[0];
 
 /** even and odd become the parted word of a row; with stride 2, next the byte behind it. */
-function loadRow(n: DepthwiseNest, columns: number, at: Cursor): readonly string[] {
+function loadRow(n: DepthwiseNest, columns: number, lag: Cursor): readonly string[] {
   const part = [`sxtb16 ${odd}, ${even}, ror #8`, `sxtb16 ${even}, ${even}`];
   if (steps(n)) return [`ldr ${even}, [${from}], #${rowBytes(n)}`, ...part];
-  const far = at.from + 4 > reach ? flush(at, 'from') : [];
+  const far = lag.from + 4 > reach ? flush(lag, 'from') : [];
   const loads = [
-    `ldr ${even}, [${from}, #${at.from}]`,
-    ...(n.SX === 2 && columns === 2 ? [`ldrsb ${next}, [${from}, #${at.from + 4}]`] : []),
+    `ldr ${even}, [${from}, #${lag.from}]`,
+    ...(n.SX === 2 && columns === 2 ? [`ldrsb ${next}, [${from}, #${lag.from + 4}]`] : []),
   ];
-  at.from += rowBytes(n);
+  lag.from += rowBytes(n);
   return [...far, ...loads, ...part];
 }
-function flush(at: Cursor, which: 'from' | 'to'): readonly string[] {
-  const lines = advance(which === 'from' ? from : to, at[which]);
-  at[which] = 0;
+function flush(lag: Cursor, which: 'from' | 'to'): readonly string[] {
+  const lines = advance(which === 'from' ? from : to, lag[which]);
+  lag[which] = 0;
   return lines;
 }
 
@@ -147,7 +121,7 @@ function products(
 }
 
 /** Registers lent to the requantise lines beside `mul`: one with a copy elsewhere first, then the row's own, which are put aside. */
-function finish(n: DepthwiseNest, sums: readonly string[], at: Cursor): readonly string[] {
+function finish(n: DepthwiseNest, sums: readonly string[], lag: Cursor): readonly string[] {
   const q = n.requantize;
   const extra = constantRegisters(q) - 1;
   const wanted = extra + (usesTemp(q) ? 1 : 0);
@@ -155,9 +129,9 @@ function finish(n: DepthwiseNest, sums: readonly string[], at: Cursor): readonly
   const aside = [even, odd].slice(0, Math.max(0, wanted - 1));
   const lend = [copied, ...aside].slice(0, wanted);
   const constants = lend.slice(0, extra);
-  const far = at.to + (n.OW + 1) * n.channels > reach ? flush(at, 'to') : [];
-  const stores = sums.map((sum, i) => `strb ${sum}, [${to}, #${at.to + i * n.channels}]`);
-  at.to += n.OW * n.channels;
+  const far = lag.to + (n.OW + 1) * n.channels > reach ? flush(lag, 'to') : [];
+  const stores = sums.map((sum, i) => `strb ${sum}, [${to}, #${lag.to + i * n.channels}]`);
+  lag.to += n.OW * n.channels;
   return [
     ...aside.map((r, i) => park(lent[i] ?? '', r)),
     ...constants.map((r, i) => unpark(r, constantHome[i] ?? '')),
@@ -170,16 +144,16 @@ function finish(n: DepthwiseNest, sums: readonly string[], at: Cursor): readonly
 }
 
 /** One row of x: ends sums, goes on with others, begins new ones, in this order, so that two sets of sums do. */
-function rowLines(n: DepthwiseNest, columns: number, roles: readonly Role[], at: Cursor): readonly string[] {
+function rowLines(n: DepthwiseNest, columns: number, roles: readonly Role[], lag: Cursor): readonly string[] {
   const homes = beginnings(n);
-  const out = [...loadRow(n, columns, at)];
+  const out = [...loadRow(n, columns, lag)];
   for (const { oy, ky, begins, ends } of roles) {
     const sums = sumsOf(n, oy).slice(0, columns);
     const inRegister = begins === '' && n.SY > 1;
     if (begins !== undefined && !inRegister)
       out.push(...sums.map((sum) => unpark(sum, beginHome[homes.indexOf(begins)] ?? '')));
     out.push(...products(n, sums, ky, inRegister ? begun : undefined));
-    if (ends) out.push(...finish(n, sums, at));
+    if (ends) out.push(...finish(n, sums, lag));
   }
   return out;
 }
@@ -204,21 +178,21 @@ function steady(
 /** One or two columns of outputs from the first row to the last. */
 function strip(n: DepthwiseNest, columns: number, unroll: number, label: number): Code {
   const rows = rolesOf(n);
-  const at: Cursor = { from: 0, to: 0 };
+  const lag: Cursor = { from: 0, to: 0 };
   const run = (some: readonly (readonly Role[])[]): Code =>
-    straight(...some.flatMap((roles) => rowLines(n, columns, roles, at)));
+    straight(...some.flatMap((roles) => rowLines(n, columns, roles, lag)));
   const { first, times } = steady(n, rows, unroll);
   if (times === 0) return run(rows);
   const head = run(rows.slice(0, first));
   const enter = straight(
-    ...flush(at, 'from'),
-    ...flush(at, 'to'),
+    ...flush(lag, 'from'),
+    ...flush(lag, 'to'),
     `movw ${even}, #${times * unroll * rowBytes(n)}`,
     `add ${even}, ${even}, ${from}`,
     park(limit, even),
   );
   const round = run(rows.slice(first, first + unroll));
-  const again = straight(...flush(at, 'from'), ...flush(at, 'to'), unpark(even, limit), `cmp ${from}, ${even}`);
+  const again = straight(...flush(lag, 'from'), ...flush(lag, 'to'), unpark(even, limit), `cmp ${from}, ${even}`);
   return sequence(head, enter, rounds(times, label, sequence(round, again)), run(rows.slice(first + times * unroll)));
 }
 
@@ -243,33 +217,20 @@ function strips(n: DepthwiseNest, unroll: number): Code {
   );
 }
 
-/** The next value of an array whose address is on the stack. */
-const nextOf = (register: string, slot: number): readonly string[] => [
-  `ldr ${odd}, [sp, #${slot}]`,
-  `ldr ${register}, [${odd}], #4`,
-  `str ${odd}, [sp, #${slot}]`,
-];
-
 /** Weights, constants and all that sums begin with, for one channel. */
 function channel(n: DepthwiseNest): Code {
   const q = n.requantize;
   const [bias, ...rest] = ['r10', 'r11', 'r12'] as const;
-  const roles = Object.keys(requantizeOperands(q));
-  const registers = [mul, ...rest];
   return straight(
-    `ldr ${odd}, [sp, #${atW}]`,
+    `ldr ${odd}, [sp, #${at.w}]`,
     `ldm ${odd}!, {${[...pairs, ...middle].join(', ')}}`,
-    `str ${odd}, [sp, #${atW}]`,
+    `str ${odd}, [sp, #${at.w}]`,
     park(lent[2], middle[1]),
-    ...nextOf(bias, atBias),
-    ...roles.flatMap((_, i) => nextOf(registers[i] ?? '', pushedBytes + 4 * i)),
-    ...(takesScaled(q) ? [`lsl ${bias}, ${bias}, #8`] : []),
-    ...(takesOffset(q) ? [`add ${bias}, ${bias}, ${rest[0]}`] : []),
-    ...prepareLines(q, { constants: registers, temp: odd }),
+    ...channelConstants(n, 0, bias, [mul, ...rest], odd),
     ...rest.slice(0, constantRegisters(q) - 1).map((r, i) => park(constantHome[i] ?? '', r)),
     ...begin(n, bias),
-    `ldr ${from}, [sp, #${atX}]`,
-    `ldr ${to}, [sp, #${atY}]`,
+    `ldr ${from}, [sp, #${at.x}]`,
+    `ldr ${to}, [sp, #${at.y}]`,
   );
 }
 
@@ -292,20 +253,5 @@ function begin(n: DepthwiseNest, bias: string): readonly string[] {
 }
 
 /** The whole function: x, y, w, bias in r0-r3, the requantise constants on the stack. */
-export function sweepCode(n: DepthwiseNest, unroll: number): Code {
-  const count = (single: string, times: number): Code =>
-    times > 1 ? straight(`movw ${even}, #${times}`, park(single, even)) : straight();
-  const left = (single: string): Code => straight(unpark(even, single), `subs ${even}, #1`, park(single, even));
-  const loop = (times: number, label: number, single: string, body: Code): Code =>
-    times > 1 ? rounds(times, label, sequence(body, left(single))) : body;
-  const step = (slot: number, bytes: number): Code =>
-    straight(`ldr ${even}, [sp, #${slot}]`, ...advance(even, bytes), `str ${even}, [sp, #${slot}]`);
-  const one = sequence(channel(n), strips(n, unroll), step(atY, 1));
-  const plane = sequence(count(eachLeft, n.each), loop(n.each, 2, eachLeft, one), step(atX, n.pitch));
-  return sequence(
-    straight('push {r0-r11, lr}'),
-    count(planesLeft, n.planes),
-    loop(n.planes, 1, planesLeft, plane),
-    straight('add sp, sp, #16', 'pop {r4-r11, pc}'),
-  );
-}
+export const sweepCode = (n: DepthwiseNest, unroll: number): Code =>
+  channels(n, 0, sequence(channel(n), strips(n, unroll)));

@@ -3,6 +3,7 @@
  * depthwise-sweep-asm.ts, what it shares with other depthwise kernels in depthwise-nest.ts.
  */
 import { refuse } from '../program/build.ts';
+import { pushedBytes } from './depthwise-frame.ts';
 import {
   type DepthwiseNest,
   depthwiseFunction,
@@ -13,7 +14,7 @@ import {
   depthwiseTag,
   inferDepthwise,
 } from './depthwise-nest.ts';
-import { beginnings, mostBeginnings, pushedBytes, rolesOf, sweepCode } from './depthwise-sweep-asm.ts';
+import { beginnings, mostBeginnings, rolesOf, sweepCode } from './depthwise-sweep-asm.ts';
 import type { Params, Recipe } from './instruction.ts';
 
 function need(holds: boolean, why: string): void {
