@@ -6,7 +6,9 @@
 import { readShipped, type ShippedFile } from '../../server/shipped/file.ts';
 import { distance } from '../../server/shipped/nearest.ts';
 import { recordsFrom, shippedRecords } from '../../server/shipped/records.ts';
+import { rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
+import { trialsOf } from './trials.ts';
 
 export interface LeftOut {
   readonly network: string;
@@ -35,8 +37,15 @@ export async function leaveOneOut(name: NetworkName, board: string, say: (line: 
     ...file,
     records: file.records.filter(keep),
   });
+  const { [name]: _, ...trials } = trialsOf(board);
+  const others = Object.values(trials).flat();
+  if (others.length === 0) throw new Error('there are no trials of other networks to learn from: --tune keeps them');
+  const ranker = rankerOf(trainRanker(others));
   const replay = (records: ShippedFile): Promise<NetworkResult> =>
-    replayNetwork(name, { board, shipped: (tasks, on, toolchain) => recordsFrom(records, tasks, on, toolchain) });
+    replayNetwork(name, {
+      board,
+      shipped: (tasks, on, toolchain) => recordsFrom(records, tasks, on, toolchain, ranker),
+    });
   const tuned = await replayNetwork(name, { board, shipped: shippedRecords });
   say(`${name}: ${tuned.cycles} with its records`);
   const without = await replay(less((r) => !own.some((o) => o.task === r.task)));

@@ -2,9 +2,9 @@
  * Makes the records that ship anew, from nothing: searches all layers of networks on emulated boards, keeps what frontOf() chooses, trains the cost
  * model on all trials. What other networks' searches found stays in the file, as long as compiler and board are the same.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Task } from '../../compiler/tasks.ts';
 import {
   type MeasuredOn,
@@ -14,11 +14,11 @@ import {
   shippedDir,
 } from '../../server/shipped/file.ts';
 import { workOf } from '../../server/shipped/nearest.ts';
-import { featureNames } from '../../tuner/cost-models/features.ts';
 import { printRanker, rankerFile, type Trained, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import type { TaskProgress, TrialRecord } from '../../tuner/tune.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { frontOf } from './front.ts';
+import { keepTrials } from './trials.ts';
 
 export interface Search {
   readonly board: string;
@@ -112,7 +112,10 @@ function keep(name: string, on: MeasuredOn, found: Found): void {
   const records = [...found.values()].flatMap(({ task, trials }) => merged(name, task, trials, others));
   const rest = others.filter((r) => !found.has(r.task));
   writeFileSync(join(shippedDir, `${on.board}.jsonl`), printShipped({ on, records: [...rest, ...records] }));
-  writeFileSync(rankerFile(shippedDir, on.board), printRanker(trainRanker(keepTrials(name, on.board, found))));
+  writeFileSync(
+    rankerFile(shippedDir, on.board),
+    printRanker(trainRanker(Object.values(keepTrials(name, on.board, trained(found))).flat())),
+  );
 }
 
 /** The records less those that only `name` has. */
@@ -149,26 +152,12 @@ function merged(
   return frontOf(task, [...all.values()]);
 }
 
-/** Trials as the cost model learns from them, kept from one network's search to the next. */
-interface Kept {
-  readonly features: readonly string[];
-  readonly trials: Readonly<Record<string, readonly (readonly number[])[]>>;
-}
-const keptDir = resolve(import.meta.dirname, '../../build/bench');
-
-function keepTrials(name: string, board: string, found: Found): readonly Trained[] {
-  const file = join(keptDir, `trials-${board}.json`);
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : undefined;
-  const usable = before?.features.join() === featureNames.join() ? before.trials : {};
-  const fresh = [...found.values()].flatMap(({ task, trials }) =>
+/** What the cost model learns from: whatever was measured, once. */
+const trained = (found: Found): readonly Trained[] =>
+  [...found.values()].flatMap(({ task, trials }) =>
     trials.flatMap(({ features, result, reusedFrom }) =>
-      result.status === 'ok' && reusedFrom === null ? [[workOf(task.workload), result.cycles, ...features]] : [],
+      result.status === 'ok' && reusedFrom === null
+        ? [{ features, work: workOf(task.workload), cycles: result.cycles }]
+        : [],
     ),
   );
-  const trials = { ...usable, [name]: fresh };
-  mkdirSync(keptDir, { recursive: true });
-  writeFileSync(file, JSON.stringify({ features: featureNames, trials } satisfies Kept));
-  return Object.values(trials)
-    .flat()
-    .map(([work = 1, cycles = 1, ...features]) => ({ work, cycles, features: Float64Array.from(features) }));
-}

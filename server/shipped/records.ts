@@ -7,7 +7,7 @@ import { type Board, type BoardModule, boards } from '../../boards/index.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { TuningRecord } from '../../db/types.ts';
 import { placedInRam } from '../../kernels/index.ts';
-import { readRanker } from '../../tuner/cost-models/shipped.ts';
+import { type Ranker, readRanker } from '../../tuner/cost-models/shipped.ts';
 import type { Records, Toolchain } from '../offers.ts';
 import { readShipped, type ShippedFile, type ShippedRecord, shippedDir } from './file.ts';
 import { nearest } from './nearest.ts';
@@ -39,18 +39,17 @@ export function shippedRecords(
   dir = shippedDir,
 ): Records | undefined {
   const file = shippedFor(board, dir);
-  return file && recordsFrom(file, tasks, board, toolchain, dir);
+  return file && recordsFrom(file, tasks, board, toolchain, readRanker(dir, file.on.board));
 }
 
-/** The same from a file that is at hand. `dir`: where its cost model is. */
+/** The same from a file and a cost model that are at hand. */
 export function recordsFrom(
   file: ShippedFile,
   tasks: readonly Task[],
   board: BoardModule,
   toolchain: Toolchain,
-  dir = shippedDir,
+  ranker: Ranker | undefined,
 ): Records {
-  const ranker = readRanker(dir, file.on.board);
   const made = new Map<string, readonly TuningRecord[]>();
   const usable = usableOn(file.records, board);
   const of = (id: string): readonly TuningRecord[] => {

@@ -68,7 +68,6 @@ function found(task: Task, cycles: number, names: readonly string[] = ['net']): 
   }));
 }
 const fileOf = (...records: (readonly ShippedRecord[])[]): ShippedFile => ({ on, records: records.flat() });
-const nowhere = join(import.meta.dirname, 'nowhere');
 
 describe('files', () => {
   test('come back as they were printed, in one order, whatever the order of what is in them', () => {
@@ -107,7 +106,7 @@ describe('records of a model', () => {
   const task = pointwise(4, 8);
   const file = fileOf(found(task, 1000));
   const of = (on: ShippedFile, where: typeof board, tools = toolchainOf(where, 'gcc 1')): readonly TuningRecord[] =>
-    recordsFrom(on, [task], where, tools, nowhere).best(task.id, where.id, where.kind, 64);
+    recordsFrom(on, [task], where, tools, undefined).best(task.id, where.id, where.kind, 64);
 
   test('count as measured only on their board and with their compiler', () => {
     expect(of(file, board).map((r) => r.doubt)).toEqual(file.records.map(() => null));
@@ -134,7 +133,7 @@ describe('records of a model', () => {
 
   test('are what a layer is offered; a count that does not stand is not told', () => {
     const offered = (tools = toolchain) =>
-      selectKnown([task], board, recordsFrom(file, [task], board, tools, nowhere), tools)[0]?.offer;
+      selectKnown([task], board, recordsFrom(file, [task], board, tools, undefined), tools)[0]?.offer;
     expect(offered()).toMatchObject({ cycles: { count: 1000, kind: 'model' } });
     expect(offered(toolchainOf(board, 'gcc 2'))?.record).toBe(offered()?.record);
     expect(offered(toolchainOf(board, 'gcc 2'))?.cycles).toBeUndefined();
@@ -147,7 +146,7 @@ describe('records of a model', () => {
       return { known: () => mine, best: () => mine };
     };
     const ids = (mine: readonly number[], tools = toolchain): readonly string[] =>
-      withShipped(own(mine), recordsFrom(file, [task], board, tools, nowhere))
+      withShipped(own(mine), recordsFrom(file, [task], board, tools, undefined))
         .best(task.id, board.id, board.kind, 2)
         .map((r) => r.id);
     expect(ids([10])).toEqual(['mine-0', `shipped-${task.id}-0`]);
