@@ -1,6 +1,7 @@
 /** Every template. To add one: copy elementwise.ts, list it here (docs/adding.md). */
 import type { Workload } from '../compiler/workload.ts';
 import { add } from './add.ts';
+import { columns } from './columns.ts';
 import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';
 import { depthwisePlanes } from './depthwise-planes.ts';
@@ -18,6 +19,7 @@ export type * from './template.ts';
 
 export const templates: readonly Template[] = [
   lanes,
+  columns,
   packed,
   stream,
   matrix,

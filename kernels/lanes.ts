@@ -41,7 +41,7 @@ function weightPlaces({ K, P }: Shape): readonly string[] {
 const mostOnStack = 320;
 const forms: readonly string[] = ['two', 'two signed', 'three', 'three signed'];
 /** What is likely to be exact first: signs show where negative results are not all cut off, and long sums want long multipliers. */
-function formsFor(w: Workload, K: number): readonly string[] {
+export function formsFor(w: Workload, K: number): readonly string[] {
   const likely = `${K > 100 ? 'three' : 'two'}${w.attrs.min === w.attrs.yZero ? '' : ' signed'}`;
   return [likely, ...forms.filter((f) => f !== likely)];
 }

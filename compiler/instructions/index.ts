@@ -2,10 +2,12 @@
 import { refuse } from '../program/build.ts';
 import { addBytes } from './add-bytes.ts';
 import { smlad } from './armv7e-m-dsp.ts';
+import { columnSweep } from './column-sweep.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
 import { depthwiseSweep } from './depthwise-sweep.ts';
 import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
+import { gatherPlane } from './gather-plane.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { laneBlock } from './lane-block.ts';
 import { macBlock } from './mac-block.ts';
@@ -25,6 +27,8 @@ export const recipes: readonly Recipe[] = [
   addBytes,
   fcStream,
   laneBlock,
+  columnSweep,
+  gatherPlane,
 ];
 
 /** The recipe of that name; refuses an unknown one. */

@@ -4,9 +4,9 @@
  * it as they are, runs of neighbours a row. Must stay true: no sum leaves its lane (packings/sum-lanes.ts), and every sum starts
  * where its packed words do.
  */
-import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loop, mul, num, program, refuse, register, store } from '../program/build.ts';
 import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
+import { chainOf, coefficient } from './affine-index.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { type LaneBlock, laneBlockAsm, type Stretch, stretchesOf } from './lane-block-asm.ts';
 import { startsOf } from './packings/sum-lanes.ts';
@@ -14,12 +14,6 @@ import { inferParts, partsFormOf, partsMeaning, partsPlain, partsTag, rowWords }
 import { lanesOf, unpackPlain } from './sum-lanes.ts';
 
 const not = (why: string): never => refuse(`lane_block: ${why}`);
-const chainOf = (nest: Loop): readonly Loop[] => {
-  const [only, ...more] = nest.body;
-  return only?.kind === 'loop' && more.length === 0 ? [nest, ...chainOf(only)] : [nest];
-};
-const coefficient = (e: Expr | undefined, name: string | undefined): number =>
-  affine(e ?? num(0)).get(name ?? '')?.coef ?? 0;
 
 /** Loops over pixels (D=1) or rows and columns (D=3), channels of the block; inside a sum over taps, or over rows, columns, inputs. */
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {

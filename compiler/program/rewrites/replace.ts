@@ -84,16 +84,17 @@ function packConstants(
     if (sameLayout(b.layout, layout)) continue;
     const packed: Buffer = { ...b, layout };
     requirePackable(packed);
-    if (usesOf(program.body, name) === usesOf([nest], name)) {
+    const beside = `${name}_${layout.packing}`;
+    const copy = program.buffers.find((x) => x.name === beside);
+    if (copy === undefined && usesOf(program.body, name) === usesOf([nest], name)) {
       program = withBuffer(program, name, () => packed);
     } else {
-      names[role] = `${name}_${layout.packing}`;
-      const copy = program.buffers.find((x) => x.name === names[role]);
-      if (copy === undefined) program = { ...program, buffers: [...program.buffers, { ...packed, name: names[role] }] };
+      names[role] = beside;
+      if (copy === undefined) program = { ...program, buffers: [...program.buffers, { ...packed, name: beside }] };
       program = atLoop(program, nest.iter, (l) =>
         rename(
           [l],
-          (x) => (x === name ? `${name}_${layout.packing}` : x),
+          (x) => (x === name ? beside : x),
           (i) => i,
         ),
       );
@@ -122,7 +123,9 @@ function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: s
   if (b.dtype !== want.dtype || !sameLayout(b.layout, want.layout))
     refuse(`${name} is not ${want.dtype} in the layout of ${role}`);
   const skip = b.shape.length - shape.length;
-  if (skip < 0 || shape.slice(1).some((n, d) => n !== b.shape[skip + 1 + d]))
+  // What lies outside is the buffer's matter, so its first extent counts as well where a meaning reads there.
+  const whole = accesses(ins.meaning.body).some((a) => a.buf === role && a.outside !== undefined) ? 0 : 1;
+  if (skip < 0 || shape.some((n, d) => d >= whole && n !== b.shape[skip + d]))
     refuse(`${name} has another pitch than ${role}`);
   const mine = loopsIn([nest]).map((l) => l.iter);
   const theirs = loopsIn(ins.meaning.body).map((l) => l.iter);
