@@ -1,8 +1,10 @@
 /**
- * Convolutions and matrix products by packed_block: the input is widened to int16 (whole, or a chunk of pixels or strip of rows
- * at a time) with its border made real; then each pair of channels goes over all of it in one call, two int8 weights in a lane.
- * Needs a DSP extension, and an FPU whose registers hold counters.
+ * Convolutions and matrix products by packed_block: the input is widened to int16 with its border made real (whole, or a part of
+ * pixels or rows at a time); then each pair of channels goes over all of it in one call, two int8 weights in a lane. Parts
+ * whose border differs (the first and last rows) are nests of their own. Needs a DSP extension, and an FPU whose registers
+ * hold counters and weights.
  */
+import { stretchesOf } from '../compiler/instructions/packed-block.ts';
 import { isPointwise } from '../compiler/ops/conv2d.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
@@ -13,6 +15,7 @@ import {
   number,
   place,
   placesFor,
+  product,
   quads,
   reorder,
   replace,
@@ -23,54 +26,75 @@ import {
   split,
   upTo,
 } from './steps.ts';
-import type { Features, Knobs, KnobValue, Template } from './template.ts';
+import type { Knobs, KnobValue, Template } from './template.ts';
 
 /** The layer in the words of its naive nest. */
 interface Shape {
-  /** Loops outside the channels, outermost first: what is cut into parts, and what runs inside. */
-  readonly loops: readonly [string] | readonly [string, string];
-  /** Extents of these. */
+  /** Loops that parts are cut from, outermost first, and their extents. */
+  readonly loops: readonly string[];
   readonly extents: readonly number[];
   readonly N: number;
   readonly C: number;
-  /** Elements of x that lie side by side for one row of taps, and for the weights. */
-  readonly run: number;
-  readonly padded: boolean;
+  /** Words of x that a pixel's taps take at a time, and how many such stretches there are. */
+  readonly words: number;
+  readonly stretches: number;
+  /** Elements between pixels. */
+  readonly pixel: number;
   readonly stage: readonly string[];
+  readonly border: Border;
+  /** A single tap at a stride: most of x is not read at all. */
+  readonly sparse: boolean;
   /** Elements of x. */
   readonly size: number;
 }
+interface Border {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+  readonly stride: number;
+}
+const padded = ({ top, bottom, left, right }: Border): boolean => Math.max(top, bottom, left, right) > 0;
+
 function shapeOf(w: Workload): Shape | undefined {
   const m = matrixShape(w);
-  const size = shapeIn(w).reduce((n, d) => n * d, 1);
-  const stage = ['a', 'b', 'c'];
-  if (m !== undefined)
-    return {
-      loops: ['p'],
-      extents: [m.P],
-      N: m.N,
-      C: m.K,
-      run: m.K,
-      padded: false,
-      stage: stage.slice(0, 2),
-      size,
-    };
-  if (w.op !== 'conv2d' || isPointwise(w) || (shapeIn(w)[0] ?? 1) !== 1) return undefined;
+  if (m !== undefined) return matrix(m.P, m.K, m.N);
+  return w.op === 'conv2d' && !isPointwise(w) && (shapeIn(w)[0] ?? 1) === 1 ? windowed(w) : undefined;
+}
+const matrix = (P: number, K: number, N: number): Shape => ({
+  loops: ['p'],
+  extents: [P],
+  N,
+  C: K,
+  words: K / 2,
+  stretches: 1,
+  pixel: K,
+  stage: ['a', 'b'],
+  border: { top: 0, bottom: 0, left: 0, right: 0, stride: 1 },
+  sparse: false,
+  size: P * K,
+});
+function windowed(w: Workload): Shape {
   const [, , W = 1, C = 1] = shapeIn(w);
   const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
-  const [[KH = 1, KW = 1], [dy = 1, dx = 1]] = [list(w, 'kernel'), list(w, 'dilation')];
-  const [, , left = 0, right = 0] = list(w, 'pad');
-  const row = C * (dx === 1 ? KW : 1);
-  const touching = dy === 1 && (KW === 1 || dx === 1) && W + left + right === KW;
+  const [KH = 1, KW = 1] = list(w, 'kernel');
+  const [DY = 1, DX = 1] = list(w, 'dilation');
+  const [stride = 1, SX = 1] = list(w, 'stride');
+  const [top = 0, bottom = 0, left = 0, right = 0] = list(w, 'pad');
+  const { run, offsets } = stretchesOf({ C, KH, KW, DY, DX, XW: W + left + right });
+  const border = { top, bottom, left, right, stride };
   return {
     loops: ['oy', 'ox'],
     extents: [OH, OW],
     N,
     C,
-    run: touching ? row * KH : row,
-    padded: list(w, 'pad').some((p) => p > 0),
-    stage,
-    size,
+    words: run / 2,
+    stretches: offsets.length,
+    pixel: SX * C,
+    stage: ['a', 'b', 'c'],
+    border,
+    sparse: KH * KW === 1 && !padded(border),
+    size: product(shapeIn(w)),
   };
 }
 
@@ -82,41 +106,40 @@ export const packed: Template = {
     const s = shapeOf(w);
     if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu') || w.attrs.rounding === 'single')
       return undefined;
-    const [, stride = 1] = list(w, 'stride');
-    // A word of every pixel and tap must begin at a word.
-    const words = s.loops.length === 1 ? s.C : stride * s.C;
-    if (words % 2 !== 0 || s.run % 2 !== 0) return undefined;
-    const [part = 1] = s.extents;
-    const parts = s.loops.length === 1 ? [128, 64, 36, 16] : [16, 8, 4, 2, 1];
+    // The words of every pixel and tap must begin at words.
+    if (s.C % 2 !== 0 && (s.pixel % 2 !== 0 || !Number.isInteger(s.words) || s.stretches > 1)) return undefined;
     return [
-      {
-        name: 'pixels',
-        values: upTo(
-          s.extents.reduce((n, d) => n * d, 1),
-          [4, 3, 2, 1],
-        ),
-      },
-      { name: 'pairs', values: passes(s.run / 2, s.loops.length === 1 ? 32 : 8) },
-      { name: 'part', values: [part, ...upTo(part - 1, parts)] },
+      { name: 'pixels', values: upTo(product(s.extents), [4, 3, 2, 1]).slice(0, 3) },
+      { name: 'pairs', values: passes(s) },
+      { name: 'part', values: partsOf(s) },
       { name: 'requantize', values: requantKnob(w) },
-      { name: 'code', values: places(features) },
+      // The inner loop is long: from flash it waits for lines.
+      { name: 'code', values: placesFor(features).toReversed() },
       { name: 'constants', values: placesFor(features) },
     ];
   },
 
   schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),
   describe: (k) =>
-    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words a pass, ${k.part} at a time, requantize ${k.requantize}`,
+    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a pass, ${k.part} at a time, requantize ${k.requantize}`,
 };
 
-/** Words of a stretch in a pass: long passes first, then what leaves a loop that an instruction cache holds. */
-function passes(words: number, most: number): readonly number[] {
+/** Most words that a pass takes: code of 5 KB. A loop of a third of `cached` stays in a small instruction cache. */
+const longest = 80;
+const cached = 36;
+/** Words of a stretch in a pass: few long passes first, then what an instruction cache holds. */
+function passes({ words, stretches }: Shape): readonly number[] {
   const divisors = Array.from({ length: words }, (_, i) => words - i).filter((d) => words % d === 0);
-  const fitting = divisors.filter((d) => d <= most);
-  return fitting.filter((d, i) => i === 0 || d >= 4 || i === fitting.length - 1).slice(0, 5);
+  const fitting = divisors.filter((d) => d * stretches <= longest);
+  const small = fitting.filter((d) => d * stretches <= cached / 3);
+  return [...new Set([...fitting.slice(0, 3), ...small.slice(0, 2), ...divisors.slice(-1)])];
 }
-/** Its inner loop is long: from flash it waits for lines. */
-const places = (features: Features): readonly string[] => placesFor(features).toReversed();
+
+/** Pixels or rows at a time, all of them first. At most the first part and the last one have a border above or below. */
+function partsOf({ extents: [all = 1], loops, border }: Shape): readonly number[] {
+  const sizes = upTo(all - 1, loops.length === 1 ? [128, 64, 36, 16] : [16, 8, 4, 2, 1]);
+  return [all, ...sizes.filter((n) => n * border.stride >= Math.max(border.top, border.bottom))];
+}
 
 /** Roles of the constants of a requantise form, and the buffers that the form's step makes. */
 function constantsOf(form: KnobValue | undefined): Readonly<Record<string, string>> {
@@ -132,54 +155,74 @@ function constantsOf(form: KnobValue | undefined): Readonly<Record<string, strin
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
-  const [outer, inner] = s.loops;
   const part = number(k.part);
-  const cut = part < (s.extents[0] ?? 1);
-  const first = cut ? 'pi' : outer;
-  const loops = inner === undefined ? [first] : [first, inner];
-  const quad = s.C % 4 === 0 ? 1 : 0;
-  const block = (suffix: string, channel: string): readonly Step[] => [
-    reorder(...loops.map((l) => l + suffix), channel),
-    replace(
-      first + suffix,
-      'packed_block',
-      { x: 'xw', y: 'y', w: 'w', bias: 'bias_z', ...constantsOf(k.requantize) },
-      { PB: number(k.pixels), pairs: number(k.pairs), quad },
-    ),
-  ];
+  const parts = Math.ceil((s.extents[0] ?? 1) / part);
+  const cut: readonly Step[] = parts > 1 ? [split(s.loops[0] ?? '', part, ['po', 'pi'], 'overlap')] : [];
+  const { first, last } = edges(s.border, parts);
+  const peel: Step = { primitive: 'peel', loop: 'po', first, last };
+  const suffixes = [...(first > 0 ? ['_h'] : []), '', ...(last > 0 ? ['_l'] : [])];
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...requantize(k.requantize),
-    ...(cut ? [split(outer, part, ['po', 'pi'], 'overlap')] : []),
-    reorder(...(cut ? ['po'] : []), 'o', ...loops),
-    ...(s.N > 1 ? [split('o', 2, ['oo', 'oi'], 'peel')] : []),
-    ...widened(s, cut, quad),
-    ...(s.N > 1 ? block('', 'oi') : block('', 'o')),
-    ...(s.N > 1 && s.N % 2 === 1 ? block('_t', 'oi_t') : []),
+    ...cut,
+    ...(first + last > 0 ? [peel] : []),
+    ...suffixes.flatMap((suffix) => partSteps(s, k, parts > 1, suffix)),
     ...place('code', k.code),
     ...place('w', k.constants),
   ];
 }
 
-/** The input as the block reads it, whole or a part at a time. */
-function widened(s: Shape, cut: boolean, quad: 0 | 1): readonly Step[] {
-  const apart = s.padded && !cut;
-  const matrix = s.loops.length === 1;
-  const plain = !s.padded && (s.C % 4 === 0 || (!cut && s.size % 4 === 0 && matrix));
+/** How many parts at the ends have a border above or below. */
+function edges({ top, bottom }: Border, parts: number): { readonly first: number; readonly last: number } {
+  if (parts === 1) return { first: 0, last: 0 };
+  const [first, last] = [top > 0 ? 1 : 0, bottom > 0 ? 1 : 0];
+  // Two parts: what is left when the first goes is the last.
+  return parts === 2 && first + last === 2 ? { first, last: 0 } : { first, last };
+}
+
+/** One part's steps: pairs of channels outside, the input widened before them, a block kernel for each, and for an odd channel. */
+function partSteps(s: Shape, k: Knobs, cut: boolean, suffix: string): readonly Step[] {
+  const name = (loop: string): string => loop + suffix;
+  const loops = (cut ? ['pi', ...s.loops.slice(1)] : s.loops).map(name);
+  const quad = s.C % 4 === 0 ? 1 : 0;
+  const xw = name('xw');
+  const block = (tail: string, channel: string): readonly Step[] => [
+    reorder(...loops.map((l) => l + tail), channel),
+    replace(
+      `${loops[0]}${tail}`,
+      'packed_block',
+      { x: xw, y: 'y', w: 'w', bias: 'bias_z', ...constantsOf(k.requantize) },
+      { PB: number(k.pixels), pairs: number(k.pairs), quad },
+    ),
+  ];
+  return [
+    reorder(name('o'), ...loops),
+    ...(s.N > 1 ? [split(name('o'), 2, [name('oo'), name('oi')], 'peel')] : []),
+    ...widened(s, cut ? name('po') : '', xw, name, quad),
+    ...block('', name(s.N > 1 ? 'oi' : 'o')),
+    ...(s.N > 1 && s.N % 2 === 1 ? block('_t', `${name('oi')}_t`) : []),
+  ];
+}
+
+/** The input as the block reads it, before the loop `at`. */
+function widened(s: Shape, at: string, xw: string, name: (loop: string) => string, quad: 0 | 1): readonly Step[] {
+  const apart = padded(s.border);
+  const loops = s.stage.map(name);
+  const [a = '', b = ''] = loops;
+  const whole = s.C % 4 === 0 || (s.loops.length === 1 && at === '' && s.size % 4 === 0);
   return [
     {
       primitive: 'stage',
       buf: 'x',
-      at: cut ? 'po' : '',
-      as: 'xw',
-      loops: s.stage,
+      at,
+      as: xw,
+      loops,
       dtype: 'i16',
       ...(quad === 1 && { layout: quads }),
       ...(apart && { border: 'apart' as const }),
+      ...(s.sparse && { take: 'read' as const }),
     },
-    ...(apart && s.C % 2 === 0 ? [replace('a_fill', 'fill', { dst: 'xw' }, { quad })] : []),
-    ...(plain || (apart && s.C % 4 === 0)
-      ? [replace(matrix ? 'a' : 'b', 'widen', { src: 'x', dst: 'xw' }, { quad })]
-      : []),
+    ...(apart && s.C % 2 === 0 ? [replace(`${a}_fill`, 'fill', { dst: xw }, { quad })] : []),
+    ...(whole ? [replace(s.loops.length === 1 ? a : b, 'widen', { src: 'x', dst: xw }, { quad })] : []),
   ];
 }

@@ -89,7 +89,11 @@ const readOf = (s: Stmt | undefined): readonly Expr[] =>
     : refuse('packed_block: the sum is not of products');
 
 /** Stretches of x that lie side by side in memory, and in the same order in the weights: taps joined as far as they touch. */
-function stretchesOf(s: Shape): { readonly run: number; readonly offsets: readonly number[]; readonly perRow: number } {
+export function stretchesOf(s: Pick<Shape, 'C' | 'KH' | 'KW' | 'DY' | 'DX' | 'XW'>): {
+  readonly run: number;
+  readonly offsets: readonly number[];
+  readonly perRow: number;
+} {
   const pitch = s.DY * s.XW * s.C;
   const columns = s.DX === 1 || s.KW === 1 ? 1 : s.KW;
   const run = s.C * (columns === 1 ? s.KW : 1);
