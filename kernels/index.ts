@@ -6,6 +6,7 @@ import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';
 import { depthwisePlanes } from './depthwise-planes.ts';
 import { elementwise } from './elementwise.ts';
+import { first } from './first.ts';
 import { lanes } from './lanes.ts';
 import { loops } from './loops.ts';
 import { matrix } from './matrix.ts';
@@ -18,6 +19,7 @@ export { defaultSchedule } from './default.ts';
 export type * from './template.ts';
 
 export const templates: readonly Template[] = [
+  first,
   lanes,
   columns,
   packed,

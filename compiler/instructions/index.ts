@@ -7,6 +7,7 @@ import { depthwiseBlock } from './depthwise-block.ts';
 import { depthwiseSweep } from './depthwise-sweep.ts';
 import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
+import { firstConv } from './first-conv.ts';
 import { gatherPlane } from './gather-plane.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { laneBlock } from './lane-block.ts';
@@ -14,6 +15,7 @@ import { macBlock } from './mac-block.ts';
 import { packedBlock } from './packed-block.ts';
 import { planes } from './planes.ts';
 import { widen } from './widen.ts';
+import { widenRows } from './widen-rows.ts';
 
 export const recipes: readonly Recipe[] = [
   packedBlock,
@@ -29,6 +31,8 @@ export const recipes: readonly Recipe[] = [
   laneBlock,
   columnSweep,
   gatherPlane,
+  firstConv,
+  widenRows,
 ];
 
 /** The recipe of that name; refuses an unknown one. */

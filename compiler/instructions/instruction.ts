@@ -5,8 +5,13 @@
  */
 
 import type { Layout } from '../program/layouts.ts';
-import type { DType, Loop, Program } from '../program/program.ts';
+import type { Buffer, DType, Expr, Loop, Program } from '../program/program.ts';
 
+/** Where an operand lies: its buffer, and the index of its first element there. */
+export interface Window {
+  readonly buffer: Buffer;
+  readonly origin: readonly Expr[];
+}
 export type Params = Readonly<Record<string, number>>;
 export interface Operand {
   readonly dtype: DType;
@@ -42,9 +47,10 @@ export interface Instruction {
   readonly operands: Readonly<Record<string, Operand>>;
   /**
    * What it relies on beyond equality with its meaning, checked on the actual constants when `replace` puts it in: the reason
-   * why it must not be used, or undefined. `values` gives the whole constant named for a role.
+   * why it must not be used, or undefined. `values` gives the whole constant named for a role, `window` the buffer and where in
+   * it the operand begins: for those that may leave it.
    */
-  requires?(values: (role: string) => Int32Array): string | undefined;
+  requires?(values: (role: string) => Int32Array, window: (role: string) => Window): string | undefined;
   /** CPU features it needs: 'dsp', 'fpu'. */
   readonly features: readonly string[];
   /** Stack it uses beyond its caller's, bytes. */
@@ -53,7 +59,10 @@ export interface Instruction {
   readonly inPlace?: true;
   /** Cycles of one call on a core of its kind that waits for no memory: an estimate from its text, for pruning and cost models. */
   readonly cycles?: number;
-  /** The C statement of a call, from the C expressions of the operands' addresses; `at.function` is the block kernel's name. */
+  /**
+   * The C statement of a call, from the C expressions of the operands' addresses; `at.function` is the block kernel's name. For
+   * windows that may leave their buffer: `role.base` is the buffer's address, `role.0`, … the window's origin in it.
+   */
   c(at: Readonly<Record<string, string>>): string;
   /** A block kernel has its text here; `prelude` and `portable` are empty then, or what it calls. */
   readonly function?: AsmFunction;

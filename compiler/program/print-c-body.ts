@@ -3,7 +3,7 @@ import { asmFunctionName } from '../instructions/asm-function.ts';
 import { instruction } from '../instructions/index.ts';
 import type { Instruction } from '../instructions/instruction.ts';
 import type { Range, Scope } from './print-c-expr.ts';
-import { addressText, cellText, ctypes, exprText, rangeOfValues } from './print-c-expr.ts';
+import { addressText, cellText, ctypes, exprText, indexText, rangeOfValues } from './print-c-expr.ts';
 import { indexOf, operandCells, type Printable } from './print-c-memory.ts';
 import type { Buffer, Call, Expr, Loop, Place, Program, Store } from './program.ts';
 import { allocsIn, elements, loopsIn, mapExpr, spanOf } from './walk.ts';
@@ -130,11 +130,17 @@ class BodyPrinter {
     }
   }
 
-  /** Addresses by role; of operands in registers each element as an lvalue. */
+  /** Addresses by role, and where in its buffer each window begins; of operands in registers each element as an lvalue. */
   private operands(s: Call, ins: Instruction, scope: Scope): Readonly<Record<string, string>> {
     const at: Record<string, string> = { function: asmFunctionName(ins.symbol, this.context.codePlace) };
     for (const [role, w] of Object.entries(s.operands)) {
-      if (ins.operands[role]?.cells !== true) at[role] = addressText(w.buf, w.origin, scope);
+      if (ins.operands[role]?.cells !== true) {
+        at[role] = addressText(w.buf, w.origin, scope);
+        at[`${role}.base`] = this.context.names.buffer(w.buf);
+        w.origin.forEach((e, d) => {
+          at[`${role}.${d}`] = indexText(e, scope);
+        });
+      }
       operandCells(s, role).forEach((index, i) => {
         at[`${role}.${i}`] = cellText(w.buf, index, scope);
       });

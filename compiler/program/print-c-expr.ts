@@ -111,7 +111,7 @@ export function floatLiteral(value: number): string {
 }
 
 /** An index: affine terms, larger strides first. */
-function indexText(e: Expr, s: Scope): string {
+export function indexText(e: Expr, s: Scope): string {
   const terms = [...affine(e)].sort(([a, x], [b, y]) =>
     a === '' ? 1 : b === '' ? -1 : Math.abs(y.coef) - Math.abs(x.coef) || (a < b ? -1 : 1),
   );

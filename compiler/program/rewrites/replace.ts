@@ -60,7 +60,10 @@ function putIn(
     if (derived?.(values).some((v, i) => v !== values(role)[i]))
       refuse(`${named(role)} is not what ${s.instr} makes of it`);
   }
-  const why = ins.requires?.(values);
+  const why = ins.requires?.(values, (role) => ({
+    buffer: bufferOf(p, named(role)),
+    origin: operands[role]?.origin ?? [],
+  }));
   if (why !== undefined) refuse(`${s.instr}: ${why}`);
   return atLoop(p, s.loop, () => [call]);
 }

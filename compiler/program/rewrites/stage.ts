@@ -23,7 +23,7 @@ const nest = (loops: readonly string[], extents: readonly number[], inner: Stmt,
 /**
  * `for at: ... buf[base + i] ...`  ->  `for at: {for i: as[i] = buf[base + i]; ... as[i] ...}`, in a wider dtype or another
  * layout. at = '' stages for the whole program. border 'apart': the border is filled first and the inside is a plain copy.
- * `order`, `whole`, `pitch` and `take` shape the copy: `for i, j: as[j, i] = buf[i, base + 2*j]`, with i copied whole.
+ * `order`, `whole`, `pitch`, `pitchOf` and `take` shape the copy: `for i, j: as[j, i] = buf[i, base + 2*j]`, with i copied whole.
  */
 export function stage(p: Program, s: StepOf<'stage'>): Program {
   const source = bufferOf(p, s.buf);
@@ -65,12 +65,13 @@ export function stage(p: Program, s: StepOf<'stage'>): Program {
   });
 }
 
-/** The window with the innermost extent that the copy is to have; what lies beyond is read outside, if it is. */
+/** The window with the extent that one dimension of the copy is to have; what lies beyond is read outside, if it is. */
 function widened(s: StepOf<'stage'>, w: Window): Window {
   const { pitch } = s;
   if (pitch === undefined) return w;
-  const inner = s.order?.at(-1) ?? w.shape.length - 1;
-  if (pitch < (w.shape[inner] ?? 1)) refuse(`a pitch of ${pitch} does not hold ${w.shape[inner]}`);
+  const inner = s.pitchOf ?? s.order?.at(-1) ?? w.shape.length - 1;
+  const length = w.shape[inner] ?? refuse(`there is no dimension ${inner}`);
+  if (pitch < length) refuse(`a pitch of ${pitch} does not hold ${length}`);
   return { ...w, shape: w.shape.map((n, d) => (d === inner ? pitch : n)), outside: w.outside ?? 0 };
 }
 

@@ -37,6 +37,8 @@ export type Step =
       readonly pitch?: number;
       /** 'read': only what a stride reaches: `buf[2*i]` becomes `as[i]`. */
       readonly take?: 'window' | 'read';
+      /** The dimension of `buf` that `pitch` is for, if it is not the copy's innermost. */
+      readonly pitchOf?: number;
     }
   | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
   | {

@@ -49,6 +49,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     whole: maybe(listOf(count)),
     pitch: maybe(positive),
     take: maybe(oneOf('window', 'read')),
+    pitchOf: maybe(count),
   },
   computeAt: { producer: identifier, buf: identifier, at: identifier },
   pad: { buf: identifier, as: identifier, loops: listOf(identifier), dtype, layout: any },

@@ -1,0 +1,125 @@
+/**
+ * Convolutions of few input channels, as networks begin with: rows are widened once with their border made real, and a window's row
+ * is whole words in place (first_conv). More channels: packed.ts, conv.ts.
+ */
+import { columnsOf, windowWords } from '../compiler/instructions/first-conv.ts';
+import { isPointwise } from '../compiler/ops/conv2d.ts';
+import type { Step } from '../compiler/program/index.ts';
+import type { Workload } from '../compiler/workload.ts';
+import {
+  has,
+  list,
+  number,
+  place,
+  placesFor,
+  replace,
+  requantize,
+  requantizeConstants,
+  requantKnob,
+  shapeIn,
+  shapeOut,
+  split,
+  upTo,
+} from './steps.ts';
+import type { Knobs, Template } from './template.ts';
+
+/** Most channels of the input: with more, whole words begin at every pixel. */
+const mostChannels = 4;
+/** Words of weights whose sums, written out, stay with the rest of the loop in a cache of 1 KiB. */
+const cachedWords = 15;
+
+interface Shape {
+  readonly C: number;
+  readonly N: number;
+  readonly OH: number;
+  readonly OW: number;
+  readonly KH: number;
+  readonly KW: number;
+  readonly SX: number;
+}
+function shapeOf(w: Workload): Shape | undefined {
+  if (w.op !== 'conv2d' || isPointwise(w) || (shapeIn(w)[0] ?? 1) !== 1 || list(w, 'dilation').some((d) => d !== 1))
+    return undefined;
+  const C = shapeIn(w)[3] ?? 1;
+  const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
+  const [KH = 1, KW = 1] = list(w, 'kernel');
+  const [, SX = 1] = list(w, 'stride');
+  return C > mostChannels || N < 2 ? undefined : { C, N, OH, OW, KH, KW, SX };
+}
+
+export const first: Template = {
+  name: 'first',
+  version: 1,
+
+  knobs(w, features) {
+    const s = shapeOf(w);
+    if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu') || w.attrs.rounding === 'single')
+      return undefined;
+    return [
+      { name: 'block', values: blocksOf(s) },
+      { name: 'pass', values: passesOf(s) },
+      { name: 'strip', values: upTo(s.OH, [s.OH > 32 ? 6 : s.OH, 8, 6, 4, 2, s.OH]) },
+      { name: 'requantize', values: requantKnob(w) },
+      { name: 'code', values: placesFor(features) },
+    ];
+  },
+
+  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(w, knobs) }),
+  describe: (k) =>
+    `${k.block} px x 2 ch in registers, ${k.pass} rows of the window at a time, strips of ${k.strip} rows, requantize ${k.requantize}`,
+};
+
+/** Blocks of pixels side by side or below one another, first those that leave the fewest over. */
+function blocksOf({ OH, OW, SX, C }: Shape): readonly string[] {
+  const across = (SX * C) % 2 === 0 ? OW : Math.ceil(OW / 2);
+  const left = (length: number, lanes: number): number => (length % lanes) / length;
+  return [4, 3, 2]
+    .flatMap((lanes) => [
+      { text: `${lanes} across`, cost: left(across, lanes) + 4 - lanes, fits: across >= lanes },
+      { text: `${lanes} down`, cost: left(OH, lanes) + 4 - lanes, fits: OH >= lanes },
+    ])
+    .concat({ text: '1 across', cost: 4, fits: true })
+    .filter(({ fits }) => fits)
+    .toSorted((a, b) => a.cost - b.cost)
+    .map(({ text }) => text);
+}
+
+/** Whole passes; first the largest whose code stays in the cache. */
+function passesOf(s: Shape): readonly number[] {
+  const words = windowWords(s);
+  const whole = Array.from({ length: s.KH }, (_, i) => s.KH - i).filter((n) => s.KH % n === 0);
+  const short = whole.filter((n) => n * words <= cachedWords);
+  return [...short, ...whole.filter((n) => !short.includes(n)).toReversed()].slice(0, 4);
+}
+
+function steps(w: Workload, k: Knobs): readonly Step[] {
+  const s = shapeOf(w);
+  if (s === undefined) return [];
+  const strip = number(k.strip);
+  const strips = strip < s.OH;
+  const [lanes = '4', direction] = String(k.block).split(' ');
+  const constants = requantizeConstants(k.requantize);
+  return [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    ...requantize(k.requantize),
+    ...(strips ? [split('oy', strip, ['ys', 'yi'], 'overlap')] : []),
+    {
+      primitive: 'stage',
+      buf: 'x',
+      at: strips ? 'ys' : '',
+      as: 'xw',
+      loops: ['a', 'b', 'c'],
+      dtype: 'i16',
+      pitch: columnsOf({ ...s, P: s.OW }),
+      pitchOf: 1,
+    },
+    replace('a', 'widen_rows', { src: 'x', dst: 'xw' }),
+    replace(
+      strips ? 'yi' : 'oy',
+      'first_conv',
+      { x: 'xw', y: 'y', w: 'w', bias: 'bias_z', ...constants },
+      { lanes: Number(lanes), down: direction === 'down' ? 1 : 0, pass: number(k.pass) },
+    ),
+    ...place('code', k.code),
+  ];
+}
