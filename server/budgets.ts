@@ -9,7 +9,7 @@ import { ok, type Result } from '../compiler/result.ts';
 import { select } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import { type Attempt, attempt, type BuildOptions, type Built, type Memories } from './build.ts';
-import type { KnownOffer } from './offers.ts';
+import type { KnownOffer, OffersByTask } from './offers.ts';
 import { type Portfolio, portfolioOf } from './portfolio.ts';
 
 /** What a user may spend; memory that is not named is the board's. */
@@ -21,15 +21,11 @@ export const budgetsOf = (board: BoardModule, wishes: Wishes = {}): Memories => 
   flashBytes: Math.min(board.flashBytes, wishes.flashBytes ?? board.flashBytes),
 });
 
-/** What is known of a task, fastest first, its default schedule last. */
-export type KnownOffers = (task: Task, limit: number) => readonly KnownOffer[];
-/** Offers looked at to take the fastest whose forms hold, and to find small ones. */
-const [forSpeed, forSize] = [64, 4096] as const;
-
 export interface BudgetedBuild extends Omit<BuildOptions, 'selected' | 'budgets'> {
   readonly budgets: Memories;
   readonly tasks: readonly Task[];
-  readonly known: KnownOffers;
+  /** What is known of each task; see offersFor. */
+  readonly known: OffersByTask;
   /** Hears why the fastest network is not built. */
   readonly told?: (why: string) => void;
 }
@@ -42,7 +38,7 @@ export interface Fitting {
 
 /** Builds the fastest network that keeps the budgets. Failures: MODEL_TOO_BIG with the bytes that the smallest lacks, those of building. */
 export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
-  const selected = select(o.tasks, (task) => o.known(task, forSpeed).map((k) => k.offer));
+  const selected = select(o.tasks, (task) => offersOf(o, task).map((k) => k.offer));
   const first = await attempt({ ...o, selected });
   if (!first.ok) return first;
   if (first.value.kind === 'too big') {
@@ -59,10 +55,11 @@ export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
 
 /** All networks that can be made of what is known. */
 const portfolioFor = (o: BudgetedBuild): Portfolio =>
-  portfolioOf(o.graph, o.name, o.tasks, (task) => o.known(task, forSize));
+  portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task));
+const offersOf = (o: BudgetedBuild, task: Task): readonly KnownOffer[] => o.known.get(task.id) ?? [];
 
 /** Networks that are built at most, to find the fastest that fits. */
-const mostBuilds = 12;
+const mostBuilds = 8;
 
 class Search {
   private readonly o: BudgetedBuild;
@@ -207,8 +204,11 @@ function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memories, poin
   const smallest = points.reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
   const { arenaBytes, arenaLowerBound } = portfolio.estimate(smallest);
   return {
-    flash: spread(stairs(within('ramBytes'), (p) => p.flashBytes)).map(trade),
-    ram: spread(stairs(within('flashBytes'), ramOf)).map(trade),
+    flash: steps(
+      stairs(within('ramBytes'), (p) => p.flashBytes),
+      (p) => p.flashBytes,
+    ).map(trade),
+    ram: steps(stairs(within('flashBytes'), ramOf), ramOf).map(trade),
     smallestArena: { arenaBytes, arenaLowerBound },
   };
 }
@@ -222,11 +222,12 @@ function stairs(points: readonly Point[], bytes: (p: Point) => number): readonly
   return out;
 }
 
-/** The first, the last, and some between. */
-function spread<T>(rows: readonly T[]): readonly T[] {
-  const count = Math.min(rows.length, mostRows);
-  return Array.from(
-    { length: count },
-    (_, i) => rows[Math.round((i * (rows.length - 1)) / Math.max(1, count - 1))] as T,
-  );
+/** The fastest at each of a few budgets, from what the fastest takes down to the least. */
+function steps(points: readonly Point[], bytes: (p: Point) => number): readonly Point[] {
+  const [most = 0, least = 0] = [points[0], points.at(-1)].map((p) => (p === undefined ? 0 : bytes(p)));
+  const rows = Array.from({ length: mostRows }, (_, i) => {
+    const budget = most - (i * (most - least)) / (mostRows - 1);
+    return points.find((p) => bytes(p) <= budget);
+  });
+  return [...new Set(rows.filter((p) => p !== undefined))];
 }

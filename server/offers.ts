@@ -2,6 +2,7 @@
  * From what is known to what a layer is offered: the best records of its task, best first, and the default schedule last.
  * Only records of the same environment count: another compiler or other flags make other code.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Board } from '../boards/index.ts';
 import { type Offer, type Selected, select } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
@@ -9,8 +10,8 @@ import type { Store, TuningRecord } from '../db/types.ts';
 import { defaultSchedule, describeSchedule } from '../kernels/index.ts';
 import type { Config, Sizes } from '../tuner/types.ts';
 
-/** Records looked at for a task: the constants of an occurrence may refuse the first ones. */
-const depth = 64;
+/** Records looked at for a task: the constants of an occurrence may refuse the first ones, and the slower may be smaller. */
+const depth = 4096;
 
 /** What makes records comparable on one board. */
 export interface Toolchain {
@@ -52,29 +53,38 @@ export interface KnownOffer {
   readonly trial?: { readonly cycles: number; readonly sizes: Sizes };
 }
 
-/** The offers for a task, fastest first, at most `limit` and last the default schedule. Without a store only that one. */
-export function offersFor(
-  task: Task,
+/** By id of the task: offers, fastest first; among them, else as the last, is its default schedule. */
+export type OffersByTask = ReadonlyMap<string, readonly KnownOffer[]>;
+
+/** The offers for each task of a network. Without a store only the default schedules. */
+export const offersFor = (
+  tasks: readonly Task[],
   board: Board,
   store: Records | undefined,
   toolchain: Toolchain,
-  limit: number,
-): readonly KnownOffer[] {
-  const records = store?.best(task.id, board.id, board.kind, limit) ?? [];
+): OffersByTask => new Map(tasks.map((task) => [task.id, offersOf(task, board, store, toolchain)]));
+
+function offersOf(task: Task, board: Board, store: Records | undefined, toolchain: Toolchain): readonly KnownOffer[] {
+  const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
   const known = records
     .filter((r) => sameToolchain(r, toolchain))
     .map((r): KnownOffer => {
       const trial = r.cycles !== null && r.sizes !== null ? { cycles: r.cycles, sizes: r.sizes } : undefined;
       return { offer: offerOf(r), ...(trial !== undefined && { trial }) };
     });
-  return [...known, { offer: defaultOffer(task, board) }];
+  const plain = defaultOffer(task, board);
+  return known.some(({ offer }) => isDeepStrictEqual(offer.schedule, plain.schedule))
+    ? known
+    : [...known, { offer: plain }];
 }
 
 /** The fastest schedules known for each layer of a network that hold there, else the default ones. */
-export const selectKnown = (
+export function selectKnown(
   tasks: readonly Task[],
   board: Board,
   store: Records | undefined,
   toolchain: Toolchain,
-): readonly Selected[] =>
-  select(tasks, (task) => offersFor(task, board, store, toolchain, depth).map(({ offer }) => offer));
+): readonly Selected[] {
+  const known = offersFor(tasks, board, store, toolchain);
+  return select(tasks, (task) => (known.get(task.id) ?? []).map(({ offer }) => offer));
+}

@@ -48,17 +48,17 @@ interface Option {
   readonly inPlace: boolean;
 }
 
-/** `offersFor`: everything known of a task, fastest first, its default schedule last. */
+/** `offersOf`: everything known of a task, its default schedule among it. */
 export function portfolioOf(
   graph: Graph,
   name: string,
   tasks: readonly Task[],
-  offersFor: (task: Task) => readonly KnownOffer[],
+  offersOf: (task: Task) => readonly KnownOffer[],
 ): Portfolio {
   const memo: Memo = new Map();
   const layers = tasks
     .flatMap((task) => {
-      const offers = sorted(offersFor(task));
+      const offers = sorted(offersOf(task));
       return task.occurrences.map((o) => optionsOf(task, o, offers, memo));
     })
     .sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));

@@ -153,7 +153,7 @@ class Work {
       ...this.folders('out'),
       budgets: this.budgets,
       tasks: this.prepared.tasks,
-      known: (task, limit) => offersFor(task, this.board, this.records, toolchain, limit),
+      known: offersFor(this.prepared.tasks, this.board, this.records, toolchain),
       told: (why) => this.run.log('build', `the fastest schedules are too big, trying smaller ones: ${why}`),
     });
     if (!fitting.ok) return fitting;

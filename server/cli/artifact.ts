@@ -40,7 +40,7 @@ export async function buildModel(model: Prepared, board: BoardModule, where: Whe
       board,
       budgets: budgetsOf(board, where.budgets),
       tasks: model.tasks,
-      known: (task, limit) => offersFor(task, board, records, toolchain, limit),
+      known: offersFor(model.tasks, board, records, toolchain),
       outDir: where.outDir,
       cacheDir: cache.dir,
     });

@@ -1,6 +1,7 @@
 /** An artifact on disk, told to a person: layers, sizes, where things lie, and what was proved. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Trade, Trades } from '../budgets.ts';
 import { count, speedUp, table, unit } from './table.ts';
 
 /** report.json as server/build.ts writes it. */
@@ -25,6 +26,8 @@ export interface Report {
     readonly defaultCycles?: number;
   }[];
   readonly defaultCycles?: number;
+  /** What other networks would cost. */
+  readonly trades?: Trades;
 }
 export interface Artifact extends Report {
   readonly out: string;
@@ -97,4 +100,22 @@ export const proofText = (a: Report): string => {
   return `${which} outputs equal the model's bit for bit on ${a.verifiedInputs} inputs.`;
 };
 
-export const artifactText = (a: Artifact): string => [layersText(a), sizesText(a), proofText(a)].join('\n\n');
+/** What the last kilobytes of flash and of RAM bought, where there was a choice. */
+export function tradesText({ trades, kind }: Report): string {
+  if (trades === undefined) return '';
+  const rows = (title: string, of: readonly Trade[]): readonly string[] => {
+    const columns = [`>${unit(kind)}`, '>flash', '>RAM', '>of it arena'];
+    const lines = of.map((t) => [t.cycles, t.flashBytes, t.ramBytes, t.arenaBytes].map(count));
+    return of.length < 2 ? [] : [title, table(columns, lines)];
+  };
+  const less = [
+    ...rows('With less flash, by the trials of the layers:', trades.flash),
+    ...rows('With less RAM:', trades.ram),
+  ];
+  const { arenaBytes, arenaLowerBound } = trades.smallestArena;
+  const smallest = `smallest arena  ${count(arenaBytes)} bytes (no plan can be below ${count(arenaLowerBound)})`;
+  return less.length === 0 ? '' : [...less, smallest].join('\n');
+}
+
+export const artifactText = (a: Artifact): string =>
+  [layersText(a), tradesText(a), sizesText(a), proofText(a)].filter((part) => part !== '').join('\n\n');
