@@ -2,7 +2,8 @@
  * The reference networks, and the records that ship.
  * `npm run bench:networks -- [--board B] [--networks kws,ic]` with one of
  * --replay (the usual): compiles with the records that ship, runs, verifies, counts; --json prints {networks} and nothing else,
- *   --out DIR keeps the measured ELFs, --ram-budget N and --flash-budget N (bytes, or 64K) are compile's, --write keeps the results and writes docs/performance.md from them;
+ *   --out DIR keeps the measured ELFs, --ram-budget N and --flash-budget N (bytes, or 64K) are compile's, --write keeps the
+ *   results and writes docs/performance.md from them;
  * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task; --shapes: for the layers of
  *   other common networks;
  * --leave-one-out: each network without its own records, against all of them;
@@ -21,7 +22,7 @@ import { tuneNetwork, type Went, wentText } from './networks/tune.ts';
 const { values } = parseArgs({
   options: {
     board: { type: 'string', default: 'nucleo-l4r5zi' },
-    networks: { type: 'string', default: networkNames.join() },
+    networks: { type: 'string' },
     models: { type: 'string' },
     replay: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -39,9 +40,11 @@ const { values } = parseArgs({
 });
 /** What is told while it runs; standard output is for results. */
 const say = (line: string): void => console.error(line);
-const names = values.networks.split(',').filter((n) => n !== '');
-const unknown = names.find((n) => !isNetwork(n));
-if (unknown !== undefined) throw new Error(`no network ${unknown}; known are ${networkNames.join(', ')}`);
+const families = shapeFamilies.map((f) => f.name);
+const known: readonly string[] = [...networkNames, ...families];
+const names = values.networks?.split(',') ?? (values.shapes ? families : networkNames);
+const unknown = names.find((n) => !known.includes(n));
+if (unknown !== undefined) throw new Error(`no network ${unknown}; known are ${known.join(', ')}`);
 const networks = names.filter(isNetwork);
 const { board, 'ram-budget': ram, 'flash-budget': flash } = values;
 const budgets = wishesOf({
@@ -52,12 +55,13 @@ const budgets = wishesOf({
 async function tuneAll(): Promise<void> {
   const search = { board, trials: Number(values.trials), seeds: Number(values.seeds), say };
   const went: Went[] = [];
-  if (values.shapes)
-    for (const family of shapeFamilies) went.push(...(await tuneNetwork(family.name, subjectOfShapes(family), search)));
-  else
-    for (const name of networks)
-      went.push(...(await tuneNetwork(name, join(modelsDir, `${name}_int8.tflite`), search)));
-  keepResults(board, { went });
+  for (const name of names) {
+    const family = shapeFamilies.find((f) => f.name === name);
+    const about = family === undefined ? join(modelsDir, `${name}_int8.tflite`) : subjectOfShapes(family);
+    const part = await tuneNetwork(name, about, search);
+    keepResults(board, { went: part });
+    went.push(...part);
+  }
   console.log(values.json ? JSON.stringify({ went }, null, 2) : went.map(wentText).join('\n'));
 }
 
