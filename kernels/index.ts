@@ -4,13 +4,13 @@ import { add } from './add.ts';
 import { columns } from './columns.ts';
 import { conv } from './conv.ts';
 import { depthwise } from './depthwise.ts';
-import { depthwisePlanes } from './depthwise-planes.ts';
 import { elementwise } from './elementwise.ts';
 import { first } from './first.ts';
 import { lanes } from './lanes.ts';
 import { loops } from './loops.ts';
 import { matrix } from './matrix.ts';
 import { packed } from './packed.ts';
+import { pool } from './pool.ts';
 import { pooling } from './pooling.ts';
 import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
@@ -26,9 +26,9 @@ export const templates: readonly Template[] = [
   stream,
   matrix,
   conv,
-  depthwisePlanes,
   depthwise,
   loops,
+  pool,
   pooling,
   add,
   elementwise,

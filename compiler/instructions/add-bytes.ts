@@ -5,8 +5,20 @@
  * written, so y may lie where x0 or x1 lies.
  */
 import { buffer, iter, load, loop, program, refuse, store } from '../program/build.ts';
-import type { Expr, Loop } from '../program/program.ts';
+import type { Loop } from '../program/program.ts';
 import { type HalfSum, halfSum } from '../program/rewrites/linear-sum.ts';
+import {
+  checkLimits,
+  constant,
+  inferHalf,
+  limitArguments,
+  limitLines,
+  limitParams,
+  limitTag,
+  saturatedPair,
+  sides,
+  storeFour,
+} from './half-words.ts';
 import type { AsmFunction, Params, Recipe } from './instruction.ts';
 import { straightCycles } from './static-cycles.ts';
 
@@ -17,26 +29,16 @@ const mask = 'r6';
 /** Registers that nothing is kept in. */
 const free = ['r7', 'r8', 'r9', 'r10', 'r11', 'r12', 'lr'] as const;
 
-/** What the loops need of memory: saved registers above, then where they end, and limits as four equal bytes. */
+/** The stack: where the two loops end, the saved registers, and then the arguments from the fifth on. */
 const frame = { bytes: 20, blocksEnd: 0, end: 4, arguments: 20 + 36 } as const;
 
-/** Numbers in the nest's value, outermost first: 128, low, high, 16, add, the two multipliers. */
 function infer(nest: Loop): Params {
   const [only] = nest.body;
   if (only?.kind !== 'store') return refuse('add_bytes: one store an element');
-  const [limited] = sides(only.value, '-');
-  const [capped, low] = sides(limited, 'max');
-  const [shifted, high] = sides(capped, 'min');
-  const [sum] = sides(shifted, '>>');
-  const [parts, offset] = sides(sum, '+');
-  if (parts.kind !== 'binary') return refuse('add_bytes: a sum of two parts');
-  const [m0, m1] = [parts.a, parts.b].map((part) => constant(sides(part, 'mulhi')[1]));
-  return { N: nest.extent, m0: m0 ?? 0, m1: m1 ?? 0, add: constant(offset), low: constant(low), high: constant(high) };
+  const { sum, ...numbers } = inferHalf(only.value);
+  const [m0 = 0, m1 = 0] = sides(sum, '+').map((part) => constant(sides(part, 'mulhi')[1]));
+  return { N: nest.extent, m0, m1, ...numbers };
 }
-function sides(e: Expr, op: string): readonly [Expr, Expr] {
-  return e.kind === 'binary' && e.op === op ? [e.a, e.b] : refuse(`add_bytes: no ${op} where the form has one`);
-}
-const constant = (e: Expr): number => (e.kind === 'const' ? e.value : refuse('add_bytes: a number is wanted'));
 
 /** Two elements, the even or the odd ones of a word, as halves of `first`: unsigned bytes. */
 function pair(
@@ -55,8 +57,7 @@ function pair(
     `smlawt ${first}, r3, ${first}, r5`,
     `smlawb ${sum}, r4, ${second}, ${sum}`,
     `smlawt ${first}, r4, ${second}, ${first}`,
-    `pkhtb ${first}, ${first}, ${sum}, asr #16`,
-    `usat16 ${first}, #8, ${first}`,
+    ...saturatedPair(first, sum, first),
   ];
 }
 
@@ -66,21 +67,7 @@ function word(w0: string, w1: string, offset: number, limits: readonly string[])
   return [
     ...pair('even', even, second, sum, [w0, w1]),
     ...pair('odd', w0, w1, sum, [w0, w1]),
-    `orr ${even}, ${even}, ${w0}, lsl #8`,
-    ...limits,
-    // Unsigned bytes become signed ones.
-    `eor ${even}, ${even}, #0x80808080`,
-    `str ${even}, [r2, #${offset}]`,
-  ];
-}
-
-/** Saturating differences and sums of bytes limit four of them: (v -low) + low, (v + (255 - high)) - (255 - high). */
-function limiting({ low, high }: Pick<HalfSum, 'low' | 'high'>): readonly string[] {
-  const [value, limit] = [free[4], free[5]];
-  const from = (argument: number): string => `ldr ${limit}, [sp, #${frame.arguments + 12 + 4 * argument}]`;
-  return [
-    ...(low > 0 ? [from(0), `uqsub8 ${value}, ${value}, ${limit}`, `uqadd8 ${value}, ${value}, ${limit}`] : []),
-    ...(high < 255 ? [from(1), `uqadd8 ${value}, ${value}, ${limit}`, `uqsub8 ${value}, ${value}, ${limit}`] : []),
+    ...storeFour(even, w0, limits, `[r2, #${offset}]`),
   ];
 }
 
@@ -141,8 +128,6 @@ const plain = ({ low, high }: HalfSum): string => `  int32_t i;
     y[i] = (int8_t)(mt_clamp(sum >> 16, ${low}, ${high}) - 128);
   }
 `;
-/** A byte four times. */
-const four = (byte: number): string => `0x${byte.toString(16).padStart(2, '0').repeat(4)}u`;
 
 /** y[i] = clamp(((x0[i]*m0 >> 8) + (x1[i]*m1 >> 8) + add) >> 16) - 128 for N elements. */
 export const addBytes: Recipe = {
@@ -157,16 +142,16 @@ export const addBytes: Recipe = {
   make({ N = 0, m0 = 0, m1 = 0, add = 0, low = 0, high = 255, block = defaultBlock }: Params) {
     if (N < 4 || N % 4 !== 0) refuse('add_bytes: words of four elements');
     if (![8, 16, 32].includes(block)) refuse(`add_bytes: no block of ${block}`);
-    if (low < 0 || high > 255 || low > high) refuse('add_bytes: limits of unsigned bytes');
     const form: HalfSum = { m0, m1, add, low, high };
-    const limits = limiting(form);
-    const symbol = `mt_add_bytes_${block}${low > 0 ? `_l${low}` : ''}${high < 255 ? `_h${high}` : ''}`;
+    checkLimits(form);
+    // Between two words, the registers of the last one are free.
+    const limits = limitLines(free[4], free[5], form, frame.arguments + 12);
     const f: AsmFunction = {
       params: [
         ...['x0', 'x1'].map((x) => `const int8_t *${x}`),
         'int8_t *y',
         ...['n', 'm0', 'm1', 'add'].map((name) => `int32_t ${name}`),
-        ...['least', 'room'].map((name) => `uint32_t ${name}`),
+        ...limitParams,
       ],
       lines: assembly(block, limits),
       plain: plain(form),
@@ -174,7 +159,7 @@ export const addBytes: Recipe = {
     const rounds = (elements: number): number => straightCycles(round(elements, limits)) + 5;
     const byte = { dtype: 'i8', align: 4 } as const;
     return {
-      symbol,
+      symbol: `mt_add_bytes_${block}${limitTag(form)}`,
       features: ['dsp'],
       stackBytes: 36 + frame.bytes + 20,
       inPlace: true,
@@ -185,8 +170,7 @@ export const addBytes: Recipe = {
         loop('i', N, store('y', [iter('i')], halfSum(load('x0', iter('i')), load('x1', iter('i')), form))),
       ),
       operands: { x0: byte, x1: byte, y: byte },
-      c: (at) =>
-        `${at.function}(${at.x0}, ${at.x1}, ${at.y}, ${N}, ${m0}, ${m1}, ${add}, ${four(low)}, ${four(255 - high)});`,
+      c: (at) => `${at.function}(${at.x0}, ${at.x1}, ${at.y}, ${N}, ${m0}, ${m1}, ${add}, ${limitArguments(form)});`,
       function: f,
       prelude: '',
       portable: '',

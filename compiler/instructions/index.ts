@@ -5,6 +5,7 @@ import { smlad } from './armv7e-m-dsp.ts';
 import { columnSweep } from './column-sweep.ts';
 import { depthwiseBlock } from './depthwise-block.ts';
 import { depthwiseSweep } from './depthwise-sweep.ts';
+import { depthwiseWindow } from './depthwise-window.ts';
 import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
 import { firstConv } from './first-conv.ts';
@@ -14,6 +15,8 @@ import { laneBlock } from './lane-block.ts';
 import { macBlock } from './mac-block.ts';
 import { packedBlock } from './packed-block.ts';
 import { planes } from './planes.ts';
+import { poolMax } from './pool-max.ts';
+import { poolSums } from './pool-sums.ts';
 import { widen } from './widen.ts';
 import { widenRows } from './widen-rows.ts';
 
@@ -22,11 +25,14 @@ export const recipes: readonly Recipe[] = [
   macBlock,
   depthwiseBlock,
   depthwiseSweep,
+  depthwiseWindow,
   planes,
   widen,
   smlad,
   fill,
   addBytes,
+  poolSums,
+  poolMax,
   fcStream,
   laneBlock,
   columnSweep,

@@ -44,7 +44,7 @@ function finish(workload: Workload, constants: Constants): Sample {
 
 function window(r: Random, size: number, kernel: number, stride: number): readonly [number, number, number] {
   const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + kernel - size);
-  const [before, after] = r() < 0.7 ? [total >> 1, total - (total >> 1)] : [0, 0];
+  const [before, after] = size < kernel || r() < 0.7 ? [total >> 1, total - (total >> 1)] : [0, 0];
   return [before, after, Math.floor((size + before + after - kernel) / stride) + 1];
 }
 
@@ -69,6 +69,34 @@ export const kinds = {
     const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
     return finish(workload, { w: many(r, N * KH * KW * C, -127, 127), ...channels(r, N, KH * KW * C) });
   },
+  /** Time series and dilated windows, in numbers as large as they come. */
+  convWindows(r: Random): Sample {
+    const series = pick(r, ['columns', 'rows', 'none']);
+    const [H, W] = [series === 'columns' ? 1 : int(r, 3, 12), series === 'rows' ? 1 : int(r, 3, 12)];
+    const [C, N] = [pick(r, [1, 2, 4, 6, 12]), int(r, 1, 4)];
+    const [KH, KW] = [int(r, 1, Math.min(H, 5)), int(r, 1, Math.min(W, 5))];
+    const [sy, sx, dy, dx] = [
+      int(r, 1, 2),
+      int(r, 1, 2),
+      H >= 2 * KH ? int(r, 1, 2) : 1,
+      W >= 2 * KW ? int(r, 1, 2) : 1,
+    ];
+    const [[top, bottom, OH], [left, right, OW]] = [
+      window(r, H, dy * (KH - 1) + 1, sy),
+      window(r, W, dx * (KW - 1) + 1, sx),
+    ];
+    const attrs = {
+      ...ends(r),
+      kernel: [KH, KW],
+      stride: [sy, sx],
+      dilation: [dy, dx],
+      pad: [top, bottom, left, right],
+    };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
+    const extreme = r() < 0.3;
+    const w = many(r, N * KH * KW * C, -128, 127).map((v) => (extreme ? (v < 0 ? -128 : 127) : v));
+    return finish(workload, { w, ...channels(r, N, KH * KW * C) });
+  },
   depthwise(r: Random): Sample {
     const [H, W, C] = [int(r, 3, 7), int(r, 3, 7), pick(r, [4, 8, 3, 1])];
     const multiplier = r() < 0.8 ? 1 : 2;
@@ -86,8 +114,36 @@ export const kinds = {
     const workload = { op: 'depthwise_conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, O]) };
     return finish(workload, { w: many(r, O * KH * KW, -127, 127), ...channels(r, O, KH * KW) });
   },
+  /** Larger images than the others: kernels that go over rows in rounds need some; and one pixel, one row, one column. */
+  depthwiseRows(r: Random): Sample {
+    const [H, W, C] = [pick(r, [1, 2, 5, 12, 15]), pick(r, [1, 2, 3, 5, 8, 13]), pick(r, [4, 8, 12, 6, 5, 1])];
+    const multiplier = pick(r, [1, 1, 1, 1, 2, 3]);
+    const [KH, KW] = pick(r, [
+      [3, 3],
+      [3, 3],
+      [3, 3],
+      [5, 5],
+      [1, 7],
+      [4, 1],
+    ] as const);
+    const [sy, sx] = pick(r, [
+      [1, 1],
+      [1, 1],
+      [2, 2],
+      [2, 2],
+      [2, 1],
+      [1, 2],
+      [3, 3],
+    ] as const);
+    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, KH, sy), window(r, W, KW, sx)];
+    const pad = r() < 0.8 ? [top, bottom, left, right] : [bottom, top, right, left];
+    const attrs = { ...ends(r), kernel: [KH, KW], multiplier, stride: [sy, sx], dilation: [1, 1], pad };
+    const O = C * multiplier;
+    const workload = { op: 'depthwise_conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, O]) };
+    return finish(workload, { w: many(r, O * KH * KW, -128, 127), ...channels(r, O, KH * KW) });
+  },
   pooling(r: Random): Sample {
-    const [H, W, C] = [int(r, 2, 6), int(r, 2, 6), int(r, 1, 9)];
+    const [H, W, C] = [int(r, 2, 6), int(r, 2, 6), r() < 0.5 ? int(r, 1, 9) : pick(r, [4, 8, 20, 36])];
     const [FH, FW, sy, sx] = [int(r, 1, Math.min(3, H)), int(r, 1, Math.min(3, W)), int(r, 1, 2), int(r, 1, 2)];
     const [[top, bottom, OH], [left, right, OW]] = [window(r, H, FH, sy), window(r, W, FW, sx)];
     const attrs = {
@@ -99,6 +155,16 @@ export const kinds = {
     };
     const op = pick(r, ['average_pool2d', 'max_pool2d']);
     return finish({ op, attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, C]) }, {});
+  },
+  mean(r: Random): Sample {
+    const [H, W, C] = [int(r, 1, 6), int(r, 2, 6), pick(r, [4, 8, 20, 3])];
+    const axes = pick(r, [[1, 2], [2], [1], [3]]);
+    const kept = [1, H, W, C].map((d, i) => (axes.includes(i) ? 1 : d));
+    const attrs = { axes, xZero: int(r, -128, 127), yZero: int(r, -128, 127), rounding: pick(r, ['double', 'single']) };
+    const count = axes.reduce((n, d) => n * ([1, H, W, C][d] ?? 1), 1);
+    const shift = pick(r, [0, 1]) - Math.ceil(Math.log2(count));
+    const scale = { mult: many(r, 1, 2 ** 30, 2 ** 31 - 1), shift: Int32Array.of(shift) };
+    return finish({ op: 'mean', attrs, inputs: image([1, H, W, C]), outputs: image(kept) }, scale);
   },
   elementwise(r: Random): Sample {
     const op = pick(r, ['add', 'mul']);

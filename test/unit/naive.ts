@@ -188,6 +188,41 @@ export function addRow(A: number, B: number, seed = 1): Case {
   return { program: naive, inputs: { x0: bytes(r, A * B), x1: bytes(r, B) } };
 }
 
+/** y[c] = requantize(sum over p of (x[p, c] - zero)): MEAN over rows. */
+export function mean(P: number, C: number, seed = 1): Case {
+  const r = new Random(seed);
+  const [p, c] = [iter('p'), iter('c')];
+  const value: Expr = {
+    kind: 'requantize',
+    acc: load('acc'),
+    mult: load('mult'),
+    shift: load('shift'),
+    zero: r.int(-128, 127),
+    min: -128,
+    max: 127,
+    rounding: r.pick(['double', 'single'] as const),
+  };
+  const naive = program(
+    'mean',
+    [
+      buffer('x', 'i8', [P, C], 'in'),
+      buffer('y', 'i8', [C], 'out'),
+      ...['mult', 'shift'].map((n) => buffer(n, 'i32', [], 'const')),
+    ],
+    loop(
+      'c',
+      C,
+      register('acc'),
+      store('acc', [], num(0)),
+      loop('p', P, store('acc', [], sub(load('x', p, c), num(r.pick([-128, -128, r.int(-128, 127)]))), '+')),
+      store('y', [c], value),
+    ),
+  );
+  const shift = Int32Array.of(1 - Math.ceil(Math.log2(P)) - r.int(0, 1));
+  const constants = { mult: Int32Array.of(r.int(2 ** 30, 2 ** 31 - 1)), shift };
+  return { program: bind(naive, constants), inputs: { x: bytes(r, P * C) } };
+}
+
 /** y[a] = requantize(requantize((x0[a] - z0) << 20) + requantize((x1[a] - z1) << 20)): ADD with three scales. */
 export function residual(A: number, seed = 1): Case {
   const r = new Random(seed);

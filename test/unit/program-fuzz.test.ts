@@ -14,7 +14,7 @@ import {
 } from '../../compiler/program/index.ts';
 import { primitives } from '../../compiler/program/rewrites/well-formed.ts';
 import { samples } from '../samples.ts';
-import { addRow, type Case, conv3x3, depthwise, maxPool, pointwise, residual } from './naive.ts';
+import { addRow, type Case, conv3x3, depthwise, maxPool, mean, pointwise, residual } from './naive.ts';
 import { Random } from './random.ts';
 
 const cases: Readonly<Record<string, (seed: number) => Case>> = {
@@ -23,6 +23,7 @@ const cases: Readonly<Record<string, (seed: number) => Case>> = {
   'depthwise, stride 1': (seed) => depthwise(5, 4, 4, 1, seed),
   'depthwise, stride 2': (seed) => depthwise(6, 5, 4, 2, seed),
   'max pool': (seed) => maxPool(4, 6, 4, seed),
+  mean: (seed) => mean(6, 8, seed),
   'broadcast add': (seed) => addRow(5, 8, seed),
   'sum of two scales': (seed) => residual(64, seed),
 };
@@ -123,6 +124,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
       offset: r.pick([128, -128, 7]),
       dtype: r.pick(['u8', 'i8', 'i16', 'i32'] as const),
     }),
+    () => ({ primitive: 'requantizeHalf', acc: 'acc' }),
     () => ({ primitive: 'linearSum', ...(r.next() < 0.5 && { form: r.pick(['word', 'half'] as const) }) }),
     () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
     () => ({
@@ -229,6 +231,24 @@ test('a linear sum that is accepted equals its three roundings on every pair of 
   }
   // Nearly every residual sum has both forms; a search that finds fewer has become worse.
   for (const n of Object.values(found)) expect(n).toBeGreaterThanOrEqual(0.9 * samples(6, 200));
+});
+
+test('a requantise in half words that is accepted equals the rescale on every sum', () => {
+  let found = 0;
+  for (let seed = 1; seed <= samples(20, 400); seed++) {
+    const P = 3 + (seed % 60);
+    const { program } = mean(P, 64, seed);
+    const done = replay(program, [{ primitive: 'requantizeHalf', acc: 'acc' }]);
+    if (!done.ok) continue;
+    found++;
+    const r = new Random(seed);
+    // A channel of bytes between two levels: together they reach sums of every size.
+    const levels = Array.from({ length: 64 }, () => [r.int(-128, 127), r.int(-128, 127)].sort((a, b) => a - b));
+    const x = Int8Array.from({ length: P * 64 }, (_, i) => r.int(...(levels[i % 64] as [number, number])));
+    expect(interpret(done.program, { x }).y).toEqual(interpret(program, { x }).y);
+  }
+  // Bytes above their zero point are always done; where both signs occur, halves that go away from zero hinder.
+  expect(found).toBeGreaterThanOrEqual(0.5 * samples(20, 400));
 });
 
 test('every primitive was accepted somewhere above', () => {

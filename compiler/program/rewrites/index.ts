@@ -19,6 +19,7 @@ import { rebase } from './rebase.ts';
 import { reorder } from './reorder.ts';
 import { replace } from './replace.ts';
 import { requantizeAffine } from './requantize-affine.ts';
+import { requantizeHalf } from './requantize-half.ts';
 import { requantizeParts } from './requantize-parts.ts';
 import { requantizeTop } from './requantize-top.ts';
 import { split } from './split.ts';
@@ -26,6 +27,7 @@ import { computeAt, pad, stage } from './stage.ts';
 import type { Step } from './steps.ts';
 import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
+import { winogradWords } from './winograd-words.ts';
 import { winograd } from './winograd.ts';
 
 export type { Memo } from './affine-fit.ts';
@@ -61,10 +63,14 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
       return requantizeTop(p, s, memo);
     case 'requantizeParts':
       return requantizeParts(p, s, memo);
+    case 'winogradWords':
+      return winogradWords(p, s);
     case 'rebase':
       return rebase(p, s);
     case 'winograd':
       return winograd(p, s, memo);
+    case 'requantizeHalf':
+      return requantizeHalf(p, s);
     case 'linearSum':
       return linearSum(p, s);
     case 'widenConst':
@@ -104,6 +110,7 @@ export function replay(naive: Program, schedule: readonly Step[], memo: Memo = n
       if (s.primitive === 'requantizeAffine' || s.primitive === 'requantizeTop' || s.primitive === 'requantizeParts')
         claims.push(`${s.primitive} ${s.acc}: exact on every reachable value`);
       if (s.primitive === 'winograd') claims.push(`winograd ${s.form}: exact on every reachable value`);
+      if (s.primitive === 'requantizeHalf') claims.push(`requantizeHalf ${s.acc}: exact on every reachable sum`);
       if (s.primitive === 'linearSum') claims.push('linearSum: exact on every pair of bytes');
       if (s.primitive === 'replace') claims.push(`replace ${s.instr}`);
     } catch (error) {

@@ -35,7 +35,7 @@ export function fitLinear(t: Target, form: SumForm): Linear | undefined {
   const shift = form === 'half' ? 16 : shiftFor(t);
   const bits = form === 'half' ? 24 : shift;
   if (shift < 1 || (form === 'half' && shiftFor(t) < 17)) return undefined;
-  const best = climb(t);
+  const best = climb(t, enough[form] / 2 ** shift);
   if (best === undefined) return undefined;
   for (const [d0, d1] of around(reach[form])) {
     const [m0, m1] = [Math.round(best[0] * 2 ** bits) + d0, Math.round(best[1] * 2 ** bits) + d1];
@@ -48,6 +48,9 @@ export function fitLinear(t: Target, form: SumForm): Linear | undefined {
 
 /** Steps of the multipliers around the best slopes that are tried: products that are rounded down fit by luck more often. */
 const reach: Readonly<Record<SumForm, number>> = { word: 6, half: 12 };
+
+/** Units of the sum's last bit that leave room for rounded slopes: the climb ends there. */
+const enough: Readonly<Record<SumForm, number>> = { word: 512, half: 6 };
 
 /** Whole steps in two directions, the nearest first. */
 function around(distance: number): readonly (readonly [number, number])[] {
@@ -110,12 +113,12 @@ const radius = 1e-4;
  * The slopes with the longest interval of offsets, by the ellipsoid method in two dimensions; undefined where it is empty. The pairs
  * at the ends of the interval say in which direction it grows.
  */
-function climb(t: Target): Slopes | undefined {
+function climb(t: Target, long: number): Slopes | undefined {
   let at: Slopes = t.slopes;
   let [p00, p01, p11] = [(radius * at[0]) ** 2, 0, (radius * at[1]) ** 2];
   let [best, longest]: [Slopes | undefined, number] = [undefined, 0];
   const width = t.spans[1][1] - t.spans[1][0] + 1;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds && longest < long; round++) {
     const [low, high, lowest, highest] = window(t, products(t.spans, at, 'real'), 1, 0);
     if (high - low > longest) [best, longest] = [at, high - low];
     const g0 = Math.floor(lowest / width) - Math.floor(highest / width);

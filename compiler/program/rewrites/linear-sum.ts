@@ -1,9 +1,9 @@
 /** Two bytes in, one byte out: whatever exact steps lie between, a single linear form may give the same on every pair. */
-import { apply, clamp as limit, multiplyQuantized } from '../arithmetic.ts';
 import { add, bin, clamp, iter, mul, num, refuse, sub } from '../build.ts';
 import type { BinaryOp, Buffer, Expr, Program } from '../program.ts';
 import { show } from '../show.ts';
 import { buffersOf, mapExpr, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { evaluator, type Unknown } from './evaluate.ts';
 import { fitLinear, type Linear, type Span, type SumForm, type Target } from './linear-fit.ts';
 import type { StepOf } from './steps.ts';
 
@@ -92,34 +92,17 @@ function prove({ value: e, spans }: TwoBytes, form: SumForm): Linear {
   const [c0, c1] = [real(e, 1, 0) - origin, real(e, 0, 1) - origin];
   if (Math.abs(real(e, 7, 5) - (origin + 7 * c0 + 5 * c1)) > 1e-6) refuse('the value is not linear in the two bytes');
   if (form === 'half' && spans.some(([low]) => low >= 0)) refuse('half words are made of signed bytes');
-  const wanted = pairs(spans, (a, b) => exact(e, a, b));
+  const wanted = pairs(spans, evaluator(e, [unknown(names[0], spans[0]), unknown(names[1], spans[1])]));
   const { min, max } = e;
   return (
     fitLinear({ wanted, spans, min, max, slopes: [c0, c1] }, form) ?? refuse('no linear form is exact on every pair')
   );
 }
+const unknown = (name: string, span: Span): Unknown => ({ name, span });
 /** f on every pair, row by row. */
 function pairs([[x0, x1], [z0, z1]]: Target['spans'], f: (a: number, b: number) => number): Int32Array {
   const width = z1 - z0 + 1;
   return Int32Array.from({ length: (x1 - x0 + 1) * width }, (_, i) => f(x0 + Math.floor(i / width), z0 + (i % width)));
-}
-
-/** What the program computes where the bytes are a and b. */
-function exact(e: Expr, a: number, b: number): number {
-  switch (e.kind) {
-    case 'const':
-      return e.value;
-    case 'iter':
-      return e.name === names[0] ? a : b;
-    case 'binary':
-      return apply(e.op, exact(e.a, a, b), exact(e.b, a, b));
-    case 'requantize': {
-      const scaled = multiplyQuantized(exact(e.acc, a, b), exact(e.mult, a, b), exact(e.shift, a, b), e.rounding);
-      return limit((scaled + e.zero) | 0, e.min, e.max);
-    }
-    default:
-      return refuse(`${e.kind} is not of two bytes`);
-  }
 }
 
 /** The same in real numbers, without rounding and limits: where the slopes come from. */

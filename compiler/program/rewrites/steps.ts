@@ -67,6 +67,14 @@ export type Step =
       readonly form: 'plain' | 'signed';
     }
   | {
+      readonly primitive: 'winogradWords';
+      readonly loop: string;
+      readonly acc: string;
+      readonly tile: number;
+      readonly down: number;
+      readonly across: number;
+    }
+  | {
       readonly primitive: 'rebase';
       readonly buf: string;
       readonly offset: number;
@@ -82,6 +90,7 @@ export type Step =
       readonly across: number;
       readonly form: 'affine' | 'signed' | 'general';
     }
+  | { readonly primitive: 'requantizeHalf'; readonly acc: string }
   | { readonly primitive: 'linearSum'; readonly form?: 'word' | 'half' }
   | { readonly primitive: 'widenConst'; readonly buf: string; readonly dtype: DType }
   | { readonly primitive: 'pack'; readonly buf: string; readonly layout: Layout }

@@ -63,6 +63,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     parts: (v) => v === 2 || v === 3,
     form: oneOf('plain', 'signed'),
   },
+  winogradWords: { loop: identifier, acc: identifier, tile: positive, down: positive, across: positive },
   rebase: { buf: identifier, offset: (v) => Number.isInteger(v) && Math.abs(v as number) < 2 ** 16, dtype },
   winograd: {
     acc: identifier,
@@ -71,6 +72,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     across: positive,
     form: oneOf('affine', 'signed', 'general'),
   },
+  requantizeHalf: { acc: identifier },
   linearSum: { form: maybe(oneOf('word', 'half')) },
   widenConst: { buf: identifier, dtype },
   pack: { buf: identifier, layout: any },
