@@ -8,6 +8,7 @@ import type { Instruction, Operand, Params } from '../../compiler/instructions/i
 import { buffer, iter, load, loop, num, program, store } from '../../compiler/program/build.ts';
 import { type Buffer, elements, interpret, type Program, type Stmt, spanOf } from '../../compiler/program/index.ts';
 import { verifyProgram } from '../../compiler/program/verify.ts';
+import { rename } from '../../compiler/program/walk.ts';
 import { type KernelRun, kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { random } from './print-c-nests.ts';
 
@@ -82,6 +83,25 @@ function callOf(name: string, params: Params, r: () => number): Program {
   );
 }
 
+/** The same with each output where an input of its type and shape lies, one input after another. */
+function inPlace(p: Program, { meaning, inPlace: may }: Instruction): readonly Program[] {
+  const like = (y: Buffer): readonly Buffer[] =>
+    meaning.buffers.filter((b) => b.space === 'in' && b.dtype === y.dtype && `${b.shape}` === `${y.shape}`);
+  const pairs = meaning.buffers
+    .filter((b) => b.space === 'out' && may === true)
+    .flatMap((y) => like(y).map((x) => [y.name, x.name] as const));
+  return pairs.map(([y, x]) => {
+    const [from, to] = [`t_${y}`, `t_${x}`];
+    const kept = p.body.filter((s) => s.kind !== 'alloc' || s.buffer.name !== from);
+    const over = rename(
+      kept,
+      (b) => (b === from ? to : b),
+      (i) => i,
+    );
+    return verifyProgram({ ...p, body: over });
+  });
+}
+
 /** Any values that each operand may hold. */
 function inputsOf(p: Program, operands: Instruction['operands'], r: () => number): KernelRun['inputs'] {
   const span = (b: Buffer): readonly [number, number] => operands[b.name.replace('from_', '')]?.span ?? spanOf(b.dtype);
@@ -106,7 +126,13 @@ test('assembly and plain C compute what the meaning says', () => {
     const p = callOf(name, params, r);
     return kernelRun(p, `k${i}`, inputsOf(p, instruction(name, params).operands, r));
   });
-  const thumb = runs.filter((_, i) => features(i % examples.length).includes('thumb'));
+  for (const { name, params } of examples) {
+    const r = random(runs.length);
+    const made = instruction(name, params);
+    for (const p of inPlace(callOf(name, params, r), made))
+      runs.push(kernelRun(p, `k${runs.length}`, inputsOf(p, made.operands, r)));
+  }
+  const thumb = runs.filter((_, i) => i < 2 * examples.length && features(i % examples.length).includes('thumb'));
   for (const [of, machine] of [
     [runs, runOnHost],
     [runs, runOnBoard],
