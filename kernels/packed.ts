@@ -41,20 +41,21 @@ interface Shape {
   /** Elements between pixels. */
   readonly pixel: number;
   readonly stage: readonly string[];
-  readonly border: Border;
+  readonly rows: Rows;
+  /** Do windows leave x at the left or right? */
+  readonly sides: boolean;
   /** A single tap at a stride: most of x is not read at all. */
   readonly sparse: boolean;
   /** Elements of x. */
   readonly size: number;
 }
-interface Border {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
+/** Which rows of x an output row reads: from stride*row - top on, `reach` of them, of H that are there. */
+interface Rows {
   readonly stride: number;
+  readonly top: number;
+  readonly reach: number;
+  readonly H: number;
 }
-const padded = ({ top, bottom, left, right }: Border): boolean => Math.max(top, bottom, left, right) > 0;
 
 function shapeOf(w: Workload): Shape | undefined {
   const m = matrixShape(w);
@@ -70,19 +71,21 @@ const matrix = (P: number, K: number, N: number): Shape => ({
   stretches: 1,
   pixel: K,
   stage: ['a', 'b'],
-  border: { top: 0, bottom: 0, left: 0, right: 0, stride: 1 },
+  rows: { stride: 1, top: 0, reach: 1, H: P },
+  sides: false,
   sparse: false,
   size: P * K,
 });
 function windowed(w: Workload): Shape {
-  const [, , W = 1, C = 1] = shapeIn(w);
+  const [, H = 1, W = 1, C = 1] = shapeIn(w);
   const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
   const [KH = 1, KW = 1] = list(w, 'kernel');
   const [DY = 1, DX = 1] = list(w, 'dilation');
   const [stride = 1, SX = 1] = list(w, 'stride');
-  const [top = 0, bottom = 0, left = 0, right = 0] = list(w, 'pad');
-  const { run, offsets } = stretchesOf({ C, KH, KW, DY, DX, XW: W + left + right });
-  const border = { top, bottom, left, right, stride };
+  const [top = 0, , left = 0] = list(w, 'pad');
+  // What is read of a row, which may be less than there is with its padding.
+  const XW = (OW - 1) * SX + (KW - 1) * DX + 1;
+  const { run, offsets } = stretchesOf({ C, KH, KW, DY, DX, XW });
   return {
     loops: ['oy', 'ox'],
     extents: [OH, OW],
@@ -92,8 +95,9 @@ function windowed(w: Workload): Shape {
     stretches: offsets.length,
     pixel: SX * C,
     stage: ['a', 'b', 'c'],
-    border,
-    sparse: KH * KW === 1 && !padded(border),
+    rows: { stride, top, reach: (KH - 1) * DY + 1, H },
+    sides: left > 0 || XW > left + W,
+    sparse: KH * KW === 1 && list(w, 'pad').every((p) => p === 0),
     size: product(shapeIn(w)),
   };
 }
@@ -111,7 +115,7 @@ export const packed: Template = {
     return [
       { name: 'pixels', values: upTo(product(s.extents), [4, 3, 2, 1]).slice(0, 3) },
       { name: 'pairs', values: passes(s) },
-      { name: 'part', values: partsOf(s) },
+      { name: 'part', values: partSizes(s) },
       { name: 'requantize', values: requantKnob(w) },
       // The inner loop is long: from flash it waits for lines.
       { name: 'code', values: placesFor(features).toReversed() },
@@ -125,7 +129,7 @@ export const packed: Template = {
 };
 
 /** Most words that a pass takes: code of 5 KB. A loop of a third of `cached` stays in a small instruction cache. */
-const longest = 80;
+const longest = 160;
 const cached = 36;
 /** Words of a stretch in a pass: few long passes first, then what an instruction cache holds. */
 function passes({ words, stretches }: Shape): readonly number[] {
@@ -135,10 +139,38 @@ function passes({ words, stretches }: Shape): readonly number[] {
   return [...new Set([...fitting.slice(0, 3), ...small.slice(0, 2), ...divisors.slice(-1)])];
 }
 
-/** Pixels or rows at a time, all of them first. At most the first part and the last one have a border above or below. */
-function partsOf({ extents: [all = 1], loops, border }: Shape): readonly number[] {
-  const sizes = upTo(all - 1, loops.length === 1 ? [128, 64, 36, 16] : [16, 8, 4, 2, 1]);
-  return [all, ...sizes.filter((n) => n * border.stride >= Math.max(border.top, border.bottom))];
+/** Pixels or rows at a time, all of them first. */
+function partSizes(s: Shape): readonly number[] {
+  const [all = 1] = s.extents;
+  const sizes = upTo(all - 1, s.loops.length === 1 ? [128, 64, 36, 16] : [16, 8, 4, 2, 1]);
+  return [all, ...sizes.filter((size) => partsOf(s, size) !== undefined)];
+}
+
+/** Parts that are alike: a nest each. */
+interface Part {
+  /** What peel appends to names in it. */
+  readonly suffix: string;
+  /** Do windows leave x in it? */
+  readonly leaves: boolean;
+}
+/** The first part, those between, and the last, where they have a border of their own; undefined where more of them had. */
+function partsOf(
+  { extents: [all = 1], rows: { stride, top, reach, H }, sides }: Shape,
+  size: number,
+): readonly Part[] | undefined {
+  const count = Math.ceil(all / size);
+  const first = (n: number): number => Math.min(size * n, all - size) * stride - top;
+  const above = (n: number): boolean => first(n) < 0;
+  const below = (n: number): boolean => first(n) + (size - 1) * stride + reach > H;
+  const leaves = (n: number): boolean => above(n) || below(n);
+  const [head, tail] = count > 1 ? [leaves(0), count > 2 && leaves(count - 1)] : [false, false];
+  const middle = Array.from({ length: count }, (_, n) => n).slice(head ? 1 : 0, tail ? -1 : undefined);
+  if (middle.length > 1 && middle.some(leaves)) return undefined;
+  const part = (suffix: string, of: readonly number[]): Part => ({
+    suffix,
+    leaves: sides || of.some(leaves),
+  });
+  return [...(head ? [part('_h', [0])] : []), part('', middle), ...(tail ? [part('_l', [count - 1])] : [])];
 }
 
 /** Roles of the constants of a requantise form, and the buffers that the form's step makes. */
@@ -155,34 +187,25 @@ function constantsOf(form: KnobValue | undefined): Readonly<Record<string, strin
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
-  const part = number(k.part);
-  const parts = Math.ceil((s.extents[0] ?? 1) / part);
-  const cut: readonly Step[] = parts > 1 ? [split(s.loops[0] ?? '', part, ['po', 'pi'], 'overlap')] : [];
-  const { first, last } = edges(s.border, parts);
-  const peel: Step = { primitive: 'peel', loop: 'po', first, last };
-  const suffixes = [...(first > 0 ? ['_h'] : []), '', ...(last > 0 ? ['_l'] : [])];
+  const size = number(k.part);
+  const parts = partsOf(s, size) ?? [];
+  const cut = size < (s.extents[0] ?? 1);
+  const peeled = (suffix: string): number => parts.filter((p) => p.suffix === suffix).length;
+  const peel: Step = { primitive: 'peel', loop: 'po', first: peeled('_h'), last: peeled('_l') };
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...requantize(k.requantize),
-    ...cut,
-    ...(first + last > 0 ? [peel] : []),
-    ...suffixes.flatMap((suffix) => partSteps(s, k, parts > 1, suffix)),
+    ...(cut ? [split(s.loops[0] ?? '', size, ['po', 'pi'], 'overlap')] : []),
+    ...(parts.length > 1 ? [peel] : []),
+    ...parts.flatMap((part) => partSteps(s, k, cut, part)),
     ...place('code', k.code),
     ...place('w', k.constants),
   ];
 }
 
-/** How many parts at the ends have a border above or below. */
-function edges({ top, bottom }: Border, parts: number): { readonly first: number; readonly last: number } {
-  if (parts === 1) return { first: 0, last: 0 };
-  const [first, last] = [top > 0 ? 1 : 0, bottom > 0 ? 1 : 0];
-  // Two parts: what is left when the first goes is the last.
-  return parts === 2 && first + last === 2 ? { first, last: 0 } : { first, last };
-}
-
 /** One part's steps: pairs of channels outside, the input widened before them, a block kernel for each, and for an odd channel. */
-function partSteps(s: Shape, k: Knobs, cut: boolean, suffix: string): readonly Step[] {
-  const name = (loop: string): string => loop + suffix;
+function partSteps(s: Shape, k: Knobs, cut: boolean, part: Part): readonly Step[] {
+  const name = (loop: string): string => loop + part.suffix;
   const loops = (cut ? ['pi', ...s.loops.slice(1)] : s.loops).map(name);
   const quad = s.C % 4 === 0 ? 1 : 0;
   const xw = name('xw');
@@ -198,31 +221,30 @@ function partSteps(s: Shape, k: Knobs, cut: boolean, suffix: string): readonly S
   return [
     reorder(name('o'), ...loops),
     ...(s.N > 1 ? [split(name('o'), 2, [name('oo'), name('oi')], 'peel')] : []),
-    ...widened(s, cut ? name('po') : '', xw, name, quad),
+    ...widened(s, part, cut ? name('po') : '', quad),
     ...block('', name(s.N > 1 ? 'oi' : 'o')),
     ...(s.N > 1 && s.N % 2 === 1 ? block('_t', `${name('oi')}_t`) : []),
   ];
 }
 
 /** The input as the block reads it, before the loop `at`. */
-function widened(s: Shape, at: string, xw: string, name: (loop: string) => string, quad: 0 | 1): readonly Step[] {
-  const apart = padded(s.border);
-  const loops = s.stage.map(name);
-  const [a = '', b = ''] = loops;
+function widened(s: Shape, { suffix, leaves }: Part, at: string, quad: 0 | 1): readonly Step[] {
+  const loops = s.stage.map((l) => l + suffix);
+  const [[a = '', b = ''], as] = [loops, `xw${suffix}`];
   const whole = s.C % 4 === 0 || (s.loops.length === 1 && at === '' && s.size % 4 === 0);
   return [
     {
       primitive: 'stage',
       buf: 'x',
       at,
-      as: xw,
+      as,
       loops,
       dtype: 'i16',
       ...(quad === 1 && { layout: quads }),
-      ...(apart && { border: 'apart' as const }),
+      ...(leaves && { border: 'apart' as const }),
       ...(s.sparse && { take: 'read' as const }),
     },
-    ...(apart && s.C % 2 === 0 ? [replace(`${a}_fill`, 'fill', { dst: xw }, { quad })] : []),
-    ...(whole ? [replace(s.loops.length === 1 ? a : b, 'widen', { src: 'x', dst: xw }, { quad })] : []),
+    ...(leaves && s.C % 2 === 0 ? [replace(`${a}_fill`, 'fill', { dst: as }, { quad })] : []),
+    ...(whole ? [replace(s.loops.length === 1 ? a : b, 'widen', { src: 'x', dst: as }, { quad })] : []),
   ];
 }

@@ -56,7 +56,8 @@ const gap = (b: Blocks): number => (allPasses(b) - 1) * passBytes(b);
 const constantBytes = (b: Blocks): number => 4 * (b.OB * b.constants + b.OB);
 /** Words of weights in floating-point registers. */
 const held = (b: Blocks): number => (allPasses(b) === 1 ? Math.min(wordsOf(b.walk), mostHeld) : 0);
-const heldRegisters = (b: Blocks): string => `{s${firstHeld}-s${firstHeld + held(b) - 1}}`;
+const heldRegisters = (b: Blocks): string =>
+  held(b) === 1 ? `{s${firstHeld}}` : `{s${firstHeld}-s${firstHeld + held(b) - 1}}`;
 /** s16 and up are the caller's. */
 const savesSingles = (b: Blocks): boolean => firstHeld + held(b) > 16;
 const frameBytes = (b: Blocks): number => (gap(b) + constantBytes(b) + 4 * (wordsOf(b.walk) - held(b)) + 7) & ~7;

@@ -241,6 +241,7 @@ const symbolOf = (b: Blocks): string => {
 export const packedBlock: Recipe = {
   name: 'packed_block',
   examples: [
+    { P: 2, OB: 1, C: 2, N: 1, form: 0, right: 5 },
     { P: 9, OB: 2, C: 8, N: 3, pairs: 2, quad: 1, form: 0, right: 9 },
     { P: 3, OB: 1, C: 6, N: 2, pairs: 3, form: 1, right: 8, max: 100 },
     { P: 4, OB: 2, C: 12, N: 2, pairs: 6, quad: 1, form: 2, zero: -7, min: -7 },
