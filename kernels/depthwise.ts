@@ -1,83 +1,117 @@
 /**
- * Depthwise convolutions with the DSP extension, four channels at a time: their input is widened into a small padded plane in
- * scratch, then PB pixels x 4 channels stay in registers over the whole window.
+ * Depthwise convolutions by planes: a group of channels is copied out as planes of bytes with a border, then each plane is swept with
+ * its sums in registers. All of a group is read before any of it is written, so that the output may lie over the input.
  */
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import {
-  expand,
-  fission,
-  flagSets,
-  flags,
   has,
   list,
   number,
   place,
   placesFor,
-  quads,
   reorder,
   replace,
   requantize,
+  requantizeConstants,
   requantKnob,
   shapeIn,
   shapeOut,
   split,
-  unroll,
-  upTo,
 } from './steps.ts';
 import type { Knobs, Template } from './template.ts';
 
-const padded = (w: Workload): boolean => list(w, 'pad').some((p) => p > 0);
+interface Shape {
+  readonly C: number;
+  /** Output channels of an input channel. */
+  readonly each: number;
+  readonly KH: number;
+  readonly KW: number;
+  readonly SY: number;
+  readonly SX: number;
+  /** Bytes that a row of all windows covers, and a row of the last one with the words that it is loaded in. */
+  readonly columns: number;
+  readonly reach: number;
+}
+function shapeOf(w: Workload): Shape | undefined {
+  const [N = 1, , , C = 1] = shapeIn(w);
+  if (w.op !== 'depthwise_conv2d' || N !== 1 || list(w, 'dilation').some((d) => d !== 1)) return undefined;
+  // The kernels round twice.
+  if (w.attrs.rounding === 'single') return undefined;
+  const [[KH = 1, KW = 1], [SY = 1, SX = 1], OW = 1] = [list(w, 'kernel'), list(w, 'stride'), shapeOut(w)[2]];
+  const last = SX * (OW - 1);
+  const words = KW % 4 === 1 ? KW : 4 * Math.ceil(KW / 4);
+  const each = number(w.attrs.multiplier as number);
+  return { C, each, KH, KW, SY, SX, columns: last + KW, reach: last + words };
+}
+
+/** Channels copied out together: four turn into planes fastest; what does not divide by it is copied byte by byte. */
+const groupOf = ({ C }: Shape): number => [4, 3, 2, 1].find((g) => C % g === 0) ?? 1;
+/** One input channel for many outputs: all of them share its plane, and there are no groups. */
+const shared = ({ C, each }: Shape): boolean => C === 1 && each > 1;
+
+/** 'rolling': rows are loaded once for all outputs that they take part in; the others load each window for itself. */
+const waysFor = ({ KH, KW, SY, SX }: Shape): readonly string[] =>
+  KH === 3 && KW === 3 && SY <= 2 && SX <= SY ? ['rolling', 'windows'] : ['windows'];
 
 export const depthwise: Template = {
   name: 'depthwise',
-  version: 1,
+  version: 2,
 
   knobs(w, features) {
-    if (w.op !== 'depthwise_conv2d' || !has(features, 'dsp') || w.attrs.multiplier !== 1) return undefined;
-    if ((shapeIn(w)[0] ?? 1) !== 1 || (shapeIn(w)[3] ?? 1) % 4 !== 0 || list(w, 'dilation').some((d) => d !== 1))
-      return undefined;
+    const s = shapeOf(w);
+    if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu')) return undefined;
+    const forms = requantKnob(w);
     return [
-      { name: 'pixels', values: upTo(shapeOut(w)[2] ?? 1, [2, 1]) },
-      { name: 'requantize', values: requantKnob(w) },
-      { name: 'flags', values: flagSets },
+      { name: 'sweep', values: waysFor(s) },
+      { name: 'rows', values: [2, 4] },
+      { name: 'requantize', values: forms[0] === 'affine' ? ['top', ...forms] : forms },
       { name: 'code', values: placesFor(features) },
+      { name: 'constants', values: placesFor(features) },
     ];
   },
 
-  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(w, knobs) }),
+  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),
   describe: (k) =>
-    `${k.pixels} px x 4 ch in registers, padded int16 planes of four channels, requantize ${k.requantize}, ${k.flags}`,
+    `planes of bytes, 2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
 };
 
-function steps(w: Workload, k: Knobs): readonly Step[] {
-  const border = padded(w);
+function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
+  if (s === undefined) return [];
+  const rolling = k.sweep === 'rolling';
+  const [groups, channel] = shared(s) ? [[], 'c'] : [[split('c', groupOf(s), ['cc', 'ci'], 'exact')], 'ci'];
+  const outer = [...(shared(s) ? [] : ['cc']), channel, ...(s.each > 1 && s.C > 1 ? ['q'] : [])];
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...requantize(k.requantize),
-    split('c', 4, ['cc', 'ci'], 'exact'),
-    split('ox', number(k.pixels), ['xb', 'xi'], 'overlap'),
-    reorder('cc', 'oy', 'xb', 'xi', 'ci'),
-    {
-      primitive: 'stage',
-      buf: 'x',
-      at: 'cc',
-      as: 'xp',
-      loops: ['a', 'b', 'c'],
-      dtype: 'i16',
-      layout: quads,
-      ...(border && { border: 'apart' as const }),
-    },
-    ...(border ? [replace('a_fill', 'fill', { dst: 'xp' }, { quad: 1 })] : []),
-    replace('c', 'widen', { src: 'x', dst: 'xp' }, { quad: 1 }),
-    { primitive: 'stage', buf: 'w', at: 'cc', as: 'wp', loops: ['wa', 'wb', 'wc'], dtype: 'i16', layout: quads },
-    replace('wc', 'widen', { src: 'w', dst: 'wp' }, { quad: 1 }),
-    expand('acc', 'xi', 'ci'),
-    fission('xi', 'ci'),
-    reorder('ky', 'kx', 'xi_1', 'ci_1'),
-    replace('ky', 'depthwise_block', { x: 'xp', w: 'wp', acc: 'acc' }),
-    ...unroll('xi', 'ci', 'xi_2', 'ci_2'),
-    ...flags(k.flags),
+    ...groups,
+    reorder(...outer, 'oy', 'ox'),
+    planesOf(s, rolling),
+    ...(groupOf(s) === 4 ? [replace('a', 'planes', { src: 'x', dst: 'xp' })] : []),
+    replace(
+      channel,
+      rolling ? 'depthwise_sweep' : 'depthwise_window',
+      { x: 'xp', y: 'y', w: 'w', bias: 'bias_z', ...requantizeConstants(k.requantize) },
+      rolling ? { unroll: number(k.rows) } : {},
+    ),
     ...place('code', k.code),
+    ...place('w', k.constants),
   ];
+}
+
+/** Rows of planes; rolling sums need no rows of border, for what those add is the same for all pixels of a row. */
+function planesOf(s: Shape, rolling: boolean): Step {
+  // Strides of two load one byte beyond the word of their last pair.
+  const reach = rolling && s.SX === 2 ? s.reach + 1 : s.reach;
+  return {
+    primitive: 'stage',
+    buf: 'x',
+    at: shared(s) ? '' : 'cc',
+    as: 'xp',
+    loops: ['a', 'b', 'd'],
+    dtype: 'i8',
+    order: [0, 2, 1],
+    pitch: 4 * Math.ceil(Math.max(s.columns, reach) / 4),
+    ...(rolling && { whole: [0] }),
+  };
 }

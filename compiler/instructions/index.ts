@@ -3,7 +3,6 @@ import { refuse } from '../program/build.ts';
 import { addBytes } from './add-bytes.ts';
 import { smlad } from './armv7e-m-dsp.ts';
 import { columnSweep } from './column-sweep.ts';
-import { depthwiseBlock } from './depthwise-block.ts';
 import { depthwiseSweep } from './depthwise-sweep.ts';
 import { depthwiseWindow } from './depthwise-window.ts';
 import { fcStream } from './fc-stream.ts';
@@ -23,7 +22,6 @@ import { widenRows } from './widen-rows.ts';
 export const recipes: readonly Recipe[] = [
   packedBlock,
   macBlock,
-  depthwiseBlock,
   depthwiseSweep,
   depthwiseWindow,
   planes,

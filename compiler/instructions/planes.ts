@@ -1,15 +1,18 @@
 /**
- * planes: four channels of an NHWC image as four planes of bytes, row beside row, with a border left and right. Must stay true: every
- * byte of a plane's row is written, what lies outside the image with its value; rows of padding are nobody's.
+ * planes: four channels of an NHWC image as four planes of bytes, row beside row, with a border around. Must stay true: every byte of
+ * the planes is written, what lies outside the image with its value.
  */
 import { buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';
-import { advance } from './asm-lines.ts';
+import { advance, park, unpark } from './asm-lines.ts';
+import { type Code, rounds, sequence, straight } from './code.ts';
 import type { Params, Recipe } from './instruction.ts';
-import { straightCycles } from './static-cycles.ts';
 
 interface Planes {
+  /** Rows of the planes, and of the image. */
   readonly rows: number;
+  readonly height: number;
+  readonly top: number;
   readonly width: number;
   readonly channels: number;
   /** Bytes of a plane's row. */
@@ -28,25 +31,34 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   const copy = column?.kind === 'loop' && column.body[0]?.kind === 'loop' ? column.body[0].body[0] : undefined;
   if (column?.kind !== 'loop' || copy?.kind !== 'store' || copy.value.kind !== 'load')
     return refuse('planes: not a copy of rows, columns, channels');
-  const [, at] = copy.value.index;
-  const [, width = 1, channels = 1] = shape('src');
+  const before = copy.value.index.map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
+  const [height = 1, width = 1, channels = 1] = shape('src');
   return {
     rows: nest.extent,
+    height,
+    top: before[0] ?? 0,
     width,
     channels,
     pitch: column.extent,
-    left: at?.kind === 'binary' && at.b.kind === 'const' ? -at.b.value : 0,
+    left: before[1] ?? 0,
     ...(copy.value.outside !== undefined && { padded: 1, zero: copy.value.outside }),
   };
 }
 
-function planesOf({ rows = 1, width = 1, channels = 4, pitch = 4, left = 0, padded = 0, zero = 0 }: Params): Planes {
-  need(Math.min(rows, width) >= 1 && channels % 4 === 0 && channels >= 4, 'channels by four');
+function planesOf(p: Params): Planes {
+  const { rows = 1, height = rows, top = 0, width = 1, channels = 4, pitch = 4, left = 0, padded = 0, zero = 0 } = p;
+  need(
+    Math.min(rows, height, width, rows - top) >= 1 &&
+      Math.max(rows, top * pitch, rows * pitch) < 2 ** 16 &&
+      channels % 4 === 0 &&
+      channels >= 4,
+    'channels by four',
+  );
   need(pitch % 4 === 0 && pitch <= 1020, 'rows of planes are words near each other');
-  need(left >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
-  need(padded === 1 || (left === 0 && pitch <= width), 'nothing lies outside');
+  need(left >= 0 && top >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
+  need(padded === 1 || (top === 0 && left === 0 && rows <= height && pitch <= width), 'nothing lies outside');
   need(4 * channels <= farthest, 'four pixels are too far for an immediate offset');
-  return { rows, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
+  return { rows, height, top, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
 }
 const farthest = 4095;
 
@@ -106,7 +118,7 @@ const mostUnrolled = 8;
 const loopUnroll = 3;
 
 /** One row: what it is made of, and its cycles. */
-function row(s: Planes): { readonly lines: readonly string[]; readonly cycles: number } {
+function row(s: Planes): Code {
   const total = s.pitch / 4;
   // Groups that lie wholly inside are alike.
   const head = Math.ceil(s.left / 4);
@@ -114,8 +126,7 @@ function row(s: Planes): { readonly lines: readonly string[]; readonly cycles: n
   const step = (base: number): readonly string[] => advance(from, (s.width - base) * s.channels);
   if (total <= mostUnrolled || times < 2) {
     const { lines, base } = groups(s, 0, total, 0);
-    const all = [...lines, ...step(base), ...advance(to, 4 * s.pitch)];
-    return { lines: all, cycles: straightCycles(all) };
+    return straight(...lines, ...step(base), ...advance(to, 4 * s.pitch));
   }
   const tail = head + times * loopUnroll;
   const before = groups(s, 0, head, 0);
@@ -134,33 +145,35 @@ function row(s: Planes): { readonly lines: readonly string[]; readonly cycles: n
   ];
   const after = groups(s, tail, total - tail, 4 * tail - s.left);
   const leave = [...after.lines, ...step(after.base), ...advance(to, 4 * s.pitch - 4 * tail)];
-  return {
-    lines: [...enter, '2:', ...again, 'bne 2b', ...leave],
-    cycles: straightCycles(enter) + times * (straightCycles(again) + 2) + straightCycles(leave),
-  };
+  return sequence(straight(...enter), rounds(times, 2, straight(...again)), straight(...leave));
 }
 
-function code(s: Planes): { readonly lines: readonly string[]; readonly cycles: number } {
+/** Rows outside the image. */
+function border(s: Planes, many: number, label: number): Code {
+  if (many <= 0) return straight();
+  const stores = Array.from({ length: 4 }, () => `str ${outside}, [${to}], #4`);
+  return sequence(
+    straight(`movw ${count}, #${(many * s.pitch) / 4}`),
+    rounds((many * s.pitch) / 4, label, straight(...stores, `subs ${count}, #1`)),
+  );
+}
+
+function code(s: Planes): Code {
   const byte = (s.zero ?? 0) & 255;
-  const one = row(s);
-  const next = [`vmov ${temp}, ${rowsLeft}`, `subs ${temp}, #1`, `vmov ${rowsLeft}, ${temp}`];
-  const start = [
-    'push {r4-r11, lr}',
-    `mov ${outside}, #${byte * 0x01010101}`,
-    `mov ${swap}, #0xff00ff00`,
-    `movw ${temp}, #${s.rows}`,
-    `vmov ${rowsLeft}, ${temp}`,
-  ];
-  const end = ['pop {r4-r11, pc}'];
-  return {
-    lines: [...start, '1:', ...one.lines, ...next, 'bne 1b', ...end],
-    cycles: straightCycles([...start, ...end]) + s.rows * (one.cycles + straightCycles(next) + 2),
-  };
+  const inside = Math.min(s.height, s.rows - s.top);
+  return sequence(
+    straight('push {r4-r11, lr}', `mov ${outside}, #${byte * 0x01010101}`, `mov ${swap}, #0xff00ff00`),
+    border(s, s.top, 3),
+    straight(`movw ${temp}, #${inside}`, park(rowsLeft, temp)),
+    rounds(inside, 1, sequence(row(s), straight(unpark(temp, rowsLeft), `subs ${temp}, #1`, park(rowsLeft, temp)))),
+    border(s, s.rows - s.top - inside, 4),
+    straight('pop {r4-r11, pc}'),
+  );
 }
 
 function meaning(s: Planes): Stmt {
   const [a, b, c] = [iter('a'), iter('b'), iter('c')];
-  const at = [a, sub(b, num(s.left)), c] as const;
+  const at = [sub(a, num(s.top)), sub(b, num(s.left)), c] as const;
   const value = s.zero === undefined ? load('src', ...at) : loadOr(s.zero, 'src', ...at);
   return loop('a', s.rows, loop('b', s.pitch, loop('c', 4, store('dst', [a, c, b], value))));
 }
@@ -169,12 +182,13 @@ const plain = (s: Planes): string => `  int32_t a, b, c;
   for (a = 0; a < ${s.rows}; a++) {
     for (b = 0; b < ${s.pitch}; b++) {
       for (c = 0; c < 4; c++)
-        dst[${4 * s.pitch} * a + ${s.pitch} * c + b] = (uint32_t)(b - ${s.left}) < ${s.width}u ? src[${s.channels} * (${s.width} * a + b - ${s.left}) + c] : ${s.zero ?? 0};
+        dst[${4 * s.pitch} * a + ${s.pitch} * c + b] = (uint32_t)(a - ${s.top}) < ${s.height}u && (uint32_t)(b - ${s.left}) < ${s.width}u
+          ? src[${s.channels} * (${s.width} * (a - ${s.top}) + b - ${s.left}) + c] : ${s.zero ?? 0};
     }
   }
 `;
 
-/** dst[a, c, b] = src[a, b - left, c]. */
+/** dst[a, c, b] = src[a - top, b - left, c]. */
 export const planes: Recipe = {
   name: 'planes',
   examples: [
@@ -182,23 +196,24 @@ export const planes: Recipe = {
     { rows: 2, width: 48, channels: 4, pitch: 52, left: 1, padded: 1, zero: -128 },
     { rows: 1, width: 1, channels: 4, pitch: 4, left: 2, padded: 1, zero: 5 },
     { rows: 2, width: 9, channels: 4, pitch: 8 },
+    { rows: 6, height: 3, top: 2, width: 3, channels: 4, pitch: 8, left: 2, padded: 1, zero: -7 },
+    { rows: 3, height: 5, top: 1, width: 7, channels: 4, pitch: 8, padded: 1, zero: 9 },
     { rows: 1, width: 9, channels: 512, pitch: 12, left: 3, padded: 1, zero: 127 },
     { rows: 2, width: 36, channels: 128, pitch: 44, left: 5, padded: 1, zero: 0 },
   ],
   infer,
   make(params) {
     const s = planesOf(params);
-    need(s.rows < 2 ** 16, 'an immediate number has 16 bits');
     const { lines, cycles } = code(s);
-    const border = s.zero === undefined ? '' : `_l${s.left}z${s.zero}`.replace('-', 'm');
+    const edge = s.zero === undefined ? '' : `_t${s.top}l${s.left}z${s.zero}`.replace('-', 'm');
     return {
-      symbol: `mt_planes_${s.rows}x${s.width}x${s.channels}_p${s.pitch}${border}`,
+      symbol: `mt_planes_${s.rows}of${s.height}x${s.width}x${s.channels}_p${s.pitch}${edge}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36,
       cycles,
       meaning: program(
         'planes',
-        [buffer('src', 'i8', [s.rows, s.width, s.channels], 'in'), buffer('dst', 'i8', [s.rows, 4, s.pitch], 'out')],
+        [buffer('src', 'i8', [s.height, s.width, s.channels], 'in'), buffer('dst', 'i8', [s.rows, 4, s.pitch], 'out')],
         meaning(s),
       ),
       operands: { src: { dtype: 'i8', align: 4 }, dst: { dtype: 'i8', align: 4 } },

@@ -49,11 +49,12 @@ export function requireFree(
     const own = all.filter((a) => a.buf === buf);
     if (times === 'once' && own.every((a) => a.how === 'reduce')) continue;
     if (own.some((a) => a.how !== 'write')) refuse(`${buf} carries a value between iterations`);
-    for (const w of own) requirePlaceDecides(w, all, hidden, names, bound);
+    for (const w of own) requirePlaceDecides(p, w, all, hidden, names, bound);
   }
 }
 
 function requirePlaceDecides(
+  p: Program,
   w: Access,
   all: readonly Access[],
   hidden: ReadonlySet<string>,
@@ -64,16 +65,37 @@ function requirePlaceDecides(
   const moves = new Set([...names, ...w.index.flatMap((e) => [...itersOf(form(e))])]);
   const moving = (e: Expr): string => direction(partition(e, moves)[0]);
   const place = new Set(w.index.map(moving));
+  const decided = new Set(w.index.flatMap((e) => decidedBy(form(e), [...w.loops, ...loopsIn(p.body)])));
   for (const r of all) {
     if (r.how !== 'read' || hidden.has(r.buf)) continue;
     for (const e of r.index) {
       const m = moving(e);
-      if (m !== '0' && !place.has(m))
+      const told = [...itersOf(partition(e, moves)[0])].every((n) => decided.has(n));
+      if (m !== '0' && !place.has(m) && !told)
         refuse(`${w.buf}: its value is not a function of its place (${r.buf}[${show(e)}])`);
     }
   }
   // A store that does not move with a loop writes the same place in each iteration: fine if its value does not move either,
   // which the reads above show, and no iterator is used as a value.
+}
+
+/**
+ * Iterators that follow from the value of an index: 3*c + q tells c and q where q < 3, as digits tell a number. None where it is
+ * made of anything else.
+ */
+function decidedBy(e: Expr, loops: readonly Loop[]): readonly string[] {
+  const terms = [...affine(e).values()].filter(({ atom }) => atom.kind !== 'const');
+  const digits = terms.map(({ coef, atom }) => ({
+    coef,
+    name: atom.kind === 'iter' ? atom.name : '',
+    extent: loops.find((l) => atom.kind === 'iter' && l.iter === atom.name)?.extent ?? 0,
+  }));
+  let below = 0;
+  for (const { coef, extent } of digits.toSorted((a, b) => a.coef - b.coef)) {
+    if (extent === 0 || (extent > 1 && coef <= below)) return [];
+    below += coef * (extent - 1);
+  }
+  return digits.map(({ name }) => name);
 }
 
 /** The perfect nest of exactly these loops, outermost first. */

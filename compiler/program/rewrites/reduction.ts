@@ -21,6 +21,8 @@ export interface Reduction {
   readonly weights: Buffer;
   /** Loops around the sum that run over its terms (they index w or x but not bias and acc). */
   readonly over: readonly Loop[];
+  /** Loops around the bias. */
+  readonly outer: readonly Loop[];
 }
 
 const storesTo = (stmts: readonly Stmt[], buf: string): readonly Store[] =>
@@ -44,9 +46,8 @@ export function reductionInto(p: Program, acc: string): Reduction {
   const fixed = new Set([...init.value.index, ...init.index, ...sum.index].flatMap((e) => [...itersOf(e)]));
   const around = accesses(p.body).find((a) => a.buf === acc && a.how === 'reduce')?.loops ?? [];
   const used = new Set([...w.index, ...x.index].flatMap((e) => [...itersOf(e)]));
-  const initLoops = new Set(
-    (accesses(p.body).find((a) => a.buf === acc && a.how === 'write')?.loops ?? []).map((l) => l.iter),
-  );
+  const outer = accesses(p.body).find((a) => a.buf === acc && a.how === 'write')?.loops ?? [];
+  const initLoops = new Set(outer.map((l) => l.iter));
   return {
     acc,
     init: init.value,
@@ -56,6 +57,7 @@ export function reductionInto(p: Program, acc: string): Reduction {
     w,
     weights,
     over: around.filter((l) => used.has(l.iter) && !fixed.has(l.iter) && !initLoops.has(l.iter)),
+    outer,
   };
 }
 
@@ -66,19 +68,17 @@ function factor(e: Expr): readonly [Expr, number | undefined] {
 
 /**
  * For each element of bias: the index lists into the weights that its sum runs over. Refuses unless the weights' index
- * depends on the bias' one iterator and the reduction loops alone.
+ * depends on the bias' own iterators and the reduction loops alone.
  */
 export function weightsPerBias(r: Reduction): readonly (readonly number[])[] {
   const [at, ...more] = r.init.index;
-  if (at?.kind !== 'iter' || more.length > 0 || r.bias.shape.length !== 1)
-    return refuse('bias is not indexed by one loop');
-  const allowed = new Set([at.name, ...r.over.map((l) => l.iter)]);
+  if (at === undefined || more.length > 0 || r.bias.shape.length !== 1) return refuse('bias is not a list');
+  const allowed = new Set([...itersOf(at), ...r.over.map((l) => l.iter)]);
   const free = r.w.index.flatMap((e) => [...itersOf(e)]);
   if (free.some((n) => !allowed.has(n))) refuse('the weights move with other loops than the bias');
-  const n = r.bias.shape[0] ?? 0;
-  return Array.from({ length: n }, (_, o) => {
+  return iterationsPerBias(at, r).map((iterators) => {
     const out: number[] = [];
-    const env = new Map<string, number>([[at.name, o]]);
+    const env = new Map(iterators);
     const go = (d: number): void => {
       const l = r.over[d];
       if (l === undefined) {
@@ -93,6 +93,21 @@ export function weightsPerBias(r: Reduction): readonly (readonly number[])[] {
     go(0);
     return out;
   });
+}
+
+/** For each element of bias the one iteration that reads it, by the iterators of its index. */
+function iterationsPerBias(at: Expr, r: Reduction): readonly ReadonlyMap<string, number>[] {
+  const n = r.bias.shape[0] ?? 0;
+  if (at.kind === 'iter') return Array.from({ length: n }, (_, o) => new Map([[at.name, o]]));
+  const names = itersOf(at);
+  const loops = r.outer.filter((l) => names.has(l.iter));
+  const all = loops.reduce<readonly ReadonlyMap<string, number>[]>(
+    (some, l) => some.flatMap((env) => Array.from({ length: l.extent }, (_, i) => new Map([...env, [l.iter, i]]))),
+    [new Map()],
+  );
+  const found = new Map(all.map((env) => [number(at, env), env]));
+  if (all.length !== n || found.size !== n) refuse('bias is not read once an element');
+  return Array.from({ length: n }, (_, o) => found.get(o) ?? refuse(`nothing reads bias[${o}]`));
 }
 
 /** Value of an index made of iterators, + - * and min. */
