@@ -12,8 +12,10 @@ import { matrix } from './matrix.ts';
 import { packed } from './packed.ts';
 import { pool } from './pool.ts';
 import { pooling } from './pooling.ts';
+import { softmax } from './softmax.ts';
 import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
+import { winogradWords } from './winograd-words.ts';
 
 export { defaultSchedule } from './default.ts';
 export type * from './template.ts';
@@ -22,6 +24,7 @@ export const templates: readonly Template[] = [
   first,
   lanes,
   columns,
+  winogradWords,
   packed,
   stream,
   matrix,
@@ -31,6 +34,7 @@ export const templates: readonly Template[] = [
   pool,
   pooling,
   add,
+  softmax,
   elementwise,
 ];
 

@@ -156,6 +156,13 @@ export const kinds = {
     const op = pick(r, ['average_pool2d', 'max_pool2d']);
     return finish({ op, attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, C]) }, {});
   },
+  softmax(r: Random): Sample {
+    const [rows, depth] = [int(r, 1, 3), int(r, 1, 9)];
+    const step = 0.01 * int(r, 1, 9);
+    const exp = Int32Array.from({ length: 256 }, (_, d) => Math.floor((2 ** 31 - 1) * Math.exp(-d * step)));
+    const workload = { op: 'softmax', attrs: { depth }, inputs: image([rows, depth]), outputs: image([rows, depth]) };
+    return finish(workload, { exp });
+  },
   mean(r: Random): Sample {
     const [H, W, C] = [int(r, 1, 6), int(r, 2, 6), pick(r, [4, 8, 20, 3])];
     const axes = pick(r, [[1, 2], [2], [1], [3]]);
