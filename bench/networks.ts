@@ -15,13 +15,13 @@ import { byteCount, wishesOf } from '../server/cli/options.ts';
 import { modelsDir } from '../test/models.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
 import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
-import { keepResults, writePerformance } from './networks/results.ts';
+import { keepResults, mainBoard, writePerformance } from './networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from './networks/shapes.ts';
 import { tuneNetwork, type Went, wentText } from './networks/tune.ts';
 
 const { values } = parseArgs({
   options: {
-    board: { type: 'string', default: 'nucleo-l4r5zi' },
+    board: { type: 'string', default: mainBoard },
     networks: { type: 'string' },
     models: { type: 'string' },
     replay: { type: 'boolean', default: false },
@@ -87,4 +87,4 @@ async function leaveOut(): Promise<void> {
 if (values.tune) await tuneAll();
 else if (values['leave-one-out']) await leaveOut();
 else if (!values.text) await replayAll();
-if (values.text || (values.write && !values.tune)) writePerformance(board);
+if (values.text || (values.write && !values.tune)) writePerformance();

@@ -1,11 +1,12 @@
 /** What was measured is kept in bench/results/networks-BOARD.json; docs/performance.md is written from it. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { boards } from '../../boards/index.ts';
 import type { Published } from '../fidelity/measure.ts';
 import { resultsDir } from '../session.ts';
 import type { LeftOut } from './leave-out.ts';
 import { type NetworkResult, networkNames } from './replay.ts';
-import { performanceText } from './text.ts';
+import { type BoardResults, performanceText } from './text.ts';
 import type { Went } from './tune.ts';
 
 export interface Results {
@@ -42,8 +43,16 @@ function replaced<T extends { readonly network: string }>(before: readonly T[], 
   );
 }
 
-/** Writes docs/performance.md from what is kept of a board. */
-export function writePerformance(board: string): void {
+/** Everything that is kept, in the order of boards, the one with the published results first. */
+export function allResults(): readonly BoardResults[] {
+  const kept = boards.filter((b) => existsSync(fileOf(b.id))).map((board) => ({ board, ...resultsOf(board.id) }));
+  return [...kept.filter((r) => r.board.id === mainBoard), ...kept.filter((r) => r.board.id !== mainBoard)];
+}
+/** The board that most published results are of. */
+export const mainBoard = 'nucleo-l4r5zi';
+
+/** Writes docs/performance.md from everything that is kept. */
+export function writePerformance(): void {
   const published = json(join(resultsDir, '../published.json')) as Published;
-  writeFileSync(resolve(resultsDir, '../../docs/performance.md'), performanceText(board, resultsOf(board), published));
+  writeFileSync(resolve(resultsDir, '../../docs/performance.md'), performanceText(allResults(), published));
 }

@@ -1,5 +1,5 @@
 /** docs/performance.md from results that are kept and from what others published (bench/published.json). */
-import { boardOf, type Cause, causes } from '../../boards/index.ts';
+import { type BoardModule, type Cause, causes } from '../../boards/index.ts';
 import type { Published } from '../fidelity/measure.ts';
 import { millions, table, thousands } from '../markdown.ts';
 import type { LeftOut } from './leave-out.ts';
@@ -8,25 +8,37 @@ import type { Results } from './results.ts';
 import { shapeFamilies } from './shapes.ts';
 import type { Went } from './tune.ts';
 
-const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(0)} %`;
-const times = (a: number, b: number): string => `${(a / b).toFixed(1)}×`;
-const shape = (dims: readonly number[]): string => dims.slice(dims.length > 2 ? 1 : 0).join('×');
-const msOf = (cycles: number, clockHz: number): string => ((1000 * cycles) / clockHz).toFixed(1);
+/** A board with what is kept of it. */
+export interface BoardResults extends Results {
+  readonly board: BoardModule;
+}
 
-/** Two 8-bit products a cycle: no Cortex-M4 does more, and operands have to come from somewhere. */
-const ideal = 0.5;
-/** Layers above this many cycles a MAC, if they take this share of their network, are explained. */
-const explained = { perMac: 1.5 * ideal, share: 0.03 };
+const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(0)} %`;
+const shape = (dims: readonly number[]): string => dims.slice(dims.length > 2 ? 1 : 0).join('×');
+const cyclesAndTime = (cycles: number, clockHz: number): string =>
+  `${millions(cycles)} M, ${((1000 * cycles) / clockHz).toFixed(1)} ms`;
+
+/** Cycles a MAC of the core's widest multiplication, with all operands in registers. */
+const best: Readonly<Record<string, { readonly perMac: number; readonly words: string }>> = {
+  'cortex-m4': { perMac: 0.5, words: 'multiplies two pairs a cycle' },
+  'cortex-m33': { perMac: 0.5, words: 'multiplies two pairs a cycle' },
+  'cortex-m7': { perMac: 0.5, words: 'multiplies two pairs a cycle' },
+  'cortex-m0plus': { perMac: 1, words: 'multiplies once a cycle; several small numbers may share a word' },
+};
+/** Layers this many times above the best, if they take this share of their network, are explained. */
+const explained = { times: 1.5, share: 0.03 };
+/** The core that CMSIS-NN's layers were counted on. */
+const prototypeCpu = 'cortex-m4';
 
 /** What CMSIS-NN takes for a layer: its operator's figure, with flash where that was counted. */
 function cmsisOf(p: Published, network: string, { source }: LayerResult): string {
   const found = p.networks.prototype.layers.find((l) => l.network === network && l.operator === source);
-  return found === undefined
-    ? ''
-    : `${thousands(found.withFlash ?? found.cycles)}${found.withFlash === undefined ? '*' : ''}`;
+  if (found === undefined) return '';
+  return found.withFlash === undefined ? `${thousands(found.cycles)}*` : thousands(found.withFlash);
 }
 
-function layersText(r: NetworkResult, p: Published): string {
+function layersText({ cpu }: BoardModule, r: NetworkResult, p: Published): string {
+  const compared = cpu === prototypeCpu;
   const rows = r.layers.map((l) => [
     l.source,
     l.op,
@@ -34,175 +46,152 @@ function layersText(r: NetworkResult, p: Published): string {
     thousands(l.macs),
     thousands(l.cycles),
     l.cyclesPerMac === null ? '' : l.cyclesPerMac.toFixed(2),
-    cmsisOf(p, r.network, l),
+    ...(compared ? [cmsisOf(p, r.network, l)] : []),
     l.schedule,
   ]);
-  return table(['op', 'layer', 'shapes', 'MACs', 'cycles', 'c/MAC', 'CMSIS-NN', 'schedule'], rows);
+  const head = ['op', 'layer', 'shapes', 'MACs', 'cycles', 'c/MAC', ...(compared ? ['CMSIS-NN'] : []), 'schedule'];
+  return table(head, rows);
 }
 
 /** What a cause means for a layer. */
 const meaning: Readonly<Record<Cause, string>> = {
-  issue:
-    'the instructions themselves: loads of operands, widening, requantisation and stores beside the multiplications',
+  issue: 'loads of operands, widening, requantisation and stores beside the multiplications',
   pipeline: 'waiting for values that were just loaded or computed',
   branch: 'loops and calls',
-  fetch: 'instructions that come from flash, each for the first time or again when they do not stay in its 1 KiB cache',
-  data: 'weights and tables that come from flash with five wait states, and unaligned accesses',
+  fetch: 'instructions that come from flash and are not in its cache',
+  data: 'weights and tables from flash, unaligned accesses',
 };
 
-/** A line a layer that is far from two MACs a cycle and matters: where its cycles go beyond them. */
-function whyText(r: NetworkResult): string {
-  const rows = r.layers
-    .filter(
-      (l) =>
-        (l.cyclesPerMac ?? 0) > explained.perMac && l.cycles > explained.share * r.cycles && l.causes !== undefined,
-    )
-    .map((l) => [
-      l.source,
-      l.op,
-      l.cyclesPerMac?.toFixed(2) ?? '',
-      percent(ideal * l.macs, l.cycles),
-      ...causes.map((c) => percent(l.causes?.[c] ?? 0, l.cycles)),
-      mainCause(l),
-    ]);
-  const head = ['op', 'layer', 'c/MAC', 'of it 0.5 a MAC', ...causes, 'most beyond that'];
+/** A line for each layer that is far from the best and matters: where its cycles go beyond that. */
+function whyText({ cpu }: BoardModule, r: NetworkResult): string {
+  const limit = best[cpu]?.perMac;
+  if (limit === undefined) return '';
+  const matters = (l: LayerResult): boolean =>
+    (l.cyclesPerMac ?? 0) > explained.times * limit && l.cycles > explained.share * r.cycles && l.causes !== undefined;
+  const rows = r.layers.filter(matters).map((l) => {
+    const beyond = (c: Cause): number => (l.causes?.[c] ?? 0) - (c === 'issue' ? limit * l.macs : 0);
+    const most = causes.reduce((a, b) => (beyond(b) > beyond(a) ? b : a));
+    const shares = causes.map((c) => percent(l.causes?.[c] ?? 0, l.cycles));
+    return [l.source, l.op, l.cyclesPerMac ?? '', percent(limit * l.macs, l.cycles), ...shares, meaning[most]];
+  });
+  const head = ['op', 'layer', 'c/MAC', 'multiplying', ...causes, 'most of the rest'];
   return rows.length === 0 ? '' : `\n${table(head, rows)}\n`;
 }
-function mainCause(l: LayerResult): string {
-  const beyond = (c: Cause): number => (l.causes?.[c] ?? 0) - (c === 'issue' ? ideal * l.macs : 0);
-  const most = causes.reduce((a, b) => (beyond(b) > beyond(a) ? b : a));
-  return meaning[most];
-}
 
-function wholeText({ networks }: Results, p: Published, clockHz: number): string {
-  const of = (name: string): NetworkResult | undefined => networks.find((n) => n.network === name);
-  const ours = networkNames.map((n) => {
-    const r = of(n);
-    return r === undefined ? '' : `**${millions(r.cycles)} M, ${msOf(r.cycles, clockHz)} ms**`;
+/** One row of whole networks: by name, or nothing where a network is not among them. */
+const networksRow = (title: string, of: (name: string) => string | undefined): readonly string[] => [
+  title,
+  ...networkNames.map((n) => of(n) ?? ''),
+];
+
+function wholeText({ board, networks }: BoardResults, p: Published): string {
+  const { prototype, model, silicon } = p.networks;
+  const at = (cycles: number | undefined): string | undefined =>
+    cycles === undefined ? undefined : cyclesAndTime(cycles, board.clockHz);
+  const ours = networksRow('**microtune**', (name) => {
+    const found = at(networks.find((n) => n.network === name)?.cycles);
+    return found === undefined ? undefined : `**${found}**`;
   });
-  const model = networkNames.map((n) => {
-    const found = p.networks.model.find((m) => m.network === n);
-    return found === undefined ? '' : `${millions(found.cycles)} M, ${msOf(found.cycles, clockHz)} ms`;
-  });
-  const prototype = networkNames.map((n) => {
-    const found = p.networks.prototype.networks.find((m) => m.network === n);
-    return found?.withFlash === undefined ? '' : `${millions(found.withFlash)} M, ${msOf(found.withFlash, clockHz)} ms`;
-  });
-  const silicon = p.networks.silicon
-    .filter((s) => s.clockHz === clockHz && s.core === 'cortex-m4')
-    .map((s) => [
-      `${s.stack}, silicon (${s.source})`,
-      ...networkNames.map((n) => {
-        const ms = s.ms[n];
-        return ms === undefined ? '' : `${millions((ms / 1000) * s.clockHz)} M, ${ms} ms`;
+  const cmsis = 'TFLite Micro with CMSIS-NN';
+  const compared = [
+    networksRow(`${cmsis}, the same model`, (name) =>
+      at(model.find((m) => m.network === name && m.board === board.id)?.cycles),
+    ),
+    ...(board.cpu === prototypeCpu
+      ? [
+          networksRow(`${cmsis}, prototype`, (name) =>
+            at(prototype.networks.find((m) => m.network === name)?.withFlash),
+          ),
+        ]
+      : []),
+  ].filter((row) => row.slice(1).some((cell) => cell !== ''));
+  const published = silicon
+    .filter((s) => s.core === board.cpu)
+    .map((s) =>
+      networksRow(`silicon: ${s.part}, ${s.stack} (${s.source})`, (name) => {
+        const ms = s.ms[name];
+        return ms === undefined ? undefined : cyclesAndTime((ms / 1000) * s.clockHz, s.clockHz);
       }),
-    ]);
-  return table(
-    ['', ...networkNames],
-    [
-      ['**microtune**, timing model', ...ours],
-      ['TFLite Micro with CMSIS-NN, timing model', ...model],
-      ['TFLite Micro with CMSIS-NN, prototype of the model', ...prototype],
-      ...silicon,
-    ],
-  );
+    );
+  return table(['', ...networkNames], [ours, ...compared, ...published]);
 }
 
-function memoryText({ networks }: Results, p: Published): string {
+function memoryText({ networks }: BoardResults, p: Published): string {
   const rows = networks.map((r) => {
-    const theirs = p.networks.prototype.networks.find((m) => m.network === r.network);
-    return [
-      r.network,
-      thousands(r.arenaBytes),
-      thousands(r.arenaLowerBound),
-      thousands(r.ramBytes),
-      thousands(r.flashBytes),
-      theirs === undefined ? '' : thousands(theirs.arenaBytes),
-    ];
+    const theirs = p.networks.prototype.networks.find((m) => m.network === r.network)?.arenaBytes;
+    const { arenaBytes, arenaLowerBound, ramBytes, flashBytes } = r;
+    return [r.network, ...[arenaBytes, arenaLowerBound, ramBytes, flashBytes, theirs ?? 0].map(thousands)];
   });
-  return table(
-    [
-      'network',
-      'arena',
-      'no plan below',
-      'RAM: arena, code and constants there, stack',
-      'flash',
-      "TFLite Micro's arena",
-    ],
-    rows,
-  );
+  const head = ['bytes', 'arena', 'no plan below', 'RAM', 'flash', "TFLite Micro's arena"];
+  return table(head, rows);
 }
 
 function leftOutText(rows: readonly LeftOut[]): string {
-  if (rows.length === 0) return 'Not measured yet.';
   const more = (r: LeftOut, cycles: number): string =>
-    `${thousands(cycles)} (${((100 * cycles) / r.tuned - 100).toFixed(1)} % more)`;
-  return table(
-    ['network', 'all records', 'without its own', 'nor any of its shapes'],
-    rows.map((r) => [r.network, thousands(r.tuned), more(r, r.without), more(r, r.withoutShapes)]),
-  );
+    `${thousands(cycles)} (${((100 * cycles) / r.tuned - 100).toFixed(1)} %)`;
+  return `### Layers that nobody measured
+Cycles of each network without its own records, and more than with them:
+
+${table(
+  ['network', 'all records', 'without its own', 'nor any of its shapes'],
+  rows.map((r) => [r.network, thousands(r.tuned), more(r, r.without), more(r, r.withoutShapes)]),
+)}
+`;
 }
 
-const wentText = (rows: readonly Went[]): string =>
-  table(
-    ['layers of', 'seed', 'tasks', 'trials', 'failed', 'seconds', 'default cycles', 'found', ''],
-    rows.map((w) => [
-      w.network,
-      w.seed,
-      w.tasks,
-      w.trials,
-      w.failed,
-      w.seconds,
-      thousands(w.defaultCycles),
-      thousands(w.cycles),
-      times(w.defaultCycles, w.cycles),
-    ]),
+const wentText = (rows: readonly Went[]): string => `### How the records were found
+${table(
+  ['layers of', 'seed', 'tasks', 'trials', 'failed', 'seconds', 'default cycles', 'found', ''],
+  rows.map((w) => [
+    w.network,
+    ...[w.seed, w.tasks, w.trials, w.failed, w.seconds],
+    ...[w.defaultCycles, w.cycles].map(thousands),
+    `${(w.defaultCycles / w.cycles).toFixed(1)}×`,
+  ]),
+)}
+`;
+
+function boardText(r: BoardResults, p: Published): string {
+  const { board } = r;
+  const limit = best[board.cpu];
+  const networks = r.networks.map(
+    (n) => `### ${n.network}
+${thousands(n.cycles)} cycles; golden outputs ${n.exact ? 'equal, byte for byte' : '**DIFFER**'}.${limit === undefined ? '' : ` At best this core ${limit.words}: ${limit.perMac} cycles a MAC.`}
+
+${layersText(board, n, p)}
+${whyText(board, n)}`,
   );
+  return `## ${board.id}
+${board.title}.
 
-/** The whole page. */
-export function performanceText(boardId: string, results: Results, p: Published): string {
-  const board = boardOf(boardId);
-  if (board === undefined) throw new Error(`no board ${boardId}`);
-  const networks = results.networks.map(
-    (r) => `### ${r.network}
-${thousands(r.cycles)} cycles, ${msOf(r.cycles, board.clockHz)} ms at ${board.clockHz / 1e6} MHz; golden outputs ${r.exact ? 'equal, byte for byte' : '**DIFFER**'}.
+${wholeText(r, p)}
 
-${layersText(r, p)}
-${whyText(r)}`,
-  );
-  return `# How fast it is
-Written by \`npm run bench:networks -- --board ${boardId} --replay --write\`; change [bench/networks](../bench/networks/), not this file.
-The reference networks of MLPerf Tiny, int8, batch 1, as \`microtune compile\` makes them with the records that ship
-([records/](../records/README.md)), on \`${boardId}\`: ${board.title}. Caches are empty at the start of an inference. Cycles are
-those of the [timing model](../boards/common/timing/README.md), which [fidelity.md](fidelity.md) compares with silicon;
-silicon itself was measured by others, with other code.
-
-## Whole networks
-${wholeText(results, p, board.clockHz)}
-
-${memoryText(results, p)}
-
-## Layer by layer
-\`op\` is the operator's position in the model file. MACs are those that run: channels that cannot change are gone.
-CMSIS-NN: ${p.networks.prototype.what}; ${p.networks.prototype.source} (${p.networks.prototype.date}); * marks figures without flash.
-So compare sizes, not percents. A Cortex-M4 multiplies two pairs a cycle at best, ${ideal} cycles a MAC, and what it
-multiplies has to be loaded and widened; layers far from that, if they matter, are listed behind each network with the causes
-that the twin counted.
+${memoryText(r, p)}
 
 ${networks.join('\n')}
-## Layers that nobody measured
-A layer without a record gets the settings of the nearest layers that have some, those that are legal for it, ranked by the cost model that ships.
-How far that is from its own records (\`npm run bench:networks -- --leave-one-out --write\`):
+${r.leftOut.length > 0 ? `${leftOutText(r.leftOut)}\n` : ''}${r.went.length > 0 ? wentText(r.went) : ''}`;
+}
 
-${leftOutText(results.leftOut)}
+/** The whole page. */
+export function performanceText(boards: readonly BoardResults[], p: Published): string {
+  const { prototype } = p.networks;
+  return `# How fast it is
+Written by \`npm run bench:networks -- --board BOARD --replay --write\`; change [bench/networks](../bench/networks/), not this
+file. The reference networks of MLPerf Tiny, int8, one inference from empty caches, as \`microtune compile\` makes them with the
+[records that ship](../records/README.md). Cycles are those of the [timing model](../boards/common/timing/README.md), which
+[fidelity.md](fidelity.md) compares with silicon. What is marked as silicon was measured by others, with other code.
 
-"Its own" are the records made for the network; the last column leaves out every layer that differs from one of the network's in zero
-points only, such as those of other networks with the same shapes.
+How to read the tables:
+- **op** is the operator's position in the model file, **MACs** are those that run: channels that cannot change are gone.
+- **CMSIS-NN**: ${prototype.what}; ${prototype.source} (${prototype.date}). Figures with * are without flash.
+- **RAM** is the arena, code and constants placed in RAM, and the stack. **Flash** is code and constants.
+- Layers that take much and are far from what their core can multiply have a line behind their network: how much of
+  their time multiplying would take at best, and by which causes the twin counted their cycles.
+- **Without its own** records a layer gets settings of the nearest layers that have some, ranked by a cost model that was trained
+  without the network's trials. **Nor any of its shapes** leaves out all layers that differ from one of the network's in zero points only,
+  whichever network they are of (\`--leave-one-out\`).
+- Records are found by the guided search, from nothing (\`--tune\`); their cycles are sums over layers that run alone. Beside the reference
+  networks there may be layers of ${shapeFamilies.length} other ones ([shapes.ts](../bench/networks/shapes.ts)).
 
-## How the records were found
-By the guided search, from nothing (\`npm run bench:networks -- --tune\`); sums over the layers, each run alone from empty caches. Beside the
-reference networks, layers of ${shapeFamilies.length} families of other networks (\`--shapes\`, [shapes.ts](../bench/networks/shapes.ts)).
-
-${wentText(results.went)}
-`;
+${boards.map((b) => boardText(b, p)).join('\n')}`;
 }

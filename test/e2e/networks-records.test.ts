@@ -3,14 +3,16 @@
  * trial, and must take its committed cycles to the cycle. Whoever makes one slower, or faster, hears of it here and makes the records anew
  * (`npm run bench:networks -- --tune`). With another compiler there is nothing to compare.
  */
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { networkNames, replayNetwork } from '../../bench/networks/replay.ts';
+import { mainBoard } from '../../bench/networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from '../../bench/networks/shapes.ts';
 import { type BoardModule, boardOf } from '../../boards/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
-import { readShipped, type ShippedRecord } from '../../server/shipped/file.ts';
+import { readShipped, type ShippedFile, type ShippedRecord, shippedDir } from '../../server/shipped/file.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
 import { candidateMaker } from '../../tuner/candidates.ts';
 import { benchOf } from '../../tuner/measure/bench.ts';
@@ -24,58 +26,49 @@ import { goldenModel } from '../models.ts';
 import { samples } from '../samples.ts';
 import { workFolder } from '../wire/host-board.ts';
 
-const boardId = 'nucleo-l4r5zi';
-const board = boardOf(boardId) as BoardModule;
-const file = readShipped(boardId);
-const version = unwrap(await toolchainVersion(board.target));
-const comparable =
-  file !== undefined && file.on.toolchain === version && file.on.flags === board.target.flags.join(' ');
-if (!comparable)
-  console.log(`records of ${boardId} are of ${file?.on.toolchain ?? 'nothing'}, this is ${version}: skipped`);
+/** Boards that records ship for, the main one first: in a bounded run the others measure one network. */
+const shipped = readdirSync(shippedDir)
+  .filter((f) => f.endsWith('.jsonl'))
+  .map((f) => f.slice(0, -'.jsonl'.length))
+  .sort((a, b) => Number(b === mainBoard) - Number(a === mainBoard) || (a < b ? -1 : 1));
 
-const folder = workFolder();
-let pool: DevicePool;
-beforeAll(async () => {
-  const firmware = unwrap(await board.build({ dir: folder.dir, name: 'server', objects: [] }));
-  const open = async () => ({ ok: true as const, value: await started(board, firmware) });
-  pool = new DevicePool(
-    board,
-    [
-      { name: 'a', open },
-      { name: 'b', open },
-    ],
-    folder.dir,
-  );
-});
-afterAll(async () => {
-  await pool.closeAll();
-  folder.remove();
-});
+/** What measures schedules on one board. */
+interface Meter {
+  readonly board: BoardModule;
+  readonly file: ShippedFile;
+  readonly pool: DevicePool;
+  readonly cacheDir: string;
+}
 
 /** Cycles of a record's schedule on the layer that it was found for, or how that failed. */
-async function measured(task: Task, graph: Graph, record: ShippedRecord): Promise<number | string> {
-  const space = spaceOf(task.workload, board.target.features, { templates, defaultSchedule });
+async function measured(m: Meter, task: Task, graph: Graph, record: ShippedRecord): Promise<number | string> {
+  const { target } = m.board;
+  const space = spaceOf(task.workload, target.features, { templates, defaultSchedule });
   const bench = benchOf(task, graph);
-  const propose = candidateMaker(task, space, { board, scratchBytes: scratchRoom(board, bench) });
+  const propose = candidateMaker(task, space, { board: m.board, scratchBytes: scratchRoom(m.board, bench) });
   const made = propose({ template: 'literal', version: 1, schedule: record.schedule });
   if (!made.ok) return `${made.code}: ${made.detail}`;
   const { kernel } = made.candidate;
-  const built = unwrap(await buildCandidate(kernel, board.target, folder.dir));
+  const built = unwrap(await buildCandidate(kernel, target, m.cacheDir));
   const result = unwrap(
-    await pool.use((station) => station.measure({ kernel, built, bench, vector: vectorOf(built) })),
+    await m.pool.use((station) => station.measure({ kernel, built, bench, vector: vectorOf(built) })),
   );
   return result.status === 'ok' ? result.cycles : `${result.code}: ${result.detail}`;
 }
 
-/** Committed and measured cycles of each layer of a graph that has records. */
-async function compare(name: string, graph: Graph): Promise<{ readonly committed: object; readonly now: object }> {
+/** Committed and measured cycles of each layer that has records made for `name`. */
+async function compare(
+  m: Meter,
+  name: string,
+  graph: Graph,
+): Promise<{ readonly committed: object; readonly now: object }> {
   const rows = await Promise.all(
     tasksOf(graph, { rounding: 'double' }).map(async (task) => {
-      const [best] = (file?.records ?? [])
+      const [best] = m.file.records
         .filter((r) => r.task === task.id && r.for.includes(name))
         .sort((a, b) => a.cycles - b.cycles);
       const key = `${task.id} ${task.workload.op}`;
-      return best && { key, committed: best.cycles, now: await measured(task, graph, best) };
+      return best && { key, committed: best.cycles, now: await measured(m, task, graph, best) };
     }),
   );
   const there = rows.filter((r) => r !== undefined);
@@ -85,31 +78,54 @@ async function compare(name: string, graph: Graph): Promise<{ readonly committed
   };
 }
 
-describe.skipIf(!comparable)(`records of ${boardId} reproduce to the cycle`, () => {
-  for (const name of networkNames) {
-    const model = goldenModel(name);
-    if (model === undefined) console.log(`${name}: the golden model is not at hand (--models DIR)`);
-    test.skipIf(model === undefined)(name, async () => {
-      if (model === undefined) return;
-      const { committed, now } = await compare(name, graphOf(model, 'all'));
-      expect(Object.keys(committed).length).toBeGreaterThan(0);
-      expect(now).toEqual(committed);
-    });
-  }
+for (const id of shipped) {
+  const board = boardOf(id) as BoardModule;
+  const file = readShipped(id) as ShippedFile;
+  const version = unwrap(await toolchainVersion(board.target));
+  const comparable = file.on.toolchain === version && file.on.flags === board.target.flags.join(' ');
+  if (!comparable) console.log(`records of ${id} are of ${file.on.toolchain}, this is ${version}: skipped`);
 
-  const families = shapeFamilies.filter(({ name }) => file?.records.some((r) => r.for.includes(name)));
-  for (const family of families.slice(0, samples(1, families.length))) {
-    test(`layers of ${family.name}`, async () => {
-      const { committed, now } = await compare(family.name, subjectOfShapes(family).graph);
-      expect(now).toEqual(committed);
+  describe.skipIf(!comparable)(`records of ${id} reproduce to the cycle`, () => {
+    let folder: ReturnType<typeof workFolder>;
+    let meter: Meter;
+    beforeAll(async () => {
+      folder = workFolder();
+      const firmware = unwrap(await board.build({ dir: folder.dir, name: 'server', objects: [] }));
+      const open = async () => ({ ok: true as const, value: await started(board, firmware) });
+      const sources = ['a', 'b'].map((name) => ({ name, open }));
+      meter = { board, file, pool: new DevicePool(board, sources, folder.dir), cacheDir: folder.dir };
     });
-  }
-});
+    afterAll(async () => {
+      await meter.pool.closeAll();
+      folder.remove();
+    });
+    const has = (name: string): boolean => file.records.some((r) => r.for.includes(name));
 
-test.skipIf(file === undefined || goldenModel('ad') === undefined)(
+    const taken = (name: string): boolean => id === mainBoard || name === 'kws' || samples(0, 1) === 1;
+    for (const name of networkNames.filter((n) => has(n) && taken(n))) {
+      const model = goldenModel(name);
+      if (model === undefined) console.log(`${name}: the golden model is not at hand (--models DIR)`);
+      test.skipIf(model === undefined)(name, async () => {
+        if (model === undefined) return;
+        const { committed, now } = await compare(meter, name, graphOf(model, 'all'));
+        expect(Object.keys(committed).length).toBeGreaterThan(0);
+        expect(now).toEqual(committed);
+      });
+    }
+    const families = shapeFamilies.filter(({ name }) => has(name));
+    for (const family of families.slice(0, samples(1, families.length))) {
+      test(`layers of ${family.name}`, async () => {
+        const { committed, now } = await compare(meter, family.name, subjectOfShapes(family).graph);
+        expect(now).toEqual(committed);
+      });
+    }
+  });
+}
+
+test.skipIf(!shipped.includes(mainBoard) || goldenModel('ad') === undefined)(
   'what compile makes of them is exact, and no layer has its default',
   async () => {
-    const ad = await replayNetwork('ad', { board: boardId });
+    const ad = await replayNetwork('ad', { board: mainBoard });
     expect(ad.exact).toBe(true);
     for (const layer of ad.layers) expect(layer.schedule).not.toMatch(/^default/);
     expect(ad.layers.reduce((n, l) => n + l.cycles, 0)).toBeLessThanOrEqual(ad.cycles);
