@@ -227,6 +227,7 @@ export function finishArtifact(
     stackWatermark: verified.stackBytes,
     firmware: built.firmware.sizes,
     cycles: counted(verified.cycles),
+    initCycles: counted(verified.initCycles),
     verifiedInputs: verified.inputs,
     layers: verified.layers.map((l, i) => ({
       ...l,

@@ -6,7 +6,15 @@ import { type BoardModule, type Cause, mapCauses, type TwinCounters } from '../b
 import type { Graph } from '../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
-import { expectedOutputs, type NetworkRun, onStarted, type Runnable, runOnDevice, timeLayers } from './run-network.ts';
+import {
+  expectedOutputs,
+  type NetworkRun,
+  onStarted,
+  type Runnable,
+  runOnDevice,
+  timeInit,
+  timeLayers,
+} from './run-network.ts';
 
 /** What an inference finds in caches and predictors: nothing, or what another inference before it left. */
 export type Caches = 'cold' | 'warm';
@@ -20,6 +28,8 @@ export interface LayerRun {
   readonly causes: Readonly<Record<Cause, number>> | undefined;
 }
 export interface Inference extends NetworkRun {
+  /** Of the library's init. */
+  readonly initCycles: number;
   readonly layers: readonly LayerRun[];
   /** Of the layers together: what `cycles` is made of, up to the calls between them. */
   readonly sum: number;
@@ -66,11 +76,20 @@ async function inferOn(
   const times = await timeLayers(device, network, input, counters, mode);
   if (!times.ok) return times;
   const after = await counters?.();
+  const init = await timeInit(device, network);
+  if (!init.ok) return init;
   const layers = network.layers.map((l, i): LayerRun => {
     const { cycles, causes } = times.value[i] ?? { cycles: 0 };
     return { name: l.name, op: l.choice.workload.op, macs: l.macs, cycles, causes };
   });
-  return ok({ ...ran.value, layers, ...totals(layers), unknown: before && after && unknownBetween(before, after) });
+  const initCycles = init.value;
+  return ok({
+    ...ran.value,
+    initCycles,
+    layers,
+    ...totals(layers),
+    unknown: before && after && unknownBetween(before, after),
+  });
 }
 
 function totals(layers: readonly LayerRun[]): Pick<Inference, 'sum' | 'causes'> {

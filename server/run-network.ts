@@ -1,7 +1,7 @@
 /** A network that is linked into a device's firmware: run it, time its layers, compare it with the model. */
 import { crc32 } from 'node:zlib';
 import { type BoardModule, type BuiltFirmware, mapCauses, type TwinCounters } from '../boards/index.ts';
-import type { Network } from '../compiler/emit/index.ts';
+import { constantBytes, type Network } from '../compiler/emit/index.ts';
 import { elements, type Graph, type Tensor, tensorBytes, tensorOf } from '../compiler/graph/graph.ts';
 import type { Value } from '../compiler/ops/operator.ts';
 import { runReference } from '../compiler/ops/run-reference.ts';
@@ -98,6 +98,14 @@ export async function timeLayers(
   }
   return ok(out);
 }
+/** Cycles of the library's init alone: what it costs to copy the constants that kernels read from RAM. */
+export async function timeInit(device: Device, network: Network): Promise<Result<number>> {
+  const table = device.info.network;
+  if (table === undefined) return noNetwork;
+  const init = await callOnce(device, table.layer, [network.layers.length], deadlineFor(constantBytes(network)));
+  return init.ok ? ok(init.value.cycles) : init;
+}
+
 const since = (before: TwinCounters, after: TwinCounters): TwinCounters['causes'] =>
   mapCauses((cause) => after.causes[cause] - before.causes[cause]);
 
@@ -140,6 +148,8 @@ export function randomInput(graph: Graph, seed: number): Uint8Array {
 export interface Verified {
   readonly inputs: number;
   readonly cycles: number;
+  /** Of the library's init. */
+  readonly initCycles: number;
   /** By watermark, see NetworkRun. */
   readonly stackBytes: number;
   readonly layers: readonly {
@@ -218,11 +228,13 @@ async function compare(device: Device, network: Network, graph: Graph, count: nu
   }
   const times = await timeLayers(device, network, randomInput(graph, 1));
   if (!times.ok) return times;
+  const init = await timeInit(device, network);
+  if (!init.ok) return init;
   const layers = network.layers.map((l, i) => ({
     name: l.name,
     op: l.choice.workload.op,
     cycles: times.value[i]?.cycles ?? 0,
     macs: l.macs,
   }));
-  return ok({ inputs: count, cycles, stackBytes, layers });
+  return ok({ inputs: count, cycles, initCycles: init.value, stackBytes, layers });
 }

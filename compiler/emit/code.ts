@@ -2,7 +2,7 @@
 import { type TensorId, tensorOf } from '../graph/graph.ts';
 import type { KernelConstant } from '../program/print-c.ts';
 import { accessor } from './header.ts';
-import { constantsOf } from './memory.ts';
+import { constantsOf, keeper } from './memory.ts';
 import type { Layer, Network } from './network.ts';
 import { ctypeOf, portsOf } from './types.ts';
 
@@ -31,11 +31,18 @@ export function runText(n: Network): string {
     `#include "${name}.h"\n\n#include "${name}_kernels.h"\n`,
     ...constants.map((c) => `/* An output that no input reaches. */\n${c.declaration}\n`),
     ...(constants.length > 0 ? [copyFunction] : []),
-    `int ${name}_init(void *arena) { return arena == 0 || ((uintptr_t)arena & 15u) != 0u ? -1 : 0; }\n`,
+    initText(n),
     `int ${name}_run(void *arena) {\n${arena}${steps.join('')}  return 0;\n}\n`,
     accessorBodies(n, graph.inputs, 'input'),
     accessorBodies(n, graph.outputs, 'output'),
   ].join('\n');
+}
+
+function initText(n: Network): string {
+  const keep = keeper(n);
+  const refuses = 'arena == 0 || ((uintptr_t)arena & 15u) != 0u';
+  if (keep === undefined) return `int ${n.name}_init(void *arena) { return ${refuses} ? -1 : 0; }\n`;
+  return `int ${n.name}_init(void *arena) {\n  if (${refuses}) return -1;\n  ${keep}();\n  return 0;\n}\n`;
 }
 
 const copyFunction = `static void copy(uint8_t *to, const uint8_t *from, uint32_t bytes) {
@@ -74,23 +81,61 @@ export const lineBytes = 32;
 const alignOf = ({ align, bytes }: KernelConstant): number =>
   Math.max(4, align, Math.min(lineBytes, 2 ** Math.ceil(Math.log2(Math.max(1, bytes.length)))));
 
-/** Constants as C arrays of their kernels' types, aligned as those read them. */
+/**
+ * Constants as C arrays of their kernels' types, aligned as those read them. What is read from RAM has its values in flash, and
+ * a function that brings them over: no start-up code need know of it.
+ */
 export function weightsText(n: Network): string {
-  const arrays = constantsOf(n).map((c) => {
-    const values = valuesOf(c);
-    const declaration = `const ${c.ctype} ${c.symbol}[${values.length}]`;
-    const section = c.place === 'ram' ? ' MT_RAM_DATA' : '';
-    return `extern ${declaration};\n${declaration} __attribute__((aligned(${alignOf(c)})))${section} = {\n${listed(values)}};\n`;
-  });
-  const ram = constantsOf(n).some((c) => c.place === 'ram') ? ramData : '';
-  return `/* Weights, biases and multipliers of ${n.name}, laid out as its kernels read them. */\n#include <stdint.h>\n\n${ram}${arrays.join('\n')}`;
+  const constants = constantsOf(n);
+  const kept = constants.filter((c) => c.place === 'ram');
+  const parts = [
+    `/* Weights, biases and multipliers of ${n.name}, laid out as its kernels read them. */\n#include <stdint.h>\n`,
+    ...(kept.length > 0 ? [keptMacro] : []),
+    ...constants.map((c) => (c.place === 'ram' ? keptArray(n, c) : flashArray(c))),
+    ...(kept.length > 0 ? [keepFunction(n, kept)] : []),
+  ];
+  return parts.join('\n');
 }
 
-const ramData = `/* Constants that are read from RAM: start-up code copies .data there. */
-#ifndef MT_RAM_DATA
-#define MT_RAM_DATA __attribute__((section(".data.microtune")))
-#endif
+const aligned = (c: KernelConstant): string => `__attribute__((aligned(${alignOf(c)})))`;
+function flashArray(c: KernelConstant): string {
+  const values = valuesOf(c);
+  const declaration = `const ${c.ctype} ${c.symbol}[${values.length}]`;
+  return `extern ${declaration};\n${declaration} ${aligned(c)} = {\n${listed(values)}};\n`;
+}
+function keptArray(n: Network, c: KernelConstant): string {
+  const values = valuesOf(c);
+  const declaration = `${c.ctype} ${c.symbol}[${values.length}]`;
+  const flash = `static const ${c.ctype} ${c.symbol}_flash[${values.length}] ${aligned(c)} = {\n${listed(values)}};\n`;
+  return `/* ${n.name}_init fills it. */\nextern ${declaration};\n${declaration} ${aligned(c)} MT_RAM_DATA;\n${flash}`;
+}
 
+const keptMacro = `/* Constants that are read from RAM. */
+#ifndef MT_RAM_DATA
+#define MT_RAM_DATA __attribute__((section(".bss.microtune")))
+#endif
+`;
+
+/** Both ends of a copy begin at words. */
+const keepFunction = (
+  n: Network,
+  kept: readonly KernelConstant[],
+): string => `typedef uint32_t __attribute__((__may_alias__)) word;
+
+static void copy(void *to, const void *from, uint32_t bytes) {
+  word *t = (word *)to;
+  const word *f = (const word *)from;
+  for (; bytes >= 16u; bytes -= 16u, t += 4, f += 4) {
+    const word a = f[0], b = f[1], c = f[2], d = f[3];
+    t[0] = a, t[1] = b, t[2] = c, t[3] = d;
+  }
+  for (; bytes >= 4u; bytes -= 4u) *t++ = *f++;
+  for (uint32_t i = 0; i < bytes; i++) ((uint8_t *)t)[i] = ((const uint8_t *)f)[i];
+}
+
+void ${keeper(n)}(void);
+void ${keeper(n)}(void) {
+${kept.map((c) => `  copy(${c.symbol}, ${c.symbol}_flash, sizeof ${c.symbol});\n`).join('')}}
 `;
 
 function valuesOf(c: KernelConstant): readonly (string | number)[] {

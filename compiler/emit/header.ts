@@ -2,14 +2,16 @@
 import { type TensorId, tensorBytes } from '../graph/graph.ts';
 import { floatLiteral } from '../program/print-c-expr.ts';
 import type { Measured } from './index.ts';
-import { memoryOf } from './memory.ts';
+import { keeper, memoryOf } from './memory.ts';
 import type { Network } from './network.ts';
 import { type Port, portsOf } from './types.ts';
 
 const guarded = (name: string, body: string): string => `#ifndef ${name}\n#define ${name}\n\n${body}\n#endif\n`;
 
 export function kernelHeader(n: Network): string {
-  const lines = n.layers.map((l) => `${l.kernel.prototype};\n`).join('');
+  const keep = keeper(n);
+  const kept = keep === undefined ? [] : [`void ${keep}(void); /* copies what kernels read from RAM; for init */\n`];
+  const lines = [...n.layers.map((l) => `${l.kernel.prototype};\n`), ...kept].join('');
   return `/* Kernels of ${n.name}; not for use from outside. */\n${guarded(`${n.name.toUpperCase()}_KERNELS_H`, `#include <stdint.h>\n\n${lines}`)}`;
 }
 
@@ -67,7 +69,7 @@ export function publicHeader(n: Network, measured: Measured): string {
     sizeMacros(n, measured),
     ...portsOf(graph, graph.inputs).map((p) => describe(n, p, 'INPUT')),
     ...portsOf(graph, graph.outputs).map((p) => describe(n, p, 'OUTPUT')),
-    `/* Once, before the first run. Returns 0, or -1 if the arena is null or not 16-byte aligned. */\nint ${name}_init(void *arena);\n`,
+    `/* Once, before the first run${keeper(n) === undefined ? '' : ': copies constants into RAM'}. Returns 0, or -1 if the arena is null or not 16-byte aligned. */\nint ${name}_init(void *arena);\n`,
     `/* One inference: reads the inputs in the arena, leaves the outputs there. Returns 0. */\nint ${name}_run(void *arena);\n`,
     accessors(n, graph.inputs, 'input'),
     accessors(n, graph.outputs, 'output'),

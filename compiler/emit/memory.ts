@@ -28,6 +28,10 @@ export interface Memory {
 
 export const constantsOf = (n: Network): readonly KernelConstant[] => n.layers.flatMap((l) => l.kernel.constants);
 
+/** Name of the function that copies constants into RAM; undefined where kernels read none from there. */
+export const keeper = (n: Network): string | undefined =>
+  constantsOf(n).some((c) => c.place === 'ram') ? `${n.name}_keep_constants` : undefined;
+
 /** Bytes of all weights, biases and multipliers. */
 export const constantBytes = (n: Network): number => constantsOf(n).reduce((sum, c) => sum + c.bytes.length, 0);
 

@@ -75,8 +75,9 @@ Add the .c files (not \`example_main.c\`, not \`microtune_network.c\`) to your b
 include path and \`-O2 -fwrapv\`; \`CMakeLists.txt\` does that, with the flags each kernel was measured with. Then see
 \`example_main.c\`. \`microtune_network.c\` serves only to link the network into microtune's own firmware.
 
-Code that a schedule places in RAM stands in section \`.ramfunc\`, constants in \`.data.microtune\`: the link script must load both
-there, or define \`MT_RAM_SECTION\` as \`".text"\` and \`MT_RAM_DATA\` as nothing.
+Code that a schedule places in RAM stands in section \`.ramfunc\`: the link script must load it there, or define \`MT_RAM_SECTION\` as
+\`".text"\`. Constants that are read from RAM lie in \`.bss.microtune\`; \`${n.name}_init\` copies them there, and \`MT_RAM_DATA\` may name
+another section.
 
 | layer | operator | MACs | measured | schedule |
 |---|---|---|---|---|

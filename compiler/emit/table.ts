@@ -50,12 +50,12 @@ const mt_network_table mt_network = {
 }
 
 function layerFunction(n: Network): string {
-  if (n.layers.length === 0) return 'static int network_layer(uint32_t index) {\n  (void)index;\n  return -1;\n}\n';
   const cases = n.layers.map((l, i) => `  case ${i}: ${callText(n, l, i)} return 0;\n`).join('');
+  const arena = n.layers.length > 0 ? '  uint8_t *const a = arena;\n' : '';
   return `static int network_layer(uint32_t index) {
-  uint8_t *const a = arena;
-  switch (index) {
-${cases}  default: return -1;
+${arena}  switch (index) {
+${cases}  case ${n.layers.length}: return ${n.name}_init(arena);
+  default: return -1;
   }
 }
 `;
@@ -74,7 +74,7 @@ export const networkHeader = `/*
 typedef struct {
     int (*init)(void);
     int (*run)(void);
-    int (*layer)(uint32_t index); /* runs one kernel on the arena as it is; for timing a layer at a time */
+    int (*layer)(uint32_t index); /* for timing: one kernel on the arena as it is; behind the last, the library's init alone */
     uint32_t layers;
     void *input;
     uint32_t input_bytes;

@@ -10,7 +10,7 @@
 typedef struct {
     int (*init)(void);
     int (*run)(void);
-    int (*layer)(uint32_t index); /* runs one kernel on the arena as it is; for timing a layer at a time */
+    int (*layer)(uint32_t index); /* for timing: one kernel on the arena as it is; behind the last, the library's init alone */
     uint32_t layers;
     void *input;
     uint32_t input_bytes;

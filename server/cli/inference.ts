@@ -74,6 +74,7 @@ export const countsOf = ({ board, ran, built }: Inferred) => ({
   board: board.id,
   kind: board.kind,
   cycles: ran.cycles,
+  initCycles: ran.initCycles,
   sum: ran.sum,
   ...(ran.causes !== undefined && { causes: ran.causes }),
   ...ran.unknown,

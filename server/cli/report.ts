@@ -15,6 +15,7 @@ export interface Report {
   readonly ramBytes: number;
   readonly flashBytes: number;
   readonly cycles: number | null;
+  readonly initCycles: number | null;
   readonly verifiedInputs: number;
   readonly layers: readonly {
     readonly name: string;
@@ -86,7 +87,9 @@ function placedText({ ramBytes, arenaBytes, stackBytes }: Artifact): string {
 /** Sizes and places, a line each. */
 export const sizesText = (a: Artifact): string =>
   [
-    ...(a.cycles === null ? [] : [`whole network   ${count(a.cycles)} ${unit(a.kind)} on ${a.board}`]),
+    ...(a.cycles === null
+      ? []
+      : [`whole network   ${count(a.cycles)} ${unit(a.kind)} on ${a.board}, init ${count(a.initCycles)}`]),
     `arena           ${count(a.arenaBytes)} bytes (no plan can be below ${count(a.arenaLowerBound)})`,
     `RAM             ${count(a.ramBytes)} bytes: the arena${placedText(a)} and ${count(a.stackBytes)} of stack`,
     `flash           ${count(a.flashBytes)} bytes: code and constants`,

@@ -39,12 +39,12 @@ const source = ({ arena, flash, ram, code }: Shape): string => `#include "microt
 static uint8_t NETWORK_MEMORY arena[${arena}];
 static uint8_t NETWORK_MEMORY input[16];
 static uint8_t NETWORK_MEMORY output[16];
-extern const uint8_t weights[${flash}], fast[${ram}];
-__asm__(".section .rodata\\n.global weights\\nweights: .fill ${flash - 1}, 1, 7\\n.byte 9\\n"
-        ".section ${ram > 1 ? '.data' : '.rodata'}\\n.global fast\\nfast: .fill ${ram - 1}, 1, 8\\n.byte 10\\n.text\\n");
+extern const uint8_t weights[${flash}];
+__asm__(".section .rodata\\n.global weights\\nweights: .fill ${flash - 1}, 1, 7\\n.byte 9\\n.text\\n");
+static uint8_t fast[${ram}] __attribute__((${ram > 1 ? 'section(".bss.microtune")' : 'section(".microtune_network")'}));
 __attribute__((section("${code === 'ram' ? '.ramfunc' : '.text.last'}"), noinline)) static uint8_t last(const uint8_t *x, uint32_t n) { return x[n - 1]; }
 static uint8_t (*volatile through)(const uint8_t *, uint32_t) NETWORK_MEMORY;
-static int init(void) { through = last; arena[${arena - 1}] = input[15]; return 0; }
+static int init(void) { through = last; arena[${arena - 1}] = input[15]; fast[${ram - 1}] = 10; return 0; }
 static int run(void) {
   output[0] = through(arena, ${arena}u);
   output[1] = through(weights, ${flash}u);

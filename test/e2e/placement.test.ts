@@ -29,7 +29,7 @@ function layer() {
 async function builtWith(
   board: BoardModule,
   placed: readonly ('code' | 'w')[],
-): Promise<{ readonly memory: Memory; readonly cycles: number }> {
+): Promise<{ readonly memory: Memory; readonly cycles: number; readonly initCycles: number }> {
   const dir = mkdtempSync(join(tmpdir(), 'mt-placement-'));
   try {
     const graph = layer();
@@ -40,9 +40,9 @@ async function builtWith(
     });
     const where = { outDir: join(dir, 'out'), cacheDir: join(dir, 'cache') };
     const built = unwrap(await build({ graph, name: 'net', board, selected, ...where }));
-    const { inputs, cycles } = unwrap(await verify(built, board, graph, 3));
+    const { inputs, cycles, initCycles } = unwrap(await verify(built, board, graph, 3));
     expect(inputs).toBe(3);
-    return { memory: built.memory, cycles };
+    return { memory: built.memory, cycles, initCycles };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -55,14 +55,17 @@ for (const board of [mps2An386, nucleoL4r5zi])
     expect(plain.ramBytes).toBe(plain.arenaBytes + plain.stackBytes);
     expect(plain.constBytes).toBeGreaterThanOrEqual(32 * 40);
     expect(plain.flashBytes).toBe(plain.constBytes + plain.codeBytes);
-    const { memory: weights } = await builtWith(board, ['w']);
+    const { memory: weights, initCycles } = await builtWith(board, ['w']);
     expect(weights.ramBytes - weights.stackBytes - weights.arenaBytes).toBe(32 * 40);
-    expect(Math.abs(weights.flashBytes - plain.flashBytes)).toBeLessThan(32);
+    // What copies them is code of the library, and its time is told: a word takes some cycles, a byte less than two instructions.
+    expect(weights.flashBytes - plain.flashBytes).toBeLessThan(160);
+    expect(initCycles - flash.initCycles).toBeGreaterThan(32 * 40 * 0.25);
+    expect(initCycles - flash.initCycles).toBeLessThan(32 * 40 * 8);
     const { memory: both, cycles } = await builtWith(board, ['w', 'code']);
     const code = both.ramBytes - both.stackBytes - both.arenaBytes - 32 * 40;
     expect(code).toBeGreaterThan(40);
     expect(code).toBeLessThanOrEqual(both.codeBytes);
-    expect(Math.abs(both.flashBytes - plain.flashBytes)).toBeLessThan(64);
+    expect(Math.abs(both.flashBytes - plain.flashBytes)).toBeLessThan(192);
     // SRAM does not wait, flash does: the weights are read once, the caches are empty at first.
     if (board.kind === 'model') expect(cycles).toBeLessThan(flash.cycles);
   });

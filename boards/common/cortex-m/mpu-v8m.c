@@ -35,9 +35,10 @@ static void guard(uint32_t from, uint32_t to, enum access access) {
 uint16_t mt_guard_memory(void) {
     MPU_MAIR0 = 0xffu; /* attributes 0: normal memory, written back where the part has caches */
     guard(MT_PLACE(mt_flash_start) + 1024u, MT_PLACE(mt_flash_end), READS_AND_RUNS); /* vectors: a null pointer may point there */
-    guard(MT_PLACE(mt_load_all_start), MT_PLACE(mt_load_end), READS_AND_RUNS);
+    guard(MT_PLACE(mt_load_start), MT_PLACE(mt_load_end), READS_AND_RUNS);
     guard(MT_PLACE(mt_hot_code_start), MT_PLACE(mt_hot_code_end), READS_AND_RUNS);
-    guard(MT_PLACE(mt_hot_data_start), MT_PLACE(mt_hot_data_end), READS);
+    /* A network's init copies its constants there. */
+    guard(MT_PLACE(mt_hot_data_start), MT_PLACE(mt_hot_data_end), MT_PLACE(mt_has_network) != 0u ? WRITES : READS);
     guard(MT_PLACE(mt_network_start), MT_PLACE(mt_data_end), WRITES);
     guard(MT_PLACE(mt_call_stack), MT_PLACE(mt_call_stack_end), WRITES);
     return MT_FLAG_GUARDED;

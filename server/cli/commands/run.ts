@@ -49,7 +49,7 @@ function shown(done: Inferred): Shown {
     text: [
       layersText(done),
       [
-        `whole network ${count(ran.cycles)} ${unit(board.kind)}, arena ${count(arenaBytes)} bytes, RAM ${count(ramBytes)} bytes, flash ${count(flashBytes)} bytes; equal to the model, byte for byte`,
+        `whole network ${count(ran.cycles)} ${unit(board.kind)}, init ${count(ran.initCycles)}, arena ${count(arenaBytes)} bytes, RAM ${count(ramBytes)} bytes, flash ${count(flashBytes)} bytes; equal to the model, byte for byte`,
         ...caveats(done),
       ].join('\n'),
       outputsText(graph, outputs),
