@@ -7,6 +7,9 @@ import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/index.ts';
 import type { CompiledSizes, Network } from '../compiler/emit/index.ts';
+import { instruction } from '../compiler/instructions/index.ts';
+import type { Program } from '../compiler/program/index.ts';
+import { callsIn } from '../compiler/program/walk.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Section } from '../toolchain/elf.ts';
 import { readElf, run, stackUsageOf } from '../toolchain/index.ts';
@@ -62,10 +65,14 @@ function stackBound(n: Network, sources: readonly CompiledSource[]): number {
   const run = frames.get(`${n.name}.c`)?.get(`${n.name}_run`) ?? 0;
   const kernels = n.layers.map((l) => {
     const own = frames.get(`kernels/${l.name}.c`) ?? new Map<string, number>();
-    return [...own.values()].reduce((sum, bytes) => sum + bytes, 0) + l.kernel.stackBytes;
+    return [...own.values()].reduce((sum, bytes) => sum + bytes, 0) + assemblyStack(l.choice.program);
   });
   return run + Math.max(0, ...kernels);
 }
+
+/** What a kernel's assembly pushes: it leaves no frame sizes. Local arrays are in the frames. */
+const assemblyStack = (program: Program): number =>
+  Math.max(0, ...callsIn(program.body).map((c) => instruction(c.instr, c.params).stackBytes));
 
 /**
  * What calls cost beside frames: on x86-64 two return addresses, and the red zone that a leaf uses below the stack pointer; on
