@@ -65,8 +65,8 @@ export const errors = {
   MODEL_TOO_BIG: row(
     422,
     3,
-    "The network does not fit the board's flash or RAM; the detail gives the bytes by layer.",
-    'Take a smaller model or a larger board.',
+    "The network does not fit the board's flash or RAM, or the budgets; the detail gives the bytes that are missing, and by layer.",
+    'Take a smaller model, a larger board or a larger budget.',
   ),
   MODEL_NOT_FOUND: row(404, 2, 'No model has this id.', 'Upload the model with POST /v1/models.'),
 

@@ -47,7 +47,7 @@ export class TaskState implements Progress {
     this.space = spaceOf(task.workload, r.board.target.features, r.templates);
     this.propose = candidateMaker(task, this.space, {
       board: r.board,
-      scratchBytes: scratchRoom(r.board, this.bench),
+      scratchBytes: Math.min(scratchRoom(r.board, this.bench), r.scratchBytes?.(task) ?? Number.POSITIVE_INFINITY),
     });
     this.policy = r.policy.make({ space: this.space, random, propose: this.propose, costModel: trainer?.model() });
     const first = this.propose(this.space.fallback);

@@ -54,6 +54,8 @@ export interface TuneRequest {
   readonly policyName: string;
   readonly seed: number;
   readonly budget: { readonly trials: number; readonly timeMs?: number };
+  /** Most scratch that the network has room for in a task's layers; as much as the board can try, where it is left out. */
+  readonly scratchBytes?: (task: Task) => number;
   readonly cores: number;
   readonly cacheDir: string;
   /** Oldest first. */

@@ -11,6 +11,7 @@ import type { BoardModule } from '../../boards/index.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { artifactDir } from '../../server/artifact.ts';
 import type { AttachedDevice } from '../../server/attached.ts';
+import type { Trades } from '../../server/budgets.ts';
 import { Farm } from '../../server/devices.ts';
 import { Feed } from '../../server/feed.ts';
 import type { Outcome } from '../../server/jobs.ts';
@@ -38,6 +39,7 @@ interface Setting {
   readonly known?: 'all' | 'own';
   readonly trials?: number;
   readonly signal?: AbortSignal;
+  readonly budgets?: { readonly ramBudget: number; readonly flashBudget: number };
   /** Aborted when the job tells that this phase begins. */
   readonly phase?: readonly [string, AbortController];
   /** Called when the farm tells of a device that fails. */
@@ -64,6 +66,7 @@ async function perform(s: Setting): Promise<{ readonly outcome: Outcome; readonl
     seed: 1,
     trials,
     timeMs: null,
+    ...s.budgets,
   });
   const feed = new Feed(store);
   feed.listen(job.id, () => {
@@ -142,6 +145,19 @@ test('a board without room for the fastest schedules gets others; without room f
   expect(outcome).toMatchObject({
     error: { detail: expect.stringMatching(/host has 1500; constants by layer: .*conv2d \d+/) },
   });
+});
+
+test('a job keeps its budgets, and says what less memory would cost', async () => {
+  const store = openBenchStore();
+  const free = reportOf((await perform({ store })).outcome);
+  const budgets = { ramBudget: free.ramBytes ?? 0, flashBudget: (free.flashBytes ?? 0) - 1 };
+  const { outcome } = await perform({ store, budgets });
+  if (outcome.state !== 'done') throw new Error(JSON.stringify(outcome));
+  const { ramBytes, flashBytes, trades } = outcome.report as { ramBytes: number; flashBytes: number; trades: Trades };
+  expect(ramBytes).toBeLessThanOrEqual(budgets.ramBudget);
+  expect(flashBytes).toBeLessThanOrEqual(budgets.flashBudget);
+  expect(trades.flash.length).toBeGreaterThan(0);
+  expect(outcome.report.budgets).toEqual({ ramBytes: budgets.ramBudget, flashBytes: budgets.flashBudget });
 });
 
 test('an attached board serves trials as an emulated one does', async () => {

@@ -50,6 +50,25 @@ test('a model that cannot fit is refused with the bytes by layer', async () => {
   expect(errorIn(answer).detail).toMatch(/47\d{5} bytes.*4194304.*conv2d 0 236\d{4}, conv2d 1 236\d{4}/);
 });
 
+test('a job has budgets of RAM and flash, within which a model that cannot fit is refused', async () => {
+  const b = await start();
+  const model = (await b.upload(smallModel(1))).json<ModelBody>().id;
+  const job = { model, board: 'mps2-an386' };
+  const made = await b.post('/v1/jobs', { ...job, budgets: { flashBytes: 65536 } });
+  expect(made.json<JobBody>().budgets).toEqual({ ramBytes: null, flashBytes: 65536 });
+  expect((await b.post('/v1/jobs', job)).json<JobBody>().budgets).toEqual({ ramBytes: null, flashBytes: null });
+  for (const [budgets, detail] of [
+    [{ flashBytes: 20 }, /constants alone are \d+ bytes, the budget is 20 of flash/],
+    [{ ramBytes: 10 }, /operands are \d+ bytes, the budget is 10 of RAM/],
+  ] as const) {
+    const refused = await b.post('/v1/jobs', { ...job, budgets });
+    expect([refused.statusCode, errorIn(refused).code]).toEqual([422, 'MODEL_TOO_BIG']);
+    expect(errorIn(refused).detail).toMatch(detail);
+  }
+  const wrong = await b.post('/v1/jobs', { ...job, budgets: { ramBytes: 0 } });
+  expect([wrong.statusCode, errorIn(wrong).code]).toEqual([400, 'BAD_REQUEST']);
+});
+
 test('times are read as people write them', async () => {
   const b = await start();
   const model = (await b.upload(smallModel(1))).json<ModelBody>().id;
