@@ -18,13 +18,11 @@ export type Guess = Pick<TuningRecord, 'config' | 'schedule' | 'cycles' | 'sizes
 /** Records that have no time of their own. */
 const epoch = '1970-01-01T00:00:00.000Z';
 
-/**
- * The records that ship for a board: its own, else those of a board with the same CPU; undefined where there are none. A board's
- * own come first, so that what was measured there is not passed over for an estimate.
- */
+/** The records that ship for a board: its own, else those of a board with its CPU, else with its instruction set; undefined where there are none. */
 export function shippedFor(board: Board, dir = shippedDir): ShippedFile | undefined {
-  const alike = boards.filter((b) => b.id !== board.id && b.cpu === board.cpu && b.target.isa === board.target.isa);
-  for (const { id } of [board, ...alike]) {
+  const sameCpu = (b: Board): number => Number(b.cpu === board.cpu);
+  const alike = boards.filter((b) => b.id !== board.id && b.target.isa === board.target.isa);
+  for (const { id } of [board, ...alike.sort((a, b) => sameCpu(b) - sameCpu(a))]) {
     const file = readShipped(id, dir);
     if (file !== undefined) return file;
   }

@@ -1,6 +1,7 @@
 /** Records that ship, and what becomes of them on other boards, with other compilers, and for layers that are not among them. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { boardOf } from '../../boards/index.ts';
@@ -21,7 +22,7 @@ import {
   shippedDir,
 } from '../../server/shipped/file.ts';
 import { distance, nearest } from '../../server/shipped/nearest.ts';
-import { recordsFrom, withShipped } from '../../server/shipped/records.ts';
+import { recordsFrom, shippedFor, withShipped } from '../../server/shipped/records.ts';
 import { featureNames } from '../../tuner/cost-models/features.ts';
 import { printRanker, rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import { spaceOf } from '../../tuner/space.ts';
@@ -99,6 +100,31 @@ describe('files', () => {
       for (const records of tasks.values()) expect(records.some((r) => r.config.template === 'default')).toBe(true);
       expect(faster.length).toBeGreaterThan(tasks.size * 0.8);
     });
+  }
+});
+
+test('a board gets its own file, else one of its CPU, else one of its instruction set', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-shipped-'));
+  const of = (id: string): string | undefined => shippedFor(boardOf(id) ?? board, dir)?.on.board;
+  const put = (id: string): void =>
+    writeFileSync(join(dir, `${id}.jsonl`), printShipped({ on: { ...on, board: id }, records: [] }));
+  try {
+    expect(of('nucleo-l4r5zi')).toBeUndefined();
+    put('nucleo-h743zi');
+    expect([of('nucleo-h743zi'), of('mps2-an386'), of('nucleo-g0b1re'), of('host')]).toEqual([
+      'nucleo-h743zi',
+      'nucleo-h743zi',
+      undefined,
+      undefined,
+    ]);
+    put('nucleo-l4r5zi');
+    expect([of('nucleo-h743zi'), of('mps2-an386'), of('nucleo-l4r5zi')]).toEqual([
+      'nucleo-h743zi',
+      'nucleo-l4r5zi',
+      'nucleo-l4r5zi',
+    ]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
 });
 
