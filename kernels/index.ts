@@ -15,6 +15,7 @@ import { pooling } from './pooling.ts';
 import { softmax } from './softmax.ts';
 import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
+import { winograd } from './winograd.ts';
 import { winogradWords } from './winograd-words.ts';
 
 export { defaultSchedule } from './default.ts';
@@ -24,6 +25,7 @@ export const templates: readonly Template[] = [
   first,
   lanes,
   columns,
+  winograd,
   winogradWords,
   packed,
   stream,

@@ -17,6 +17,13 @@ import { planes } from './planes.ts';
 import { poolMax } from './pool-max.ts';
 import { poolSums } from './pool-sums.ts';
 import { widen } from './widen.ts';
+import { winogradFrame } from './winograd-frame.ts';
+import { winogradInput } from './winograd-input.ts';
+import { winogradOutput } from './winograd-output.ts';
+import { winogradSums } from './winograd-sums.ts';
+import { winogradWordsInput } from './winograd-words-input.ts';
+import { winogradWordsOutput } from './winograd-words-output.ts';
+import { winogradWordsSums } from './winograd-words-sums.ts';
 import { widenRows } from './widen-rows.ts';
 
 export const recipes: readonly Recipe[] = [
@@ -35,6 +42,13 @@ export const recipes: readonly Recipe[] = [
   laneBlock,
   columnSweep,
   gatherPlane,
+  winogradFrame,
+  winogradInput,
+  winogradSums,
+  winogradOutput,
+  winogradWordsInput,
+  winogradWordsSums,
+  winogradWordsOutput,
   firstConv,
   widenRows,
 ];

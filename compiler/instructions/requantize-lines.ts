@@ -169,7 +169,7 @@ export function requantizeLines(q: Requantize, sum: string, registers: Requantiz
   }
 }
 /** What saturation to a byte leaves to do. */
-export function clampLines({ min, max }: Requantize, sum: string): readonly string[] {
+export function clampLines({ min, max }: Pick<Requantize, 'min' | 'max'>, sum: string): readonly string[] {
   const limit = (at: number, when: string): readonly string[] => [
     `cmp ${sum}, #${at}`,
     `it ${when}`,

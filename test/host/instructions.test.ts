@@ -7,6 +7,7 @@ import { instruction, recipes } from '../../compiler/instructions/index.ts';
 import type { Instruction, Operand, Params } from '../../compiler/instructions/instruction.ts';
 import { buffer, iter, load, loop, num, program, store } from '../../compiler/program/build.ts';
 import { type Buffer, elements, interpret, type Program, type Stmt, spanOf } from '../../compiler/program/index.ts';
+import { packingIn } from '../../compiler/program/layouts.ts';
 import { verifyProgram } from '../../compiler/program/verify.ts';
 import { rename } from '../../compiler/program/walk.ts';
 import { type KernelRun, kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
@@ -41,12 +42,13 @@ function callOf(name: string, params: Params, r: () => number): Program {
     return { kind: 'alloc', buffer: { ...b, name: `t_${b.name}`, space, ...(layout !== undefined && { layout }) } };
   };
   const drawn = new Map(
-    meaning.buffers
-      .filter(constant)
-      .map((b) => [
-        b.name,
-        Int32Array.from({ length: elements(b.shape) }, () => draw(r, role(b).span ?? spanOf(b.dtype))),
-      ]),
+    meaning.buffers.filter(constant).map((b) => {
+      const any = Int32Array.from({ length: elements(b.shape) }, () => draw(r, role(b).span ?? spanOf(b.dtype)));
+      const { layout } = role(b);
+      const packing = layout === undefined ? undefined : packingIn({ layout, shape: b.shape });
+      // What its packing cannot hold is never put in.
+      return [b.name, packing?.decode(packing.encode(any, b.shape), b.shape) ?? any];
+    }),
   );
   const bound = (b: Buffer): Buffer => {
     const values = role(b).derived?.((name) => drawn.get(name) ?? new Int32Array(0)) ?? drawn.get(b.name);

@@ -7,10 +7,18 @@ import { lanePairs } from './lane-pairs.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
 import { sumLanes } from './sum-lanes.ts';
 import { windowLanes } from './window-lanes.ts';
+import { winogradFilters } from './winograd-filters.ts';
 
 export type { Packing, PackingRecipe } from './packing.ts';
 
-export const packings: readonly PackingRecipe[] = [lanePairs, laneGroups, depthwiseTaps, sumLanes, windowLanes];
+export const packings: readonly PackingRecipe[] = [
+  lanePairs,
+  laneGroups,
+  depthwiseTaps,
+  sumLanes,
+  windowLanes,
+  winogradFilters,
+];
 
 /** The packing of that name for a constant of a shape; refuses an unknown one. */
 export const packingOf = (name: string, params: Params, shape: readonly number[]): Packing =>
