@@ -11,6 +11,7 @@
 import { advance, park, unpark } from './asm-lines.ts';
 import { passesOf, passOrder, type Walk, wordsOf } from './packings/lane-pairs.ts';
 import { constantRegisters, prepareLines, type Requantize, requantizeLines, takesScaled } from './requantize-lines.ts';
+import { straightCycles } from './static-cycles.ts';
 
 /** Distances in bytes. What the walk takes side by side lies at `offsets`. */
 export interface Blocks {
@@ -101,6 +102,17 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     'add sp, #4',
     'pop {r4-r11, pc}',
   ];
+}
+
+/** Cycles of a call, on memory that never waits: once a call, a block, a row. */
+export function packedBlockCycles(b: Blocks): number {
+  const many = allPasses(b) > 1;
+  const perPass = straightCycles(pass(b, many)) + (many ? straightCycles(nextPass(b)) : 0);
+  const around = straightCycles([...startSums(b, many), ...finish(b), ...advance('r0', 1), ...advance('r5', 1)]) + 8;
+  const copied = 3 * (wordsOf(b.walk) - held(b)) + held(b);
+  const called = straightCycles([...loadConstants(b), ...keepConstants(b)]) + copied + (savesSingles(b) ? 64 : 30);
+  const row = Math.ceil(b.pixels / b.PB) * (allPasses(b) * perPass + around) + 10;
+  return called + b.rows * row;
 }
 
 /** The pair's constants, role by role, and its biases, into r4 and up. */

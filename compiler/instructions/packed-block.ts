@@ -9,7 +9,7 @@ import type { Expr, Loop, Program, Stmt, Store } from '../program/program.ts';
 import type { AsmFunction, Instruction, Operand, Params, Recipe } from './instruction.ts';
 import { quad } from './mac-block.ts';
 import { chainOf, stepOf } from './nest.ts';
-import { type Blocks, packedBlockLines, reach, stackBytes } from './packed-block-asm.ts';
+import { type Blocks, packedBlockCycles, packedBlockLines, reach, stackBytes } from './packed-block-asm.ts';
 import { passesOf, type Walk } from './packings/lane-pairs.ts';
 import {
   inferRequantize,
@@ -274,6 +274,7 @@ export const packedBlock: Recipe = {
       ...(!exact && { requires: (values) => sumsFit(s, values('w'), values('bias')) }),
       features: ['dsp', 'fpu'],
       stackBytes: stackBytes(b),
+      cycles: packedBlockCycles(b),
       c: (at) => `${at.function}(${meaning.buffers.map((o) => at[o.name]).join(', ')});`,
       function: functionOf(b, q),
       prelude: '',

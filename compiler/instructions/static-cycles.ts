@@ -17,7 +17,8 @@ export function straightCycles(lines: readonly string[]): number {
   let total = 0;
   let chained = false;
   for (const line of lines) {
-    const [name = ''] = line.trim().split(/\s+/);
+    const [written = ''] = line.trim().split(/\s+/);
+    const name = written.replace(/\.w$/, '');
     if (name.endsWith(':') || name.startsWith('.')) continue;
     const loads = /^ldr(s?[bh])?$/.test(name);
     if (/^(ldm|stm|push|pop)/.test(name)) total += 1 + listed(line);
