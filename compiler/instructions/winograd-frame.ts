@@ -2,6 +2,7 @@
  * winograd_frame: an int8 image with its border made real, as bytes from 0 on: what winograd_input reads. Four bytes at a time; turning
  * the top bit of each is adding 128.
  */
+import { simplify } from '../program/affine.ts';
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Expr, Loop, Stmt } from '../program/program.ts';
 import type { Params, Recipe } from './instruction.ts';
@@ -42,7 +43,7 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   while (at?.kind === 'loop') at = at.body[0];
   const value = at?.kind === 'store' && at.value.kind === 'binary' ? at.value.a : undefined;
   if (columns?.kind !== 'loop' || value?.kind !== 'load') return refuse('winograd_frame: no copy with a border');
-  const [top, left] = value.index.map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
+  const [top, left] = value.index.map(simplify).map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
   return { H, W, C, PH: nest.extent, PW: columns.extent, top: top ?? 0, left: left ?? 0, border: value.outside ?? 0 };
 }
 
