@@ -4,7 +4,6 @@
  * begin in the middle of a word (an odd stride * C) are a phase of their own with weights moved by one element. Nothing is
  * copied but weights. Must stay true: x holds bytes, and |sum| < 2^23 where a form needs the sum itself.
  */
-import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loop, mul, num, program, refuse, register, store } from '../program/build.ts';
 import type { Expr, Loop, Program, Stmt, Store } from '../program/program.ts';
 import {
@@ -17,6 +16,7 @@ import {
   stackOf,
 } from './first-conv-asm.ts';
 import type { Instruction, Operand, Params, Recipe } from './instruction.ts';
+import { chainOf, stepOf } from './nest.ts';
 import { rowWords } from './packings/window-lanes.ts';
 import {
   inferRequantize,
@@ -142,19 +142,6 @@ function meaningOf(s: Shape, q: Requantize): Program {
   );
 }
 
-/** Loops one inside the other, and what the innermost does. */
-function chainOf(nest: Loop): { readonly loops: readonly Loop[]; readonly body: readonly Stmt[] } {
-  const loops = [nest];
-  for (;;) {
-    const body = (loops.at(-1) as Loop).body.filter((s) => s.kind !== 'alloc');
-    const [only] = body;
-    if (only?.kind !== 'loop' || body.length > 1) return { loops, body };
-    loops.push(only);
-  }
-}
-const steps = (e: Expr | undefined, l: Loop): number =>
-  (e === undefined ? undefined : affine(e).get(l.iter)?.coef) ?? 1;
-
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   const { loops, body } = chainOf(nest);
   const [, sums, last] = body;
@@ -171,8 +158,8 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
     KH: ky?.extent ?? 1,
     KW: kx?.extent ?? 1,
     C: c?.extent ?? 1,
-    SY: steps(x.at(-3), y),
-    SX: steps(x.at(-2), p),
+    SY: stepOf(x.at(-3), y),
+    SX: stepOf(x.at(-2), p),
     XW: shape('x').at(-2) ?? 1,
     ...inferRequantize(last.value),
   };

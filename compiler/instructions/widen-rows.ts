@@ -4,8 +4,11 @@
  */
 import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store } from '../program/build.ts';
-import type { Expr, Loop, Store } from '../program/program.ts';
-import type { Params, Recipe, Window } from './instruction.ts';
+import type { Expr, Loop, Program, Store } from '../program/program.ts';
+import { advance, park, unpark } from './asm-lines.ts';
+import type { Instruction, Params, Recipe, Window } from './instruction.ts';
+import { straightCycles } from './static-cycles.ts';
+import { halves } from './widen.ts';
 
 interface Shape {
   /** Of the image. */
@@ -21,9 +24,14 @@ interface Shape {
 }
 
 function shapeOf({ H = 1, W = 1, C = 1, R = 1, XW = 1, left = 0, bordered = 0, value = 0 }: Params): Shape {
-  if (left < 0 || left >= XW) refuse('widen_rows: the copy begins before the image or with it');
-  if (bordered === 0 && (left > 0 || XW > W)) refuse('widen_rows: without a border rows lie inside');
-  if (value < -32768 || value > 32767) refuse('widen_rows: the border is int16');
+  const need = (holds: boolean, why: string): void => {
+    if (!holds) refuse(`widen_rows: ${why}`);
+  };
+  need(left >= 0 && left < XW, 'the copy begins before the image or with it');
+  need(bordered === 1 || (left === 0 && XW <= W), 'without a border rows lie inside');
+  need(value >= -32768 && value <= 32767, 'the border is int16');
+  need((XW * C) % 2 === 0, 'rows begin at words');
+  need(Math.max(H, W * C, XW * C) < 65536, 'lengths are 16 bits');
   return { H, W, C, R, XW, left, value: bordered === 0 ? undefined : value };
 }
 
@@ -48,85 +56,157 @@ function wholeImage({ H, W, C }: Shape, { buffer: image, origin }: Window): stri
   return fixed && image.shape.join() === [H, W, C].join() ? undefined : 'src is not the image it was made for';
 }
 
-/** Four bytes become two words in order: two SXTB16 and two PKH. */
-const head = `static inline void mt_widen_word(const int8_t *from, int16_t *to) {
-  mt_word *const pairs = (mt_word *)(void *)to;
-  uint32_t four, even, odd;
-  __builtin_memcpy(&four, from, 4);
-  __asm__("sxtb16 %0, %1" : "=r"(even) : "r"(four));
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(four));
-  pairs[0] = (even & 0xffffu) | (odd << 16);
-  pairs[1] = (even >> 16) | (odd & 0xffff0000u);
+/** Elements of a row of the copy: before the image, of it, behind it. */
+interface Row {
+  readonly before: number;
+  readonly inside: number;
+  readonly behind: number;
 }
-static inline void mt_widen_run(const int8_t *from, int16_t *to, int32_t n) {
-  const int8_t *const end = from + n;
-  /* Stores in pairs begin at words; loads may begin anywhere. */
-  if (n > 0 && ((uintptr_t)to & 2) != 0) *to++ = *from++;
-  for (; end - from >= 16; from += 16, to += 16) {
-    mt_widen_word(from, to);
-    mt_widen_word(from + 4, to + 4);
-    mt_widen_word(from + 8, to + 8);
-    mt_widen_word(from + 12, to + 12);
-  }
-  while (from != end) *to++ = *from++;
+function rowOf(s: Shape): Row {
+  const inside = Math.min(s.W, s.XW - s.left);
+  return { before: s.left * s.C, inside: inside * s.C, behind: (s.XW - s.left - inside) * s.C };
 }
-`;
-const plainHead = `static inline void mt_widen_run(const int8_t *from, int16_t *to, int32_t n) {
-  int32_t i;
-  for (i = 0; i < n; i++) to[i] = from[i];
+
+/*
+ * Registers: r0 source, r1 target, r2 the row of the image, r12 the border's value in both halves; r3-r11 and lr are free. The
+ * image's address and the rows that are left wait in s0 and s1.
+ */
+const again = (label: string): readonly string[] => ['subs lr, lr, #1', `bne ${label}b`];
+const one = ['ldrsb r3, [r0], #1', 'strh r3, [r1], #2'];
+const words = ['r3', 'r5', 'r7', 'r9'];
+
+/** Sixteen elements. Only LDR reads from any address. */
+const sixteen = (aligned: boolean): readonly string[] => [
+  ...(aligned ? [`ldmia r0!, {${words.join(', ')}}`] : words.map((w) => `ldr ${w}, [r0], #4`)),
+  ...[3, 5, 7, 9].flatMap((n) => halves(0, `r${n}`, `r${n + 1}`)),
+  'stmia r1!, {r3-r10}',
+];
+const four = ['ldr r3, [r0], #4', ...halves(0, 'r3', 'r4'), 'stmia r1!, {r3, r4}'];
+const times = (n: number, lines: readonly string[]): readonly string[] => Array.from({ length: n }, () => lines).flat();
+
+/** How a row is cut: an element that brings the target to a word, sixteens in a loop, fours, the rest. */
+function cut(s: Shape): { readonly lead: number; readonly aligned: boolean; readonly parts: readonly number[] } {
+  const { before, inside } = rowOf(s);
+  const lead = Math.min(inside, before % 2);
+  const left = inside - lead;
+  return { lead, aligned: lead === 0 && (s.W * s.C) % 4 === 0, parts: [left >> 4, (left & 15) >> 2, left & 3] };
 }
-`;
-/** Lengths are elements; a row of the copy is `left`, then `inside`, then `right`. */
-const rowsText = `static inline void mt_fill_run(int16_t *to, int32_t n, int32_t value) {
-  while (n-- > 0) *to++ = (int16_t)value;
+
+function copyLines(s: Shape): readonly string[] {
+  const { lead, aligned, parts } = cut(s);
+  const [sixteens = 0, fours = 0, ones = 0] = parts;
+  const loops = [`movw lr, #${sixteens}`, '.balign 4', '3:', ...sixteen(aligned), ...again('3')];
+  return [
+    ...times(lead, one),
+    ...(sixteens > 1 ? loops : times(sixteens, sixteen(aligned))),
+    ...times(fours, four),
+    ...times(ones, one),
+  ];
 }
-static inline void mt_widen_rows(const int8_t *src, int16_t *dst, int32_t row, int32_t rows, int32_t height,
-                                 int32_t pitch, int32_t left, int32_t inside, int32_t right, int32_t value) {
-  int32_t r;
-  for (r = row; r < row + rows; r++, dst += left + inside + right) {
-    if (r < 0 || r >= height) {
-      mt_fill_run(dst, left + inside + right, value);
-    } else {
-      mt_fill_run(dst, left, value);
-      mt_widen_run(src + pitch * r, dst + left, inside);
-      mt_fill_run(dst + left + inside, right, value);
+
+/** `n` elements of the border. */
+const borderLines = (n: number): readonly string[] =>
+  n <= 6 ? times(n, ['strh r12, [r1], #2']) : [`movw lr, #${n}`, '4:', 'strh r12, [r1], #2', ...again('4')];
+
+function assembly(s: Shape): readonly string[] {
+  const { before, behind } = rowOf(s);
+  const value = (s.value ?? 0) & 0xffff;
+  const pairs = (s.XW * s.C) / 2;
+  return [
+    'push {r4-r11, lr}',
+    park('s0', 'r0'),
+    `movw r12, #${value}`,
+    `movt r12, #${value}`,
+    `movw r3, #${s.R}`,
+    '1:',
+    park('s1', 'r3'),
+    `movw r4, #${s.H}`,
+    'cmp r2, r4',
+    // As unsigned numbers rows above the image are large, too.
+    'bhs 5f',
+    ...borderLines(before),
+    unpark('r0', 's0'),
+    `movw r4, #${s.W * s.C}`,
+    'mla r0, r2, r4, r0',
+    ...copyLines(s),
+    ...borderLines(behind),
+    'b 7f',
+    '5:',
+    `movw lr, #${pairs}`,
+    '6:',
+    'str r12, [r1], #4',
+    ...again('6'),
+    '7:',
+    ...advance('r2', 1),
+    unpark('r3', 's1'),
+    'subs r3, r3, #1',
+    'bne 1b',
+    'pop {r4-r11, pc}',
+  ];
+}
+
+/** Cycles of a call all of whose rows lie inside. */
+function cycles(s: Shape): number {
+  const { before, behind } = rowOf(s);
+  const { aligned, parts } = cut(s);
+  const loops = Math.max(0, (parts[0] ?? 0) - 1) * (straightCycles(sixteen(aligned)) + 3);
+  return 30 + s.R * (straightCycles(copyLines(s)) + loops + 2 * (before + behind) + 14);
+}
+
+const plain = (s: Shape): string => {
+  const { before, inside } = rowOf(s);
+  return `  int32_t r, i;
+  for (r = row; r < row + ${s.R}; r++) {
+    for (i = 0; i < ${s.XW * s.C}; i++) {
+      const int32_t from = i - ${before};
+      *dst++ = r >= 0 && r < ${s.H} && from >= 0 && from < ${inside} ? src[${s.W * s.C} * r + from] : ${s.value ?? 0};
     }
   }
-}
 `;
+};
 
+function meaning(s: Shape): Program {
+  const [a, b, c] = ['a', 'b', 'c'].map(iter) as [Expr, Expr, Expr];
+  const from = [a, add(b, num(-s.left)), c];
+  const value = s.value === undefined ? load('src', ...from) : loadOr(s.value, 'src', ...from);
+  return program(
+    'widen_rows',
+    [buffer('src', 'i8', [s.H, s.W, s.C], 'in'), buffer('dst', 'i16', [s.R, s.XW, s.C], 'out')],
+    loop('a', s.R, loop('b', s.XW, loop('c', s.C, store('dst', [a, b, c], value)))),
+  );
+}
+
+const symbolOf = (s: Shape): string =>
+  `mt_widen_rows_${s.H}x${s.W}x${s.C}_${s.R}x${s.XW}_l${s.left}_v${s.value ?? 'none'}`.replaceAll('-', 'm');
+
+/** dst[a, b, c] = src[a, b - left, c], or the border's value where that lies outside the image. */
 export const widenRows: Recipe = {
   name: 'widen_rows',
   examples: [
-    { H: 4, W: 8, C: 3, R: 4, XW: 8 },
-    { H: 5, W: 7, C: 3, R: 6, XW: 10, left: 1, bordered: 1, value: -7 },
-    { H: 3, W: 20, C: 1, R: 2, XW: 24, left: 2, bordered: 1, value: 100 },
+    { H: 4, W: 12, C: 3, R: 4, XW: 12 },
+    { H: 5, W: 9, C: 3, R: 6, XW: 12, left: 1, bordered: 1, value: -7 },
+    { H: 3, W: 40, C: 1, R: 4, XW: 54, left: 2, bordered: 1, value: 100 },
   ],
   infer,
-  make(params) {
+  make(params): Instruction {
     const s = shapeOf(params);
-    const [a, b, c] = ['a', 'b', 'c'].map(iter) as [Expr, Expr, Expr];
-    const from = [a, add(b, num(-s.left)), c];
-    const value = s.value === undefined ? load('src', ...from) : loadOr(s.value, 'src', ...from);
-    const inside = Math.min(s.W, s.XW - s.left);
-    const lengths = [s.left, inside, s.XW - s.left - inside].map((n) => n * s.C);
     return {
-      symbol: 'mt_widen_rows',
-      features: ['dsp'],
-      stackBytes: 0,
-      // About two cycles an element, and what a row costs.
-      cycles: s.R * (2 * s.XW * s.C + 30),
-      meaning: program(
-        'widen_rows',
-        [buffer('src', 'i8', [s.H, s.W, s.C], 'in'), buffer('dst', 'i16', [s.R, s.XW, s.C], 'out')],
-        loop('a', s.R, loop('b', s.XW, loop('c', s.C, store('dst', [a, b, c], value)))),
-      ),
+      symbol: symbolOf(s),
+      features: ['dsp', 'fpu'],
+      stackBytes: 36,
+      cycles: cycles(s),
+      meaning: meaning(s),
+      // The image itself begins at a word, as every buffer does; its rows may not.
       operands: { src: { dtype: 'i8' }, dst: { dtype: 'i16', align: 4 } },
       requires: (_, window) => wholeImage(s, window('src')),
-      c: (at) =>
-        `mt_widen_rows(${[at['src.base'], at.dst, at['src.0'], s.R, s.H, s.W * s.C, ...lengths, s.value ?? 0].join(', ')});`,
-      prelude: `${head}${rowsText}`,
-      portable: `${plainHead}${rowsText}`,
+      c: (at) => `${at.function}(${at['src.base']}, ${at.dst}, ${at['src.0']});`,
+      function: {
+        params: ['const int8_t *src', 'int16_t *dst', 'int32_t row'],
+        lines: assembly(s),
+        plain: plain(s),
+      },
+      prelude: '',
+      portable: '',
     };
   },
 };

@@ -10,11 +10,12 @@ import { quad } from './mac-block.ts';
 import { stepOf } from './nest.ts';
 import { straightCycles } from './static-cycles.ts';
 
-/** A word of four bytes in `low` becomes two words of int16. */
-function halves(quads: number, low: string, high: string): readonly string[] {
-  const parts = [`sxtb16 ${high}, ${low}, ror #8`, `sxtb16 ${low}, ${low}`];
-  const sorted = [`pkhtb r11, ${high}, ${low}, asr #16`, `pkhbt ${low}, ${low}, ${high}, lsl #16`, `mov ${high}, r11`];
-  return quads === 1 ? parts : [...parts, ...sorted];
+/** A word of four bytes in `low` becomes two words of int16. In order it takes r11 as well. */
+export function halves(quads: number, low: string, high: string): readonly string[] {
+  const odd = `sxtb16 ${high}, ${low}, ror #8`;
+  if (quads === 1) return [odd, `sxtb16 ${low}, ${low}`];
+  const sorted = [`pkhbt ${low}, r11, ${high}, lsl #16`, `pkhtb ${high}, ${high}, r11, asr #16`];
+  return [odd, `sxtb16 r11, ${low}`, ...sorted];
 }
 const sixteen = (quads: number): readonly string[] => [
   'ldmia r0!, {r3, r5, r7, r9}',
