@@ -48,6 +48,13 @@ function window(r: Random, size: number, kernel: number, stride: number): readon
   return [before, after, Math.floor((size + before + after - kernel) / stride) + 1];
 }
 
+/** Any border, also a lopsided one, that leaves room for a window. */
+function bordered(r: Random, size: number, kernel: number, stride: number): readonly [number, number, number] {
+  const [before, some] = [int(r, 0, kernel - 1), int(r, 0, kernel - 1)];
+  const after = Math.max(some, kernel - size - before);
+  return [before, after, Math.floor((size + before + after - kernel) / stride) + 1];
+}
+
 /** A template for another kind of layer needs a line here: tests go over all of them. */
 export const kinds = {
   pointwise(r: Random): Sample {
@@ -60,6 +67,14 @@ export const kinds = {
     const [P, K, N] = [int(r, 1, 2), pick(r, [8, 16, 10, 7, 260, 384]), int(r, 1, 9)];
     const workload = { op: 'fully_connected', attrs: ends(r), inputs: image([P, K]), outputs: image([P, N]) };
     return finish(workload, { w: many(r, N * K, -127, 127), ...channels(r, N, K) });
+  },
+  /** What streaming must cut: several rows of x, depths and outputs that no group divides, weights as large as they come. */
+  fullyConnectedRows(r: Random): Sample {
+    const [P, K, N] = [int(r, 1, 5), pick(r, [1, 2, 3, 9, 12, 22, 50, 64, 100]), int(r, 1, 20)];
+    const workload = { op: 'fully_connected', attrs: ends(r), inputs: image([P, K]), outputs: image([P, N]) };
+    const extreme = r() < 0.2;
+    const w = many(r, N * K, extreme ? -128 : -127, 127).map((v) => (extreme ? (v < 0 ? -128 : 127) : v));
+    return finish(workload, { w, ...channels(r, N, K) });
   },
   conv(r: Random): Sample {
     const [H, W, C, N] = [int(r, 4, 7), int(r, 4, 7), pick(r, [1, 2, 3, 4, 8]), int(r, 1, 5)];
@@ -96,6 +111,15 @@ export const kinds = {
     const extreme = r() < 0.3;
     const w = many(r, N * KH * KW * C, -128, 127).map((v) => (extreme ? (v < 0 ? -128 : 127) : v));
     return finish(workload, { w, ...channels(r, N, KH * KW * C) });
+  },
+  /** The layers that networks begin with: few channels, windows and strides that end in the middle of a word. */
+  firstConv(r: Random): Sample {
+    const [H, W, C, N] = [int(r, 1, 14), int(r, 1, 14), int(r, 1, 4), int(r, 2, 7)];
+    const [KH, KW, sy, sx] = [int(r, 1, 5), int(r, 1, 5), int(r, 1, 3), int(r, 1, 3)];
+    const [[top, bottom, OH], [left, right, OW]] = [bordered(r, H, KH, sy), bordered(r, W, KW, sx)];
+    const attrs = { ...ends(r), kernel: [KH, KW], stride: [sy, sx], dilation: [1, 1], pad: [top, bottom, left, right] };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
+    return finish(workload, { w: many(r, N * KH * KW * C, -127, 127), ...channels(r, N, KH * KW * C) });
   },
   depthwise(r: Random): Sample {
     const [H, W, C] = [int(r, 3, 7), int(r, 3, 7), pick(r, [4, 8, 3, 1])];
