@@ -1,6 +1,6 @@
 /**
  * The assembly of depthwise_sweep: 3x3 windows, one channel after another, two columns of outputs at a time, downwards. A row of x is
- * loaded and parted once for all outputs that it takes part in; their sums wait in registers ("rolling"). Must stay true: all
+ * loaded and parted once for all outputs that it takes part in; their sums wait in registers: rolling sums. Must stay true: all
  * registers are taken, so what is needed once a row, a strip or a channel waits in s0-s15 or on the stack.
  */
 import { advance, park, unpark } from './asm-lines.ts';
