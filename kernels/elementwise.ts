@@ -5,7 +5,16 @@ import type { Workload } from '../compiler/workload.ts';
 import { flagSets, flags, list, number, place, placesFor, shapeOut, split, unroll, upTo } from './steps.ts';
 import type { Template } from './template.ts';
 
-const ops = new Set(['add', 'mul', 'relu', 'relu6', 'quantize', 'dequantize']);
+const ops = new Set(['add', 'mul', 'relu', 'relu6', 'leaky_relu', 'quantize', 'dequantize']);
+
+/** Ways to compute an element, the cheapest first: a table where one byte decides, one linear form of two. */
+function formsOf(w: Workload): readonly string[] {
+  const byte = w.inputs.length === 1 && (w.inputs[0]?.dtype === 'int8' || w.inputs[0]?.dtype === 'uint8');
+  const constant = [list(w, 'shape0'), list(w, 'shape1')][Number(w.attrs.constant ?? -1)];
+  const alone = constant === undefined || elements(constant) === 1;
+  if (byte && alone && w.outputs[0]?.dtype !== 'float32') return ['table', 'general'];
+  return w.op === 'add' ? ['linear', 'general'] : ['general'];
+}
 
 /** The innermost loop and how long it is. */
 function innermost(w: Workload): { readonly loop: string; readonly extent: number } {
@@ -15,6 +24,12 @@ function innermost(w: Workload): { readonly loop: string; readonly extent: numbe
   return broadcast ? { loop: `i${y.length - 1}`, extent: y.at(-1) ?? 1 } : { loop: 'i', extent: elements(y) };
 }
 
+/** 'linear': one multiplication a byte, where that is proved to be exact. */
+const forms: Readonly<Record<string, readonly Step[]>> = {
+  table: [{ primitive: 'tabulate', table: 'table' }],
+  linear: [{ primitive: 'linearSum' }],
+};
+
 export const elementwise: Template = {
   name: 'elementwise',
   version: 1,
@@ -22,19 +37,28 @@ export const elementwise: Template = {
   knobs(w, features) {
     if (!ops.has(w.op)) return undefined;
     return [
-      { name: 'form', values: w.op === 'add' ? ['linear', 'general'] : ['general'] },
+      { name: 'form', values: formsOf(w) },
       { name: 'unroll', values: upTo(innermost(w).extent, [1, 2, 4, 8]) },
       { name: 'flags', values: flagSets },
       { name: 'code', values: placesFor(features) },
+      ...(formsOf(w).includes('table') ? [{ name: 'table', values: placesFor(features) }] : []),
     ];
   },
 
   schedule(w, k) {
     const factor = number(k.unroll);
     const tile = factor > 1 ? [split(innermost(w).loop, factor, ['io', 'ii'], 'peel'), ...unroll('ii')] : [];
-    // One multiplication a byte where that is proved to be exact.
-    const form: readonly Step[] = k.form === 'linear' ? [{ primitive: 'linearSum' }] : [];
-    return { algorithm: 'direct', steps: [...form, ...tile, ...flags(k.flags), ...place('code', k.code)] };
+    const form = forms[String(k.form)] ?? [];
+    return {
+      algorithm: 'direct',
+      steps: [
+        ...form,
+        ...tile,
+        ...flags(k.flags),
+        ...place('code', k.code),
+        ...(k.form === 'table' ? place('table', k.table) : []),
+      ],
+    };
   },
 
   describe: (k) => `one pass, ${k.form} form, unrolled by ${k.unroll}, ${k.flags}`,

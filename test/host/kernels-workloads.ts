@@ -84,6 +84,16 @@ export const kinds = {
     const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
     return finish(workload, { w: many(r, N * KH * KW * C, -127, 127), ...channels(r, N, KH * KW * C) });
   },
+  /** What Winograd's tiles are for: 3x3 windows side by side, larger than a tile or exactly one. */
+  conv3x3(r: Random): Sample {
+    const [H, W, C, N] = [int(r, 4, 11), int(r, 4, 13), pick(r, [2, 4, 8, 12]), int(r, 1, 4)];
+    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, 3, 1), window(r, W, 3, 1)];
+    const attrs = { ...ends(r), kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [top, bottom, left, right] };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
+    const extreme = r() < 0.3;
+    const w = many(r, N * 9 * C, -128, 127).map((v) => (extreme ? (v < 0 ? -128 : 127) : v));
+    return finish(workload, { w, ...channels(r, N, 9 * C) });
+  },
   /** Time series and dilated windows, in numbers as large as they come. */
   convWindows(r: Random): Sample {
     const series = pick(r, ['columns', 'rows', 'none']);
@@ -179,6 +189,35 @@ export const kinds = {
     };
     const op = pick(r, ['average_pool2d', 'max_pool2d']);
     return finish({ op, attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, C]) }, {});
+  },
+  oneByte(r: Random): Sample {
+    const n = int(r, 1, 40);
+    const [op, to] = pick(r, [
+      ['relu', 'int8'],
+      ['relu6', 'int8'],
+      ['leaky_relu', 'int8'],
+      ['quantize', 'uint8'],
+    ] as const);
+    const { yZero = 0, min = 0, max = 0, rounding = 'double' } = ends(r);
+    const attrs = {
+      form: 'integer',
+      xZero: int(r, -128, 127),
+      yZero: to === 'uint8' ? 128 : yZero,
+      scale: 0,
+      rounding,
+    };
+    const limits = to === 'uint8' ? { min: 0, max: 255 } : { min, max };
+    const scale = (name: string, shift: number): Constants => ({
+      [`mult${name}`]: many(r, 1, 2 ** 30, 2 ** 31 - 1),
+      [`shift${name}`]: Int32Array.of(shift),
+    });
+    const workload = {
+      op,
+      attrs: { ...attrs, ...limits },
+      inputs: image([n]),
+      outputs: [{ dtype: to, shape: [n] }],
+    };
+    return finish(workload, { ...scale('', int(r, -2, 2)), ...(op === 'leaky_relu' && scale('Below', int(r, -5, 0))) });
   },
   softmax(r: Random): Sample {
     const [rows, depth] = [int(r, 1, 3), int(r, 1, 9)];

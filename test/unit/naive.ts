@@ -9,6 +9,7 @@ import {
   loadOr,
   loop,
   max,
+  min,
   mul,
   num,
   type Program,
@@ -221,6 +222,47 @@ export function mean(P: number, C: number, seed = 1): Case {
   const shift = Int32Array.of(1 - Math.ceil(Math.log2(P)) - r.int(0, 1));
   const constants = { mult: Int32Array.of(r.int(2 ** 30, 2 ** 31 - 1)), shift };
   return { program: bind(naive, constants), inputs: { x: bytes(r, P * C) } };
+}
+
+/** y[a] = requantize(x[a] - zero) for positive ones, the rest at another scale: LEAKY_RELU. */
+export function oneByte(A: number, seed = 1): Case {
+  const r = new Random(seed);
+  const value = sub(load('x', iter('a')), num(r.int(-128, 127)));
+  const rescaled = (acc: Expr, suffix: string): Expr => ({
+    kind: 'requantize',
+    acc,
+    mult: load(`mult${suffix}`),
+    shift: load(`shift${suffix}`),
+    zero: 0,
+    min: -128,
+    max: 127,
+    rounding: 'double',
+  });
+  const naive = program(
+    'one_byte',
+    [
+      buffer('x', 'i8', [A], 'in'),
+      buffer('y', 'i8', [A], 'out'),
+      ...['mult0', 'shift0', 'mult1', 'shift1'].map((n) => buffer(n, 'i32', [], 'const')),
+    ],
+    loop(
+      'a',
+      A,
+      store(
+        'y',
+        [iter('a')],
+        max(min(add(rescaled(max(value, num(0)), '0'), rescaled(min(value, num(0)), '1')), num(127)), num(-128)),
+      ),
+    ),
+  );
+  const multiplier = (): Int32Array => Int32Array.of(r.int(2 ** 30, 2 ** 31 - 1));
+  const constants = {
+    mult0: multiplier(),
+    shift0: Int32Array.of(0),
+    mult1: multiplier(),
+    shift1: Int32Array.of(-r.int(0, 4)),
+  };
+  return { program: bind(naive, constants), inputs: { x: bytes(r, A) } };
 }
 
 /** y[a] = requantize(requantize((x0[a] - z0) << 20) + requantize((x1[a] - z1) << 20)): ADD with three scales. */

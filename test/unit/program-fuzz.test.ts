@@ -14,7 +14,7 @@ import {
 } from '../../compiler/program/index.ts';
 import { primitives } from '../../compiler/program/rewrites/well-formed.ts';
 import { samples } from '../samples.ts';
-import { addRow, type Case, conv3x3, depthwise, maxPool, mean, pointwise, residual } from './naive.ts';
+import { addRow, type Case, conv3x3, depthwise, maxPool, mean, oneByte, pointwise, residual } from './naive.ts';
 import { Random } from './random.ts';
 
 const cases: Readonly<Record<string, (seed: number) => Case>> = {
@@ -24,6 +24,7 @@ const cases: Readonly<Record<string, (seed: number) => Case>> = {
   'depthwise, stride 2': (seed) => depthwise(6, 5, 4, 2, seed),
   'max pool': (seed) => maxPool(4, 6, 4, seed),
   mean: (seed) => mean(6, 8, seed),
+  'one byte': (seed) => oneByte(24, seed),
   'broadcast add': (seed) => addRow(5, 8, seed),
   'sum of two scales': (seed) => residual(64, seed),
 };
@@ -119,12 +120,21 @@ function randomStep(r: Random, p: Program, n: number): Step {
       ...(r.next() < 0.5 && { start: `s${n}` }),
     }),
     () => ({
+      primitive: 'winogradWords',
+      loop: r.pick(['oy', loop()]),
+      acc: 'acc',
+      tile: r.pick([2, 4]),
+      down: 1,
+      across: r.int(1, 2),
+    }),
+    () => ({
       primitive: 'rebase',
       buf: r.pick(temps.length > 0 ? temps : ['acc']),
       offset: r.pick([128, -128, 7]),
       dtype: r.pick(['u8', 'i8', 'i16', 'i32'] as const),
     }),
     () => ({ primitive: 'requantizeHalf', acc: 'acc' }),
+    () => ({ primitive: 'tabulate', table: `t${n}` }),
     () => ({ primitive: 'linearSum', ...(r.next() < 0.5 && { form: r.pick(['word', 'half'] as const) }) }),
     () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
     () => ({
@@ -185,6 +195,20 @@ const chains: Readonly<Record<string, readonly Step[]>> = {
 
 test.each(Object.entries(chains))('a chain of steps that reaches %s is replayed and equal', (_, steps) => {
   const { program, inputs } = pointwise(6, 8, 4);
+  const done = replay(program, steps);
+  expect(done.ok ? 'ok' : done.reason).toBe('ok');
+  if (done.ok) expect(interpret(done.program, inputs).y).toEqual(interpret(program, inputs).y);
+  for (const s of steps) accepted.add(s.primitive);
+});
+
+test('a chain of steps that turns a 3x3 window into tiles of words is replayed and equal', () => {
+  const { program, inputs } = conv3x3(4, 5, 4, 2);
+  const steps: readonly Step[] = [
+    { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
+    { primitive: 'pad', buf: 'x', as: 'xb', loops: ['b0', 'b1', 'b2'], dtype: 'i8' },
+    { primitive: 'requantizeParts', acc: 'acc', table: 'rq', parts: 3, form: 'signed' },
+    { primitive: 'winogradWords', loop: 'oy', acc: 'acc', tile: 2, down: 2, across: 1 },
+  ];
   const done = replay(program, steps);
   expect(done.ok ? 'ok' : done.reason).toBe('ok');
   if (done.ok) expect(interpret(done.program, inputs).y).toEqual(interpret(program, inputs).y);

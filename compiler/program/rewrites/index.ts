@@ -25,6 +25,7 @@ import { requantizeTop } from './requantize-top.ts';
 import { split } from './split.ts';
 import { computeAt, pad, stage } from './stage.ts';
 import type { Step } from './steps.ts';
+import { tabulate } from './tabulate.ts';
 import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
 import { winogradWords } from './winograd-words.ts';
@@ -73,6 +74,8 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
       return requantizeHalf(p, s);
     case 'linearSum':
       return linearSum(p, s);
+    case 'tabulate':
+      return tabulate(p, s);
     case 'widenConst':
       return widenConst(p, s);
     case 'pack':
