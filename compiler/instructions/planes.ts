@@ -1,6 +1,6 @@
 /**
- * planes: four channels of an NHWC image as four planes of bytes, row beside row, with a border around. Must stay true: every byte of
- * the planes is written, what lies outside the image with its value.
+ * planes: channels of an NHWC image, four at a time, as planes of bytes, row beside row, with a border around. Must stay true: every
+ * byte of the planes is written, what lies outside the image with its value.
  */
 import { buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';
@@ -9,6 +9,7 @@ import { type Code, rounds, sequence, straight } from './code.ts';
 import type { Params, Recipe } from './instruction.ts';
 
 interface Planes {
+  readonly many: number;
   /** Rows of the planes, and of the image. */
   readonly rows: number;
   readonly height: number;
@@ -28,12 +29,14 @@ function need(holds: boolean, why: string): void {
 
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   const column = nest.body[0];
-  const copy = column?.kind === 'loop' && column.body[0]?.kind === 'loop' ? column.body[0].body[0] : undefined;
-  if (column?.kind !== 'loop' || copy?.kind !== 'store' || copy.value.kind !== 'load')
+  const plane = column?.kind === 'loop' ? column.body[0] : undefined;
+  const copy = plane?.kind === 'loop' ? plane.body[0] : undefined;
+  if (column?.kind !== 'loop' || plane?.kind !== 'loop' || copy?.kind !== 'store' || copy.value.kind !== 'load')
     return refuse('planes: not a copy of rows, columns, channels');
   const before = copy.value.index.map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
   const [height = 1, width = 1, channels = 1] = shape('src');
   return {
+    many: plane.extent,
     rows: nest.extent,
     height,
     top: before[0] ?? 0,
@@ -46,19 +49,16 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
 }
 
 function planesOf(p: Params): Planes {
-  const { rows = 1, height = rows, top = 0, width = 1, channels = 4, pitch = 4, left = 0, padded = 0, zero = 0 } = p;
-  need(
-    Math.min(rows, height, width, rows - top) >= 1 &&
-      Math.max(rows, top * pitch, rows * pitch) < 2 ** 16 &&
-      channels % 4 === 0 &&
-      channels >= 4,
-    'channels by four',
-  );
+  const { many = 4, rows = 1, height = rows, top = 0, width = 1, channels = 4 } = p;
+  const { pitch = 4, left = 0, padded = 0, zero = 0 } = p;
+  need(many >= 4 && many % 4 === 0 && channels % 4 === 0 && many <= channels, 'channels by four');
+  need(Math.min(rows, height, width, rows - top) >= 1, 'rows of the image');
+  need(rows * many * pitch < 2 ** 18, 'an immediate number has 16 bits');
   need(pitch % 4 === 0 && pitch <= 1020, 'rows of planes are words near each other');
   need(left >= 0 && top >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
   need(padded === 1 || (top === 0 && left === 0 && rows <= height && pitch <= width), 'nothing lies outside');
   need(4 * channels <= farthest, 'four pixels are too far for an immediate offset');
-  return { rows, height, top, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
+  return { many, rows, height, top, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
 }
 const farthest = 4095;
 
@@ -66,7 +66,8 @@ const farthest = 4095;
 const [from, to, outside, swap, count] = ['r0', 'r1', 'r11', 'r12', 'lr'] as const;
 const pixels = ['r2', 'r3', 'r4', 'r5'] as const;
 const [p0, p1, p2, p3, temp] = ['r6', 'r8', 'r7', 'r9', 'r10'] as const;
-const rowsLeft = 's0';
+const [rowsLeft, foursLeft, fourFrom, fourTo] = ['s0', 's1', 's2', 's3'] as const;
+const rowBytes = (s: Planes): number => s.many * s.pitch;
 
 /** Four pixels of four channels become a word of each plane: halves by PKH, bytes by exchanging what SWAP masks. */
 function turn(regs: readonly string[], at: number, pitch: number): readonly string[] {
@@ -126,7 +127,7 @@ function row(s: Planes): Code {
   const step = (base: number): readonly string[] => advance(from, (s.width - base) * s.channels);
   if (total <= mostUnrolled || times < 2) {
     const { lines, base } = groups(s, 0, total, 0);
-    return straight(...lines, ...step(base), ...advance(to, 4 * s.pitch));
+    return straight(...lines, ...step(base), ...advance(to, rowBytes(s)));
   }
   const tail = head + times * loopUnroll;
   const before = groups(s, 0, head, 0);
@@ -144,17 +145,33 @@ function row(s: Planes): Code {
     `subs ${count}, #1`,
   ];
   const after = groups(s, tail, total - tail, 4 * tail - s.left);
-  const leave = [...after.lines, ...step(after.base), ...advance(to, 4 * s.pitch - 4 * tail)];
+  const leave = [...after.lines, ...step(after.base), ...advance(to, rowBytes(s) - 4 * tail)];
   return sequence(straight(...enter), rounds(times, 2, straight(...again)), straight(...leave));
 }
 
 /** Rows outside the image. */
-function border(s: Planes, many: number, label: number): Code {
-  if (many <= 0) return straight();
+function border(s: Planes, rows: number, label: number): Code {
+  if (rows <= 0) return straight();
+  const times = (rows * rowBytes(s)) / 16;
   const stores = Array.from({ length: 4 }, () => `str ${outside}, [${to}], #4`);
+  return sequence(straight(`movw ${count}, #${times}`), rounds(times, label, straight(...stores, `subs ${count}, #1`)));
+}
+
+/** `times` rounds that count down in a floating-point register. */
+function repeat(times: number, label: number, single: string, body: Code): Code {
+  const again = straight(unpark(temp, single), `subs ${temp}, #1`, park(single, temp));
+  return sequence(straight(`movw ${temp}, #${times}`, park(single, temp)), rounds(times, label, sequence(body, again)));
+}
+
+/** The rows of the image, four planes after four. */
+function image(s: Planes, rows: number): Code {
+  const four = repeat(rows, 1, rowsLeft, row(s));
+  if (s.many === 4) return four;
+  const onwards = [unpark(from, fourFrom), `adds ${from}, #4`, unpark(to, fourTo), ...advance(to, 4 * s.pitch)];
+  const keep = straight(park(fourFrom, from), park(fourTo, to));
   return sequence(
-    straight(`movw ${count}, #${(many * s.pitch) / 4}`),
-    rounds((many * s.pitch) / 4, label, straight(...stores, `subs ${count}, #1`)),
+    repeat(s.many / 4, 5, foursLeft, sequence(keep, four, straight(...onwards))),
+    straight(...advance(to, (rows - 1) * rowBytes(s))),
   );
 }
 
@@ -164,8 +181,7 @@ function code(s: Planes): Code {
   return sequence(
     straight('push {r4-r11, lr}', `mov ${outside}, #${byte * 0x01010101}`, `mov ${swap}, #0xff00ff00`),
     border(s, s.top, 3),
-    straight(`movw ${temp}, #${inside}`, park(rowsLeft, temp)),
-    rounds(inside, 1, sequence(row(s), straight(unpark(temp, rowsLeft), `subs ${temp}, #1`, park(rowsLeft, temp)))),
+    image(s, inside),
     border(s, s.rows - s.top - inside, 4),
     straight('pop {r4-r11, pc}'),
   );
@@ -175,14 +191,14 @@ function meaning(s: Planes): Stmt {
   const [a, b, c] = [iter('a'), iter('b'), iter('c')];
   const at = [sub(a, num(s.top)), sub(b, num(s.left)), c] as const;
   const value = s.zero === undefined ? load('src', ...at) : loadOr(s.zero, 'src', ...at);
-  return loop('a', s.rows, loop('b', s.pitch, loop('c', 4, store('dst', [a, c, b], value))));
+  return loop('a', s.rows, loop('b', s.pitch, loop('c', s.many, store('dst', [a, c, b], value))));
 }
 
 const plain = (s: Planes): string => `  int32_t a, b, c;
   for (a = 0; a < ${s.rows}; a++) {
     for (b = 0; b < ${s.pitch}; b++) {
-      for (c = 0; c < 4; c++)
-        dst[${4 * s.pitch} * a + ${s.pitch} * c + b] = (uint32_t)(a - ${s.top}) < ${s.height}u && (uint32_t)(b - ${s.left}) < ${s.width}u
+      for (c = 0; c < ${s.many}; c++)
+        dst[${rowBytes(s)} * a + ${s.pitch} * c + b] = (uint32_t)(a - ${s.top}) < ${s.height}u && (uint32_t)(b - ${s.left}) < ${s.width}u
           ? src[${s.channels} * (${s.width} * (a - ${s.top}) + b - ${s.left}) + c] : ${s.zero ?? 0};
     }
   }
@@ -196,6 +212,8 @@ export const planes: Recipe = {
     { rows: 2, width: 48, channels: 4, pitch: 52, left: 1, padded: 1, zero: -128 },
     { rows: 1, width: 1, channels: 4, pitch: 4, left: 2, padded: 1, zero: 5 },
     { rows: 2, width: 9, channels: 4, pitch: 8 },
+    { many: 12, rows: 6, height: 3, top: 2, width: 3, channels: 16, pitch: 8, left: 2, padded: 1, zero: -7 },
+    { many: 8, rows: 2, height: 3, width: 30, channels: 8, pitch: 36, left: 1, padded: 1, zero: 77 },
     { rows: 6, height: 3, top: 2, width: 3, channels: 4, pitch: 8, left: 2, padded: 1, zero: -7 },
     { rows: 3, height: 5, top: 1, width: 7, channels: 4, pitch: 8, padded: 1, zero: 9 },
     { rows: 1, width: 9, channels: 512, pitch: 12, left: 3, padded: 1, zero: 127 },
@@ -207,13 +225,16 @@ export const planes: Recipe = {
     const { lines, cycles } = code(s);
     const edge = s.zero === undefined ? '' : `_t${s.top}l${s.left}z${s.zero}`.replace('-', 'm');
     return {
-      symbol: `mt_planes_${s.rows}of${s.height}x${s.width}x${s.channels}_p${s.pitch}${edge}`,
+      symbol: `mt_planes_${s.many}x${s.rows}of${s.height}x${s.width}x${s.channels}_p${s.pitch}${edge}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36,
       cycles,
       meaning: program(
         'planes',
-        [buffer('src', 'i8', [s.height, s.width, s.channels], 'in'), buffer('dst', 'i8', [s.rows, 4, s.pitch], 'out')],
+        [
+          buffer('src', 'i8', [s.height, s.width, s.channels], 'in'),
+          buffer('dst', 'i8', [s.rows, s.many, s.pitch], 'out'),
+        ],
         meaning(s),
       ),
       operands: { src: { dtype: 'i8', align: 4 }, dst: { dtype: 'i8', align: 4 } },
