@@ -113,7 +113,7 @@ export const packed: Template = {
     // The words of every pixel and tap must begin at words.
     if (s.C % 2 !== 0 && (s.pixel % 2 !== 0 || !Number.isInteger(s.words) || s.stretches > 1)) return undefined;
     return [
-      { name: 'pixels', values: upTo(product(s.extents), [4, 3, 2, 1]).slice(0, 3) },
+      { name: 'pixels', values: blockSizes(s) },
       { name: 'pairs', values: passes(s) },
       { name: 'part', values: partSizes(s) },
       { name: 'requantize', values: requantKnob(w) },
@@ -127,6 +127,15 @@ export const packed: Template = {
   describe: (k) =>
     `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a pass, ${k.part} at a time, requantize ${k.requantize}`,
 };
+
+/** Pixels of a block, the cheapest first: a word costs PB + 2 loads, 2*PB sums and one SXTB16; the last block of a row overlaps. */
+function blockSizes({ extents, sparse }: Shape): readonly number[] {
+  const row = sparse ? product(extents) : (extents.at(-1) ?? 1);
+  const cost = (PB: number): number => Math.ceil(row / PB) * (3 * PB + 3);
+  return upTo(Math.max(...extents), [4, 3, 2, 1])
+    .toSorted((a, b) => cost(a) - cost(b))
+    .slice(0, 3);
+}
 
 /** Most words that a pass takes: code of 5 KB. A loop of a third of `cached` stays in a small instruction cache. */
 const longest = 160;

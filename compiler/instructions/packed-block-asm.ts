@@ -3,9 +3,10 @@
  *
  * Registers: r0 walks over x, r1-r4 hold a word of each pixel, r5 a word of weights, r6-r9 sum 256*odd + even channel,
  * r10-r12 and lr the even channel alone. SP walks over the weights, because no register is left: they are copied into the
- * frame once a call, and SP steps down through a gap below them, so that live data always lie above it. Counters and the
- * pointer to y wait in s0-s4. A single pass has the words of its begin in s5-s31: no load, and none that leaves the memory of x.
- * Frame, from SP up: the gap; constants of the channels, then their biases; the weights, last pass first.
+ * frame once a call, and SP steps down through a gap below them, so that live data always lie above it. Counters and
+ * pointers to y wait in s0-s5. A single pass has the words of its begin in s5-s31: no load, and none that leaves the memory of
+ * x. Constants (a channel's, the other's, then the biases) follow there, or else lie in the frame.
+ * Frame, from SP up: the gap; constants; the weights, last pass first.
  * Loads are wide and begin at words: others do not overlap.
  */
 import { advance, park, unpark } from './asm-lines.ts';
@@ -44,7 +45,7 @@ const saved = 36;
 const passCounter = 's0';
 const passesLeft = 's1';
 const yPointer = 's2';
-const blocksLeft = 's3';
+const yWhole = 's3';
 const rowsLeft = 's4';
 const groupsLeft = 's5';
 const firstHeld = 5;
@@ -53,14 +54,18 @@ const mostHeld = 27;
 const passBytes = ({ walk }: Blocks): number => 4 * walk.stretches * walk.pairs;
 const allPasses = ({ walk }: Blocks): number => walk.groups * passesOf(walk);
 const gap = (b: Blocks): number => (allPasses(b) - 1) * passBytes(b);
-/** Bytes of the constants and biases of the pair. */
-const constantBytes = (b: Blocks): number => 4 * (b.OB * b.constants + b.OB);
 /** Words of weights in floating-point registers. */
 const held = (b: Blocks): number => (allPasses(b) === 1 ? Math.min(wordsOf(b.walk), mostHeld) : 0);
 const heldRegisters = (b: Blocks): string =>
   held(b) === 1 ? `{s${firstHeld}}` : `{s${firstHeld}-s${firstHeld + held(b) - 1}}`;
+/** Constants and biases of the pair, and the first register of theirs, where all of them find one. */
+const constantsKept = (b: Blocks): number => b.OB * (b.constants + 1);
+const firstConstant = (b: Blocks): number => firstHeld + (allPasses(b) === 1 ? wordsOf(b.walk) : 1);
+const holdsConstants = (b: Blocks): boolean => firstConstant(b) + constantsKept(b) <= firstHeld + mostHeld;
+const constantBytes = (b: Blocks): number => (holdsConstants(b) ? 0 : 4 * constantsKept(b));
 /** s16 and up are the caller's. */
-const savesSingles = (b: Blocks): boolean => firstHeld + held(b) > 16;
+const savesSingles = (b: Blocks): boolean =>
+  (holdsConstants(b) ? firstConstant(b) + constantsKept(b) : firstHeld + held(b)) > 16;
 const frameBytes = (b: Blocks): number => (gap(b) + constantBytes(b) + 4 * (wordsOf(b.walk) - held(b)) + 7) & ~7;
 export const stackBytes = (b: Blocks): number => saved + 4 + (savesSingles(b) ? 64 : 0) + frameBytes(b);
 
@@ -77,7 +82,7 @@ const each = <T>(n: number, f: (i: number) => T): readonly T[] => Array.from({ l
 const of = (names: readonly string[], i: number): string => names[i] as string;
 
 export function packedBlockLines(b: Blocks): readonly string[] {
-  const blocks = Math.floor(b.pixels / b.PB);
+  const whole = b.pixels - (b.pixels % b.PB);
   return [
     'push {r4-r11, lr}',
     'sub sp, #4',
@@ -90,8 +95,9 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     ...(allPasses(b) > 1 ? [`mov r5, #${passesOf(b.walk)}`, park(passesLeft, 'r5')] : []),
     ...(b.rows > 1 ? [`movw r5, #${b.rows}`, park(rowsLeft, 'r5')] : []),
     '2:',
-    `movw r5, #${blocks}`,
-    park(blocksLeft, 'r5'),
+    unpark('r5', yPointer),
+    ...advance('r5', whole * b.yPixel),
+    park(yWhole, 'r5'),
     '.balign 4',
     '3:',
     ...block(b),
@@ -127,16 +133,19 @@ function loadConstants(b: Blocks): readonly string[] {
   ];
 }
 
-/** Into the frame: the even channel's constants, the odd one's, the bias of the even sums, that of the mixed ones. */
+/** The even channel's constants, the odd one's, the bias of the even sums, that of the mixed ones: to where they stay. */
 function keepConstants(b: Blocks): readonly string[] {
-  const at = gap(b);
   const constants = each(b.OB, (o) =>
-    each(b.constants, (c) => `str r${4 + 2 * c + o}, [sp, #${at + 4 * (o * b.constants + c)}]`),
+    each(b.constants, (c) => keep(b, `r${4 + 2 * c + o}`, o * b.constants + c)),
   ).flat();
-  const bias = at + 4 * b.OB * b.constants;
-  const mixed = ['add r11, r10, r11, lsl #8', `str r11, [sp, #${bias + 4}]`];
-  return [...constants, `str r10, [sp, #${bias}]`, ...(b.OB === 2 ? mixed : [])];
+  const bias = b.OB * b.constants;
+  const mixed = ['add r11, r10, r11, lsl #8', keep(b, 'r11', bias + 1)];
+  return [...constants, keep(b, 'r10', bias), ...(b.OB === 2 ? mixed : [])];
 }
+const keep = (b: Blocks, register: string, i: number): string =>
+  holdsConstants(b) ? park(`s${firstConstant(b) + i}`, register) : `str ${register}, [sp, #${gap(b) + 4 * i}]`;
+const fetch = (b: Blocks, register: string, i: number): string =>
+  holdsConstants(b) ? unpark(register, `s${firstConstant(b) + i}`) : `ldr.w ${register}, [sp, #${gap(b) + 4 * i}]`;
 
 /** What is not held, eight words at a time, then the rest. r2 reads. */
 function copyWeights(b: Blocks): readonly string[] {
@@ -169,11 +178,11 @@ function block(b: Blocks): readonly string[] {
 }
 
 /** Biases into the sums; a single pass takes them from the last sum of each kind, whose turn comes last. */
-function startSums({ PB, OB, constants, ...b }: Blocks, many: boolean): readonly string[] {
-  const at = gap({ PB, OB, constants, ...b }) + 4 * OB * constants;
-  const kinds = [evenSums, mixedSums].slice(0, OB);
-  const copies = kinds.flatMap((sums) => each(PB - 1, (i) => `mov ${sums[i]}, ${sums[PB - 1]}`));
-  return [...kinds.map((sums, i) => `ldr.w ${sums[PB - 1]}, [sp, #${at + 4 * i}]`), ...(many ? copies : [])];
+function startSums(b: Blocks, many: boolean): readonly string[] {
+  const last = b.PB - 1;
+  const kinds = [evenSums, mixedSums].slice(0, b.OB);
+  const copies = kinds.flatMap((sums) => each(last, (i) => `mov ${sums[i]}, ${sums[last]}`));
+  return [...kinds.map((sums, i) => fetch(b, of(sums, last), b.OB * b.constants + i)), ...(many ? copies : [])];
 }
 
 /**
@@ -233,7 +242,7 @@ function channel(b: Blocks, o: number): readonly string[] {
   const sums = o === 0 ? evenSums : mixedSums;
   const registers = { constants: pixelWords.slice(0, constantRegisters(q)), temp: 'r4' };
   return [
-    ...each(b.constants, (c) => `ldr.w ${pixelWords[c]}, [sp, #${gap(b) + 4 * (o * b.constants + c)}]`),
+    ...each(b.constants, (c) => fetch(b, of(pixelWords, c), o * b.constants + c)),
     ...prepareLines(q, registers),
     ...each(b.PB, (i) => [
       ...requantizeLines(q, of(sums, i), registers),
@@ -245,20 +254,17 @@ function channel(b: Blocks, o: number): readonly string[] {
 /** On to the next PB pixels; the last block of a row that does not divide steps back over pixels done before. */
 function nextBlock(b: Blocks): readonly string[] {
   const rest = b.pixels % b.PB;
-  const walked = allPasses(b) > 1 ? lengthWalked(b) : 0;
   const move = (pixels: number, done: number): readonly string[] => [
     ...advance('r0', pixels * b.xPixel - done),
     ...advance('r5', pixels * b.yPixel),
     park(yPointer, 'r5'),
   ];
-  const back = [...move(rest - b.PB, 0), 'b 3b', '6:'];
   return [
-    ...move(b.PB, walked),
-    unpark('r5', blocksLeft),
-    'subs r5, #1',
-    park(blocksLeft, 'r5'),
-    'bgt 3b',
-    ...(rest === 0 ? [] : ['bne 6f', unpark('r5', yPointer), ...back]),
+    ...move(b.PB, allPasses(b) > 1 ? lengthWalked(b) : 0),
+    unpark('r4', yWhole),
+    'cmp r5, r4',
+    'blo 3b',
+    ...(rest === 0 ? [] : ['bne 6f', ...move(rest - b.PB, 0), 'b 3b', '6:']),
   ];
 }
 /** How far a block's passes moved x's pointer. */

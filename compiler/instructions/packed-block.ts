@@ -19,7 +19,7 @@ import {
   requantizeOperands,
   requantizePlain,
   requantizeTag,
-  takesScaled,
+  takesOffset,
 } from './requantize-lines.ts';
 
 const need = (holds: boolean, why: string): void => {
@@ -256,8 +256,9 @@ export const packedBlock: Recipe = {
     const s = shapeOf(params);
     const q = requantizeOf(params);
     const b = blocksOf(s, q);
+    need(!takesOffset(q), 'its sums begin with the bias alone');
     check(s, b);
-    const exact = takesScaled(q) && q.form === 'affine';
+    const exact = q.form === 'affine';
     const meaning = meaningOf(s, q);
     const x: Operand = { dtype: 'i16', align: 4, ...(s.quad === 1 && { layout: quad }) };
     const layout = { kind: 'packed', packing: 'lane_pairs', params: walkParams(b.walk) } as const;
