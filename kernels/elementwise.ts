@@ -7,13 +7,14 @@ import type { Template } from './template.ts';
 
 const ops = new Set(['add', 'mul', 'relu', 'relu6', 'leaky_relu', 'quantize', 'dequantize']);
 
-/** Ways to compute an element, the cheapest first: a table where one byte decides, one linear form of two. */
+/** Ways to compute an element, the cheapest first: a table where one byte decides, a linear form of two, an affine one of their product. */
 function formsOf(w: Workload): readonly string[] {
   const byte = w.inputs.length === 1 && (w.inputs[0]?.dtype === 'int8' || w.inputs[0]?.dtype === 'uint8');
   const constant = [list(w, 'shape0'), list(w, 'shape1')][Number(w.attrs.constant ?? -1)];
   const alone = constant === undefined || elements(constant) === 1;
   if (byte && alone && w.outputs[0]?.dtype !== 'float32') return ['table', 'general'];
-  return w.op === 'add' ? ['linear', 'general'] : ['general'];
+  if (w.op === 'add') return ['linear', 'general'];
+  return w.op === 'mul' && w.attrs.rounding !== 'single' ? ['affine', 'general'] : ['general'];
 }
 
 /** The innermost loop and how long it is. */
@@ -24,10 +25,11 @@ function innermost(w: Workload): { readonly loop: string; readonly extent: numbe
   return broadcast ? { loop: `i${y.length - 1}`, extent: y.at(-1) ?? 1 } : { loop: 'i', extent: elements(y) };
 }
 
-/** 'linear': one multiplication a byte, where that is proved to be exact. */
+/** 'linear' and 'affine': a multiplication in place of two roundings, where that is proved to be exact. */
 const forms: Readonly<Record<string, readonly Step[]>> = {
   table: [{ primitive: 'tabulate', table: 'table' }],
   linear: [{ primitive: 'linearSum' }],
+  affine: [{ primitive: 'scaleProduct' }],
 };
 
 export const elementwise: Template = {
@@ -38,7 +40,7 @@ export const elementwise: Template = {
     if (!ops.has(w.op)) return undefined;
     return [
       { name: 'form', values: formsOf(w) },
-      { name: 'unroll', values: upTo(innermost(w).extent, [1, 2, 4, 8]) },
+      { name: 'unroll', values: upTo(innermost(w).extent, [4, 8, 2, 1]) },
       { name: 'flags', values: flagSets },
       { name: 'code', values: placesFor(features) },
       ...(formsOf(w).includes('table') ? [{ name: 'table', values: placesFor(features) }] : []),

@@ -224,6 +224,33 @@ export function mean(P: number, C: number, seed = 1): Case {
   return { program: bind(naive, constants), inputs: { x: bytes(r, P * C) } };
 }
 
+/** y[a] = requantize((x0[a] - z0) * (x1[a] - z1)): MUL. */
+export function product(A: number, seed = 1): Case {
+  const r = new Random(seed);
+  const [x0, x1] = [0, 1].map((i) => sub(load(`x${i}`, iter('a')), num(r.int(-128, 127)))) as [Expr, Expr];
+  const value: Expr = {
+    kind: 'requantize',
+    acc: mul(x0, x1),
+    mult: load('mult'),
+    shift: load('shift'),
+    zero: r.int(-128, 127),
+    min: -128,
+    max: 127,
+    rounding: 'double',
+  };
+  const naive = program(
+    'product',
+    [
+      ...['x0', 'x1'].map((n) => buffer(n, 'i8', [A], 'in')),
+      buffer('y', 'i8', [A], 'out'),
+      ...['mult', 'shift'].map((n) => buffer(n, 'i32', [], 'const')),
+    ],
+    loop('a', A, store('y', [iter('a')], value)),
+  );
+  const constants = { mult: Int32Array.of(r.int(2 ** 30, 2 ** 31 - 1)), shift: Int32Array.of(-r.int(4, 8)) };
+  return { program: bind(naive, constants), inputs: { x0: bytes(r, A), x1: bytes(r, A) } };
+}
+
 /** y[a] = requantize(x[a] - zero) for positive ones, the rest at another scale: LEAKY_RELU. */
 export function oneByte(A: number, seed = 1): Case {
   const r = new Random(seed);

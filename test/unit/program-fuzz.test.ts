@@ -14,7 +14,18 @@ import {
 } from '../../compiler/program/index.ts';
 import { primitives } from '../../compiler/program/rewrites/well-formed.ts';
 import { samples } from '../samples.ts';
-import { addRow, type Case, conv3x3, depthwise, maxPool, mean, oneByte, pointwise, residual } from './naive.ts';
+import {
+  addRow,
+  type Case,
+  conv3x3,
+  depthwise,
+  maxPool,
+  mean,
+  oneByte,
+  pointwise,
+  product,
+  residual,
+} from './naive.ts';
 import { Random } from './random.ts';
 
 const cases: Readonly<Record<string, (seed: number) => Case>> = {
@@ -24,6 +35,7 @@ const cases: Readonly<Record<string, (seed: number) => Case>> = {
   'depthwise, stride 2': (seed) => depthwise(6, 5, 4, 2, seed),
   'max pool': (seed) => maxPool(4, 6, 4, seed),
   mean: (seed) => mean(6, 8, seed),
+  'product of bytes': (seed) => product(32, seed),
   'one byte': (seed) => oneByte(24, seed),
   'broadcast add': (seed) => addRow(5, 8, seed),
   'sum of two scales': (seed) => residual(64, seed),
@@ -143,6 +155,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
     }),
     () => ({ primitive: 'requantizeHalf', acc: 'acc' }),
     () => ({ primitive: 'tabulate', table: `t${n}` }),
+    () => ({ primitive: 'scaleProduct' }),
     () => ({ primitive: 'linearSum', ...(r.next() < 0.5 && { form: r.pick(['word', 'half'] as const) }) }),
     () => ({ primitive: 'widenConst', buf: r.pick(consts.length > 0 ? consts : ['w']), dtype }),
     () => ({
@@ -277,6 +290,20 @@ test('a linear sum that is accepted equals its three roundings on every pair of 
   }
   // Nearly every residual sum has both forms; a search that finds fewer has become worse.
   for (const n of Object.values(found)) expect(n).toBeGreaterThanOrEqual(0.9 * samples(6, 200));
+});
+
+test('a scaled product that is accepted equals its two roundings on every pair of bytes', () => {
+  let found = 0;
+  for (let seed = 1; seed <= samples(4, 100); seed++) {
+    const { program } = product(65536, seed);
+    const x0 = Int8Array.from({ length: 65536 }, (_, i) => i >> 8);
+    const x1 = Int8Array.from({ length: 65536 }, (_, i) => i);
+    const done = replay(program, [{ primitive: 'scaleProduct' }]);
+    if (!done.ok) continue;
+    found++;
+    expect(interpret(done.program, { x0, x1 }).y).toEqual(interpret(program, { x0, x1 }).y);
+  }
+  expect(found).toBeGreaterThanOrEqual(0.9 * samples(4, 100));
 });
 
 test('a requantise in half words that is accepted equals the rescale on every sum', () => {

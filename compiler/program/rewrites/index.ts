@@ -22,6 +22,7 @@ import { requantizeAffine } from './requantize-affine.ts';
 import { requantizeHalf } from './requantize-half.ts';
 import { requantizeParts } from './requantize-parts.ts';
 import { requantizeTop } from './requantize-top.ts';
+import { scaleProduct } from './scale-product.ts';
 import { split } from './split.ts';
 import { computeAt, pad, stage } from './stage.ts';
 import type { Step } from './steps.ts';
@@ -74,6 +75,8 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
       return requantizeHalf(p, s);
     case 'linearSum':
       return linearSum(p, s);
+    case 'scaleProduct':
+      return scaleProduct(p, memo);
     case 'tabulate':
       return tabulate(p, s);
     case 'widenConst':
@@ -114,6 +117,7 @@ export function replay(naive: Program, schedule: readonly Step[], memo: Memo = n
         claims.push(`${s.primitive} ${s.acc}: exact on every reachable value`);
       if (s.primitive === 'winograd') claims.push(`winograd ${s.form}: exact on every reachable value`);
       if (s.primitive === 'requantizeHalf') claims.push(`requantizeHalf ${s.acc}: exact on every reachable sum`);
+      if (s.primitive === 'scaleProduct') claims.push('scaleProduct: exact on every product');
       if (s.primitive === 'linearSum') claims.push('linearSum: exact on every pair of bytes');
       if (s.primitive === 'replace') claims.push(`replace ${s.instr}`);
     } catch (error) {

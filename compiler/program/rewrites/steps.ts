@@ -92,6 +92,7 @@ export type Step =
     }
   | { readonly primitive: 'requantizeHalf'; readonly acc: string }
   | { readonly primitive: 'linearSum'; readonly form?: 'word' | 'half' }
+  | { readonly primitive: 'scaleProduct' }
   | { readonly primitive: 'tabulate'; readonly table: string }
   | { readonly primitive: 'widenConst'; readonly buf: string; readonly dtype: DType }
   | { readonly primitive: 'pack'; readonly buf: string; readonly layout: Layout }

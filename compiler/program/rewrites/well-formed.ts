@@ -74,6 +74,7 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
   },
   requantizeHalf: { acc: identifier },
   linearSum: { form: maybe(oneOf('word', 'half')) },
+  scaleProduct: {},
   tabulate: { table: identifier },
   widenConst: { buf: identifier, dtype },
   pack: { buf: identifier, layout: any },
