@@ -27,6 +27,7 @@ import {
   requantizePlain,
   requantizeTag,
 } from './requantize-lines.ts';
+import { fittingBias, sumsFit } from './sums-fit.ts';
 
 interface Shape {
   /** Rows and columns of outputs, and channels. */
@@ -192,23 +193,13 @@ function plain(s: Shape, q: Requantize): string {
 `;
 }
 
-/** Sums that a form needs as they are must have 24 bits: the reason why they may not, if they may not. */
-function sumsFit({ KH, KW, C }: Shape, weights: Int32Array, bias: Int32Array): string | undefined {
-  const K = KH * KW * C;
-  const wide = bias.findIndex((b, o) => {
-    const most = weights.subarray(o * K, (o + 1) * K).reduce((sum, w) => sum + 128 * Math.abs(w), Math.abs(b));
-    return most >= 2 ** 23;
-  });
-  return wide < 0 ? undefined : `channel ${wide} may sum up to more than 24 bits`;
-}
-
 function operandsOf(s: Shape, q: Requantize): Readonly<Record<string, Operand>> {
   const layout = { kind: 'packed', packing: 'window_lanes', params: { phases: phasesOf(s), pass: s.pass } } as const;
   return {
     x: { dtype: 'i16', align: 4, span: [-128, 127] },
     y: { dtype: 'i8' },
     w: { dtype: 'i8', align: 4, span: [-127, 127], layout },
-    bias: { dtype: 'i32', ...(q.form !== 'affine' && { span: [-(2 ** 22), 2 ** 22] as const }) },
+    bias: { dtype: 'i32', ...(q.form !== 'affine' && { span: fittingBias }) },
     ...requantizeOperands(q),
   };
 }
@@ -244,7 +235,7 @@ export const firstConv: Recipe = {
       cycles: firstConvCycles(plan),
       meaning,
       operands: operandsOf(s, q),
-      ...(q.form !== 'affine' && { requires: (values) => sumsFit(s, values('w'), values('bias')) }),
+      ...(q.form !== 'affine' && { requires: (values) => sumsFit(values('w'), values('bias')) }),
       c: (at) => `${at.function}(${meaning.buffers.map((b) => at[b.name]).join(', ')});`,
       function: {
         params: ['const int16_t *x', 'int8_t *y', 'const uint8_t *w', 'const int32_t *bias', ...constants],

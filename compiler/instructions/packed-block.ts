@@ -21,6 +21,7 @@ import {
   requantizeTag,
   takesOffset,
 } from './requantize-lines.ts';
+import { fittingBias, sumsFit } from './sums-fit.ts';
 
 const need = (holds: boolean, why: string): void => {
   if (!holds) refuse(`packed_block: ${why}`);
@@ -211,16 +212,6 @@ function plain(b: Blocks, q: Requantize): string {
 `;
 }
 
-/** Sums that the form needs as they are, not modulo 2^32, must have 24 bits: the reason why they may not, if they may not. */
-function sumsFit(s: Shape, weights: Int32Array, bias: Int32Array): string | undefined {
-  const K = s.KH * s.KW * s.C;
-  const wide = bias.findIndex((b, o) => {
-    const size = weights.subarray(o * K, (o + 1) * K).reduce((sum, w) => sum + Math.abs(w) * 128, Math.abs(b));
-    return size >= 2 ** 23;
-  });
-  return wide < 0 ? undefined : `channel ${wide} may sum up to more than 24 bits`;
-}
-
 function functionOf(b: Blocks, q: Requantize): AsmFunction {
   const constants = Object.keys(requantizeOperands(q)).map((role) => `const int32_t *${role}`);
   return {
@@ -269,10 +260,10 @@ export const packedBlock: Recipe = {
         x: exact ? x : { ...x, span: [-128, 127] },
         y: { dtype: 'i8' },
         w: { dtype: 'i8', align: 4, span: [-127, 127], layout },
-        bias: exact ? { dtype: 'i32' } : { dtype: 'i32', span: [-(2 ** 22), 2 ** 22] },
+        bias: exact ? { dtype: 'i32' } : { dtype: 'i32', span: fittingBias },
         ...requantizeOperands(q),
       },
-      ...(!exact && { requires: (values) => sumsFit(s, values('w'), values('bias')) }),
+      ...(!exact && { requires: (values) => sumsFit(values('w'), values('bias')) }),
       features: ['dsp', 'fpu'],
       stackBytes: stackBytes(b),
       cycles: packedBlockCycles(b),
