@@ -6,8 +6,8 @@
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import {
-  flags,
   flagSets,
+  flags,
   has,
   list,
   number,

@@ -43,7 +43,9 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   while (at?.kind === 'loop') at = at.body[0];
   const value = at?.kind === 'store' && at.value.kind === 'binary' ? at.value.a : undefined;
   if (columns?.kind !== 'loop' || value?.kind !== 'load') return refuse('winograd_frame: no copy with a border');
-  const [top, left] = value.index.map(simplify).map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
+  const [top, left] = value.index
+    .map(simplify)
+    .map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
   return { H, W, C, PH: nest.extent, PW: columns.extent, top: top ?? 0, left: left ?? 0, border: value.outside ?? 0 };
 }
 

@@ -132,6 +132,14 @@ function randomStep(r: Random, p: Program, n: number): Step {
       ...(r.next() < 0.5 && { start: `s${n}` }),
     }),
     () => ({
+      primitive: 'winograd',
+      acc: 'acc',
+      tile: r.pick([2, 4]),
+      down: 1,
+      across: r.int(1, 2),
+      form: r.pick(['affine', 'signed', 'general'] as const),
+    }),
+    () => ({
       primitive: 'winogradWords',
       loop: r.pick(['oy', loop()]),
       acc: 'acc',
