@@ -50,7 +50,8 @@ extern uint8_t mt_network_start[]; /* the arena of a linked network; mt_data_sta
 extern uint8_t mt_ram_code_start[], mt_ram_code_end[], mt_ram_data_start[], mt_ram_data_end[];
 /* What a call may run and read in RAM: the above, or what a linked network keeps there. */
 extern uint8_t mt_hot_code_start[], mt_hot_code_end[], mt_hot_data_start[], mt_hot_data_end[];
-extern uint8_t mt_has_network[]; /* 0: none is linked in */
+/* In trials its data is what they may only read; what a network has there its init writes. An address alone is never 0. */
+#define MT_HOT_DATA_IS_TRIALS (MT_PLACE(mt_ram_data_end) > MT_PLACE(mt_ram_data_start))
 
 /* call.c and its parts. Bytes at the end of a call's stack for what an exception stacks: at most 104, with the FPU in use. */
 #define MT_FRAME_ROOM 128

@@ -50,7 +50,7 @@ uint16_t mt_guard_memory(void) {
     if (load_in_flash == 0) guard(1u, mt_load_all_start, mt_load_end, CALL_READS, MAY_RUN);
     guard(2u, mt_network_start, mt_data_end, CALL_WRITES, NEVER_RUNS);
     /* A network's constants, which its init copies there; its code may share their outermost eighths. */
-    guard(3u, mt_hot_data_start, mt_hot_data_end, MT_PLACE(mt_has_network) != 0u ? CALL_WRITES : CALL_READS, NEVER_RUNS);
+    guard(3u, mt_hot_data_start, mt_hot_data_end, MT_HOT_DATA_IS_TRIALS ? CALL_READS : CALL_WRITES, NEVER_RUNS);
     guard(4u, mt_hot_code_start, mt_hot_code_end, CALL_READS, MAY_RUN);
     guard(5u, mt_server_start, mt_server_end, SERVER_ONLY, NEVER_RUNS);
     guard(6u, mt_call_stack, mt_call_stack_end, CALL_WRITES, NEVER_RUNS);

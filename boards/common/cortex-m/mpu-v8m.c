@@ -38,7 +38,7 @@ uint16_t mt_guard_memory(void) {
     guard(MT_PLACE(mt_load_start), MT_PLACE(mt_load_end), READS_AND_RUNS);
     guard(MT_PLACE(mt_hot_code_start), MT_PLACE(mt_hot_code_end), READS_AND_RUNS);
     /* A network's init copies its constants there. */
-    guard(MT_PLACE(mt_hot_data_start), MT_PLACE(mt_hot_data_end), MT_PLACE(mt_has_network) != 0u ? WRITES : READS);
+    guard(MT_PLACE(mt_hot_data_start), MT_PLACE(mt_hot_data_end), MT_HOT_DATA_IS_TRIALS ? READS : WRITES);
     guard(MT_PLACE(mt_network_start), MT_PLACE(mt_data_end), WRITES);
     guard(MT_PLACE(mt_call_stack), MT_PLACE(mt_call_stack_end), WRITES);
     return MT_FLAG_GUARDED;
