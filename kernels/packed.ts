@@ -128,23 +128,27 @@ export const packed: Template = {
     `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a pass, ${k.part} at a time, requantize ${k.requantize}`,
 };
 
-/** Pixels of a block, the cheapest first: a word costs PB + 2 loads, 2*PB sums and one SXTB16; the last block of a row overlaps. */
-function blockSizes({ extents, sparse }: Shape): readonly number[] {
-  const row = sparse ? product(extents) : (extents.at(-1) ?? 1);
+/**
+ * Pixels of a block that an offset reaches, the cheapest first: a word costs PB + 2 loads, 2*PB sums and one SXTB16; the last
+ * block of a row overlaps the one before.
+ */
+function blockSizes({ extents, sparse, pixel, N }: Shape): readonly number[] {
+  const [last = 1] = extents.slice(-1);
+  // Rows that follow one another without a gap, or of one pixel, are one row.
+  const row = sparse || last === 1 ? product(extents) : last;
   const cost = (PB: number): number => Math.ceil(row / PB) * (3 * PB + 3);
-  return upTo(Math.max(...extents), [4, 3, 2, 1])
-    .toSorted((a, b) => cost(a) - cost(b))
-    .slice(0, 3);
+  const sizes = upTo(row, [4, 3, 2, 1]).filter((PB) => (PB - 1) * Math.max(2 * pixel, N) < 3600);
+  return sizes.toSorted((a, b) => cost(a) - cost(b)).slice(0, 3);
 }
 
-/** Most words that a pass takes: code of 5 KB. A loop of a third of `cached` stays in a small instruction cache. */
+/** Most words of all stretches in a pass: code of 10 KB; and those whose loop an instruction cache of 1 KB holds. */
 const longest = 160;
-const cached = 36;
+const cached = 12;
 /** Words of a stretch in a pass: few long passes first, then what an instruction cache holds. */
 function passes({ words, stretches }: Shape): readonly number[] {
   const divisors = Array.from({ length: words }, (_, i) => words - i).filter((d) => words % d === 0);
   const fitting = divisors.filter((d) => d * stretches <= longest);
-  const small = fitting.filter((d) => d * stretches <= cached / 3);
+  const small = fitting.filter((d) => d * stretches <= cached);
   return [...new Set([...fitting.slice(0, 3), ...small.slice(0, 2), ...divisors.slice(-1)])];
 }
 
