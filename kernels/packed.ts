@@ -114,7 +114,7 @@ export const packed: Template = {
     if (s.C % 2 !== 0 && (s.pixel % 2 !== 0 || !Number.isInteger(s.words) || s.stretches > 1)) return undefined;
     return [
       { name: 'pixels', values: blockSizes(s) },
-      { name: 'pairs', values: passes(s) },
+      { name: 'pairs', values: laps(s) },
       { name: 'part', values: partSizes(s) },
       { name: 'requantize', values: requantKnob(w) },
       // The inner loop is long: from flash it waits for lines.
@@ -125,7 +125,7 @@ export const packed: Template = {
 
   schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),
   describe: (k) =>
-    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a pass, ${k.part} at a time, requantize ${k.requantize}`,
+    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.part} at a time, requantize ${k.requantize}`,
 };
 
 /**
@@ -141,11 +141,11 @@ function blockSizes({ extents, sparse, pixel, N }: Shape): readonly number[] {
   return sizes.toSorted((a, b) => cost(a) - cost(b)).slice(0, 3);
 }
 
-/** Most words of all stretches in a pass: code of 10 KB; and those whose loop an instruction cache of 1 KB holds. */
+/** Most words of all stretches in a lap: code of 10 KB; and those whose loop an instruction cache of 1 KB holds. */
 const longest = 160;
 const cached = 12;
-/** Words of a stretch in a pass: few long passes first, then what an instruction cache holds. */
-function passes({ words, stretches }: Shape): readonly number[] {
+/** Words of a stretch in a lap: few long laps first, then what an instruction cache holds. */
+function laps({ words, stretches }: Shape): readonly number[] {
   const divisors = Array.from({ length: words }, (_, i) => words - i).filter((d) => words % d === 0);
   const fitting = divisors.filter((d) => d * stretches <= longest);
   const small = fitting.filter((d) => d * stretches <= cached);

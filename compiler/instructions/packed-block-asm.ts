@@ -4,13 +4,13 @@
  * Registers: r0 walks over x, r1-r4 hold a word of each pixel, r5 a word of weights, r6-r9 sum 256*odd + even channel,
  * r10-r12 and lr the even channel alone. SP walks over the weights, because no register is left: they are copied into the
  * frame once a call, and SP steps down through a gap below them, so that live data always lie above it. Counters and
- * pointers to y wait in s0-s5. A single pass has the words of its begin in s5-s31: no load, and none that leaves the memory of
+ * pointers to y wait in s0-s5. A single lap has the words of its begin in s5-s31: no load, and none that leaves the memory of
  * x. Constants (a channel's, the other's, then the biases) follow there, or else lie in the frame.
- * Frame, from SP up: the gap; constants; the weights, last pass first.
+ * Frame, from SP up: the gap; constants; the weights, last lap first.
  * Loads are wide and begin at words: others do not overlap.
  */
 import { advance, park, unpark } from './asm-lines.ts';
-import { passesOf, passOrder, type Walk, wordsOf } from './packings/lane-pairs.ts';
+import { lapOrder, lapsOf, type Walk, wordsOf } from './packings/lane-pairs.ts';
 import { constantRegisters, prepareLines, type Requantize, requantizeLines, takesScaled } from './requantize-lines.ts';
 import { straightCycles } from './static-cycles.ts';
 
@@ -42,8 +42,8 @@ const evenSums = ['r10', 'r11', 'r12', 'lr'] as const;
 const copied = ['r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11'] as const;
 
 const saved = 36;
-const passCounter = 's0';
-const passesLeft = 's1';
+const lapCounter = 's0';
+const lapsLeft = 's1';
 const yPointer = 's2';
 const yWhole = 's3';
 const rowsLeft = 's4';
@@ -51,16 +51,16 @@ const groupsLeft = 's5';
 const firstHeld = 5;
 const mostHeld = 27;
 
-const passBytes = ({ walk }: Blocks): number => 4 * walk.stretches * walk.pairs;
-const allPasses = ({ walk }: Blocks): number => walk.groups * passesOf(walk);
-const gap = (b: Blocks): number => (allPasses(b) - 1) * passBytes(b);
+const lapBytes = ({ walk }: Blocks): number => 4 * walk.stretches * walk.pairs;
+const allLaps = ({ walk }: Blocks): number => walk.groups * lapsOf(walk);
+const gap = (b: Blocks): number => (allLaps(b) - 1) * lapBytes(b);
 /** Words of weights in floating-point registers. */
-const held = (b: Blocks): number => (allPasses(b) === 1 ? Math.min(wordsOf(b.walk), mostHeld) : 0);
+const held = (b: Blocks): number => (allLaps(b) === 1 ? Math.min(wordsOf(b.walk), mostHeld) : 0);
 const heldRegisters = (b: Blocks): string =>
   held(b) === 1 ? `{s${firstHeld}}` : `{s${firstHeld}-s${firstHeld + held(b) - 1}}`;
 /** Constants and biases of the pair, and the first register of theirs, where all of them find one. */
 const constantsKept = (b: Blocks): number => b.OB * (b.constants + 1);
-const firstConstant = (b: Blocks): number => firstHeld + (allPasses(b) === 1 ? wordsOf(b.walk) : 1);
+const firstConstant = (b: Blocks): number => firstHeld + (allLaps(b) === 1 ? wordsOf(b.walk) : 1);
 const holdsConstants = (b: Blocks): boolean => firstConstant(b) + constantsKept(b) <= firstHeld + mostHeld;
 const constantBytes = (b: Blocks): number => (holdsConstants(b) ? 0 : 4 * constantsKept(b));
 /** s16 and up are the caller's. */
@@ -73,7 +73,7 @@ export const stackBytes = (b: Blocks): number => saved + 4 + (savesSingles(b) ? 
 export const reach = (b: Blocks): number =>
   Math.max(
     Math.max(...b.offsets) + (b.PB - 1) * b.xPixel + 4 * b.walk.pairs,
-    gap(b) + constantBytes(b) + passBytes(b),
+    gap(b) + constantBytes(b) + lapBytes(b),
     (b.PB - 1) * b.yPixel + 1,
   );
 
@@ -92,7 +92,7 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     ...keepConstants(b),
     ...copyWeights(b),
     park(yPointer, 'r1'),
-    ...(allPasses(b) > 1 ? [`mov r5, #${passesOf(b.walk)}`, park(passesLeft, 'r5')] : []),
+    ...(allLaps(b) > 1 ? [`mov r5, #${lapsOf(b.walk)}`, park(lapsLeft, 'r5')] : []),
     ...(b.rows > 1 ? [`movw r5, #${b.rows}`, park(rowsLeft, 'r5')] : []),
     '2:',
     unpark('r5', yPointer),
@@ -112,12 +112,12 @@ export function packedBlockLines(b: Blocks): readonly string[] {
 
 /** Cycles of a call, on memory that never waits: once a call, a block, a row. */
 export function packedBlockCycles(b: Blocks): number {
-  const many = allPasses(b) > 1;
-  const perPass = straightCycles(pass(b, many)) + (many ? straightCycles(nextPass(b)) : 0);
+  const many = allLaps(b) > 1;
+  const perLap = straightCycles(lap(b, many)) + (many ? straightCycles(nextLap(b)) : 0);
   const around = straightCycles([...startSums(b, many), ...finish(b), ...advance('r0', 1), ...advance('r5', 1)]) + 8;
   const copied = 3 * (wordsOf(b.walk) - held(b)) + held(b);
   const called = straightCycles([...loadConstants(b), ...keepConstants(b)]) + copied + (savesSingles(b) ? 64 : 30);
-  const row = Math.ceil(b.pixels / b.PB) * (allPasses(b) * perPass + around) + 10;
+  const row = Math.ceil(b.pixels / b.PB) * (allLaps(b) * perLap + around) + 10;
   return called + b.rows * row;
 }
 
@@ -165,19 +165,19 @@ function copyWeights(b: Blocks): readonly string[] {
 }
 
 function block(b: Blocks): readonly string[] {
-  const many = allPasses(b) > 1;
+  const many = allLaps(b) > 1;
   return [
     ...startSums(b, many),
     ...(many ? advance('sp', gap(b)) : []),
     ...(b.walk.groups > 1 ? [`mov r5, #${b.walk.groups}`, '5:', park(groupsLeft, 'r5')] : []),
-    ...(many ? [`vmov.f32 ${passCounter}, ${passesLeft}`, '.balign 4', '4:'] : []),
-    ...pass(b, many),
-    ...(many ? nextPass(b) : []),
+    ...(many ? [`vmov.f32 ${lapCounter}, ${lapsLeft}`, '.balign 4', '4:'] : []),
+    ...lap(b, many),
+    ...(many ? nextLap(b) : []),
     ...finish(b),
   ];
 }
 
-/** Biases into the sums; a single pass takes them from the last sum of each kind, whose turn comes last. */
+/** Biases into the sums; a single lap takes them from the last sum of each kind, whose turn comes last. */
 function startSums(b: Blocks, many: boolean): readonly string[] {
   const last = b.PB - 1;
   const kinds = [evenSums, mixedSums].slice(0, b.OB);
@@ -186,11 +186,11 @@ function startSums(b: Blocks, many: boolean): readonly string[] {
 }
 
 /**
- * A pass: for each word the weights and the pixels' words in one row of loads, then the sums. The weights come first: a load
+ * A lap: for each word the weights and the pixels' words in one row of loads, then the sums. The weights come first: a load
  * that goes to another memory than the one before does not overlap it.
  */
-function pass(b: Blocks, many: boolean): readonly string[] {
-  const order = passOrder(b.walk);
+function lap(b: Blocks, many: boolean): readonly string[] {
+  const order = lapOrder(b.walk);
   const weights = gap(b) + constantBytes(b);
   return order.flatMap(({ stretch, pair }, n) => {
     const at = (b.offsets[stretch] ?? 0) + 4 * pair;
@@ -213,17 +213,17 @@ function pass(b: Blocks, many: boolean): readonly string[] {
   });
 }
 
-function nextPass(b: Blocks): readonly string[] {
+function nextLap(b: Blocks): readonly string[] {
   const count = (single: string, label: string): readonly string[] => [
     unpark('r5', single),
     'subs r5, #1',
-    ...(single === passCounter ? [park(single, 'r5')] : []),
+    ...(single === lapCounter ? [park(single, 'r5')] : []),
     'it ne',
-    `subne sp, sp, #${passBytes(b)}`,
+    `subne sp, sp, #${lapBytes(b)}`,
     `bne ${label}`,
   ];
-  const groups = [...advance('r0', b.xGroup - 4 * b.walk.pairs * passesOf(b.walk)), ...count(groupsLeft, '5b')];
-  return [...count(passCounter, '4b'), ...(b.walk.groups > 1 ? groups : [])];
+  const groups = [...advance('r0', b.xGroup - 4 * b.walk.pairs * lapsOf(b.walk)), ...count(groupsLeft, '5b')];
+  return [...count(lapCounter, '4b'), ...(b.walk.groups > 1 ? groups : [])];
 }
 
 /** Sums to bytes: the mixed ones lose the even channel first, which leaves 256 times the odd one. */
@@ -260,16 +260,16 @@ function nextBlock(b: Blocks): readonly string[] {
     park(yPointer, 'r5'),
   ];
   return [
-    ...move(b.PB, allPasses(b) > 1 ? lengthWalked(b) : 0),
+    ...move(b.PB, allLaps(b) > 1 ? lengthWalked(b) : 0),
     unpark('r4', yWhole),
     'cmp r5, r4',
     'blo 3b',
     ...(rest === 0 ? [] : ['bne 6f', ...move(rest - b.PB, 0), 'b 3b', '6:']),
   ];
 }
-/** How far a block's passes moved x's pointer. */
+/** How far a block's laps moved x's pointer. */
 const lengthWalked = (b: Blocks): number =>
-  b.walk.groups > 1 ? b.walk.groups * b.xGroup : 4 * b.walk.pairs * passesOf(b.walk);
+  b.walk.groups > 1 ? b.walk.groups * b.xGroup : 4 * b.walk.pairs * lapsOf(b.walk);
 
 function nextRow(b: Blocks): readonly string[] {
   const toRow = b.yRow - b.pixels * b.yPixel;

@@ -10,7 +10,7 @@ import type { AsmFunction, Instruction, Operand, Params, Recipe } from './instru
 import { quad } from './mac-block.ts';
 import { chainOf, stepOf } from './nest.ts';
 import { type Blocks, packedBlockCycles, packedBlockLines, reach, stackBytes } from './packed-block-asm.ts';
-import { passesOf, type Walk } from './packings/lane-pairs.ts';
+import { lapsOf, type Walk } from './packings/lane-pairs.ts';
 import {
   inferRequantize,
   type Requantize,
@@ -45,7 +45,7 @@ interface Shape {
   readonly XW: number;
   readonly YW: number;
   readonly N: number;
-  /** Most pixels of a block, words of a stretch in a pass, and whether x lies in quads: what a schedule chooses. */
+  /** Most pixels of a block, words of a stretch in a lap, and whether x lies in quads: what a schedule chooses. */
   readonly PB: number;
   readonly pairs: number;
   readonly quad: number;
@@ -142,7 +142,7 @@ function check(s: Shape, b: Blocks): void {
   need(b.walk.run % 2 === 0 && b.xPixel % 4 === 0 && b.offsets.every((n) => n % 4 === 0), 'words begin at pairs');
   need(b.rows === 1 || b.xRow % 4 === 0, 'rows begin at words');
   need(s.quad === 0 || s.C % 4 === 0, 'quads of channels');
-  need(Number.isInteger(passesOf(b.walk)), `${b.walk.run / 2} words are not in passes of ${b.walk.pairs}`);
+  need(Number.isInteger(lapsOf(b.walk)), `${b.walk.run / 2} words are not in laps of ${b.walk.pairs}`);
   need(reach(b) <= farthest, 'the window is too far for an immediate offset');
 }
 
@@ -185,22 +185,22 @@ function meaningOf(s: Shape, q: Requantize): Program {
   );
 }
 
-/** In C: the packed words as the assembly reads them, pass by pass from the end. */
+/** In C: the packed words as the assembly reads them, lap by lap from the end. */
 function plain(b: Blocks, q: Requantize): string {
   const { walk } = b;
-  const passes = passesOf(walk);
-  const many = walk.groups * passes > 1 ? 1 : 0;
-  const inPass = walk.stretches * walk.pairs;
+  const laps = lapsOf(walk);
+  const many = walk.groups * laps > 1 ? 1 : 0;
+  const inLap = walk.stretches * walk.pairs;
   return `  static const int32_t from[] = {${b.offsets.map((n) => n / 2).join(', ')}};
-  int32_t r, p, o, pass, n;
+  int32_t r, p, o, lap, n;
   for (r = 0; r < ${b.rows}; r++) for (p = 0; p < ${b.pixels}; p++) for (o = 0; o < ${b.OB}; o++) {
     const int16_t *px = x + ${b.xRow / 2} * r + ${b.xPixel / 2} * p;
     int32_t acc = bias[o];
-    for (pass = 0; pass < ${walk.groups * passes}; pass++) for (n = 0; n < ${inPass}; n++) {
-      const int32_t word = (n + ${many}) % ${inPass};
-      const int16_t *at = px + ${b.xGroup / 2} * (pass / ${passes}) + from[word / ${walk.pairs}]
-        + 2 * (${walk.pairs} * (pass % ${passes}) + word % ${walk.pairs});
-      const uint8_t *lane = w + 4 * (${inPass} * (${walk.groups * passes - 1} - pass) + n);
+    for (lap = 0; lap < ${walk.groups * laps}; lap++) for (n = 0; n < ${inLap}; n++) {
+      const int32_t word = (n + ${many}) % ${inLap};
+      const int16_t *at = px + ${b.xGroup / 2} * (lap / ${laps}) + from[word / ${walk.pairs}]
+        + 2 * (${walk.pairs} * (lap % ${laps}) + word % ${walk.pairs});
+      const uint8_t *lane = w + 4 * (${inLap} * (${walk.groups * laps - 1} - lap) + n);
       for (int32_t i = 0; i < 2; i++) {
         const int32_t even = (int8_t)lane[2 * i];
         const int32_t odd = ((int16_t)(lane[2 * i] | lane[2 * i + 1] << 8) - even) >> 8;

@@ -54,7 +54,7 @@ test('a requantise form is read off what it means', () => {
 
 test('what the assembly cannot reach or does not compute is refused with the reason', () => {
   const make = (params: Readonly<Record<string, number>>) => () => instruction('packed_block', params);
-  expect(make({ P: 4, OB: 2, C: 8, pairs: 3 })).toThrow('passes of 3');
+  expect(make({ P: 4, OB: 2, C: 8, pairs: 3 })).toThrow('laps of 3');
   expect(make({ P: 4, OB: 3, C: 8, pairs: 4 })).toThrow('one or two channels');
   expect(make({ P: 4, OB: 2, C: 7, pairs: 1 })).toThrow('words begin at pairs');
   expect(make({ P: 4, OB: 2, C: 6, pairs: 3, quad: 1 })).toThrow('quads of channels');
