@@ -7,6 +7,7 @@ import {
   inferWindow,
   overWindow,
   storedBy,
+  upTo,
   type Window,
   windowCycles,
   windowFrame,
@@ -20,7 +21,6 @@ import {
 /** The largest so far of word `k`. */
 const most = (k: number): string => `r${5 + k}`;
 const scratch = 'r12';
-const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, k) => k);
 
 /** The larger, or the smaller, bytes of two words. */
 const larger = (to: string, other: string): readonly string[] => [

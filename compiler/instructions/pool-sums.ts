@@ -22,6 +22,7 @@ import {
   inferWindow,
   overWindow,
   storedBy,
+  upTo,
   type Window,
   windowCycles,
   windowFrame,
@@ -35,7 +36,6 @@ import {
 /** Sums of channels 0 and 2, and of 1 and 3, of word `k`. */
 const even = (k: number): string => `r${5 + 2 * k}`;
 const odd = (k: number): string => `r${6 + 2 * k}`;
-const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, k) => k);
 
 function gathering(form: HalfScale): Gathering {
   const scaled = (sum: string): readonly string[] => [

@@ -76,6 +76,8 @@ export const windowFrame = {
   arguments: 28 + 36,
 } as const;
 const words = ['r1', 'r2', 'r3', 'r4'] as const;
+/** 0, 1, … n - 1. */
+export const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, k) => k);
 
 /** One pixel, `bytes` from r0. */
 const pixel = (g: Gathering, count: number, bytes: number): readonly string[] => [
@@ -83,7 +85,7 @@ const pixel = (g: Gathering, count: number, bytes: number): readonly string[] =>
   ...words.slice(0, count).flatMap((w, k) => g.take(k, w)),
 ];
 const pixels = (g: Gathering, w: Window, count: number, n: number): readonly string[] =>
-  Array.from({ length: n }, (_, i) => pixel(g, count, i * w.C)).flat();
+  upTo(n).flatMap((i) => pixel(g, count, i * w.C));
 
 /** A counter on the stack, one less; back to the label while it is not 0. */
 const countDown = (at: number, label: string): readonly string[] => [

@@ -1,7 +1,31 @@
-/** What an expression of one or two small numbers computes, for the proofs that try every value. */
+/** Values made of one or two small numbers, and what they compute: for the proofs that try every number. */
 import { apply, clamp, multiplyQuantized } from '../arithmetic.ts';
-import { refuse } from '../build.ts';
-import type { Expr } from '../program.ts';
+import { iter, num, refuse } from '../build.ts';
+import type { Buffer, Expr } from '../program.ts';
+import { show } from '../show.ts';
+import { mapExpr } from '../walk.ts';
+
+export type Load = Expr & { readonly kind: 'load' };
+/** Buffers by name. */
+export type Table = ReadonlyMap<string, Buffer>;
+
+/** A value with constants in place of scalar buffers, and iterators in place of what else it loads: `names[k]` for `loads[k]`. */
+export interface Bare {
+  readonly value: Expr;
+  readonly loads: readonly Load[];
+}
+/** Loads beyond the names have a name that no evaluator knows. */
+export function bareValue(e: Expr, table: Table, names: readonly string[]): Bare {
+  const loads = new Map<string, Load>();
+  const value = mapExpr(e, (l) => {
+    if (l.kind !== 'load') return l;
+    const values = table.get(l.buf)?.values;
+    if (values?.length === 1) return num(values[0] ?? 0);
+    loads.set(show(l), l);
+    return iter(names[[...loads.keys()].indexOf(show(l))] ?? 'more');
+  });
+  return { value, loads: [...loads.values()] };
+}
 
 /** The iterator that stands for a number, and the number's lowest and highest value. */
 export interface Unknown {

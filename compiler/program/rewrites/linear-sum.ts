@@ -1,13 +1,12 @@
 /** Two bytes in, one byte out: whatever exact steps lie between, a single linear form may give the same on every pair. */
-import { add, bin, clamp, iter, mul, num, refuse, sub } from '../build.ts';
+import { add, bin, clamp, mul, num, refuse, sub } from '../build.ts';
 import type { BinaryOp, Buffer, Expr, Program } from '../program.ts';
 import { show } from '../show.ts';
-import { buffersOf, mapExpr, mapStmts, spanOf, visitExpr } from '../walk.ts';
-import { evaluator, type Unknown } from './evaluate.ts';
+import { buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { bareValue, evaluator, type Load, type Table, type Unknown } from './evaluate.ts';
 import { fitLinear, type Linear, type Span, type SumForm, type Target } from './linear-fit.ts';
 import type { StepOf } from './steps.ts';
 
-type Load = Expr & { readonly kind: 'load' };
 type Requantize = Expr & { readonly kind: 'requantize' };
 
 /**
@@ -54,7 +53,6 @@ export function halfSum(x: Expr, z: Expr, { m0, m1, add: offset, low, high }: Ha
   return sub(clamp(bin('>>', sum, num(16)), low, high), num(128));
 }
 
-type Table = ReadonlyMap<string, Buffer>;
 /** How the two bytes are called in a value: no iterator of a program can have such a name. */
 const names = ['0', '1'] as const;
 /** A value made of two bytes, which stand in it as iterators of these names. */
@@ -67,22 +65,15 @@ interface TwoBytes {
 
 /** Undefined where the value has other leaves than constants and two bytes inside their buffers. */
 function twoBytes(e: Requantize, table: Table): TwoBytes | undefined {
-  const loads = new Map<string, Load>();
-  const bare = mapExpr(e, (l) => {
-    if (l.kind !== 'load') return l;
-    const values = table.get(l.buf)?.values;
-    if (values?.length === 1) return num(values[0] ?? 0);
-    loads.set(show(l), l);
-    return iter(names[[...loads.keys()].indexOf(show(l))] ?? 'more');
-  });
-  let closed = true;
-  visitExpr(bare, (l) => {
+  const { value, loads } = bareValue(e, table, names);
+  let closed = loads.length === 2;
+  visitExpr(value, (l) => {
     closed &&= l.kind !== 'iter' || l.name === names[0] || l.name === names[1];
   });
-  const [x, z] = [...loads.values()];
-  if (!closed || bare.kind !== 'requantize' || x === undefined || z === undefined) return undefined;
+  const [x, z] = loads;
+  if (!closed || value.kind !== 'requantize' || x === undefined || z === undefined) return undefined;
   const [first, second] = [x, z].map((l) => (l.outside === undefined ? byteSpan(table.get(l.buf)) : undefined));
-  return first === undefined || second === undefined ? undefined : { value: bare, x, z, spans: [first, second] };
+  return first === undefined || second === undefined ? undefined : { value, x, z, spans: [first, second] };
 }
 const byteSpan = (b: Buffer | undefined): Span | undefined =>
   b?.dtype === 'i8' || b?.dtype === 'u8' ? spanOf(b.dtype) : undefined;

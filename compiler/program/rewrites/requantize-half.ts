@@ -4,10 +4,10 @@
  * average's division. Where sums of both signs are rescaled with two roundings, halves go away from zero on both sides, and no
  * single line may do.
  */
-import { add, bin, clamp, iter, load, num, refuse, sub } from '../build.ts';
+import { add, bin, clamp, load, num, refuse, sub } from '../build.ts';
 import type { Expr, Loop, Program, Store } from '../program.ts';
-import { accesses, bufferOf, buffersOf, mapExpr, mapStmts, spanOf, visitExpr } from '../walk.ts';
-import { evaluator } from './evaluate.ts';
+import { accesses, bufferOf, buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { bareValue, evaluator } from './evaluate.ts';
 import type { StepOf } from './steps.ts';
 
 /** Two numbers and the limits of an unsigned byte. */
@@ -32,7 +32,8 @@ export function requantizeHalf(p: Program, { acc }: StepOf<'requantizeHalf'>): P
   const stored = (s: Store): boolean => s.buf !== acc && reads(s.value, acc);
   const [only, ...more] = storesOf(p.body).filter(stored);
   if (only === undefined || more.length > 0) return refuse(`${acc} is not stored once`);
-  const value = withoutLoads(p, only.value, acc);
+  const { value, loads } = bareValue(only.value, new Map(buffersOf(p).map((b) => [b.name, b])), [acc]);
+  if (loads.length > 1 || loads[0]?.buf !== acc) return refuse(`what is stored depends on more than ${acc}`);
   const [lo, hi] = sum.range;
   const taken = sum.terms * sum.offset;
   const of = evaluator(value, [{ name: acc, span: [lo - taken, hi - taken] }]);
@@ -84,17 +85,6 @@ function sumInto(p: Program, acc: string): Sum {
 }
 const termOf = (e: Expr): readonly [Expr, number] =>
   e.kind === 'binary' && e.op === '-' && e.b.kind === 'const' ? [e.a, e.b.value] : [e, 0];
-
-/** The value with constants in place of scalar buffers, and an iterator in place of the sum. */
-function withoutLoads(p: Program, value: Expr, acc: string): Expr {
-  const table = new Map(buffersOf(p).map((b) => [b.name, b]));
-  return mapExpr(value, (e) => {
-    if (e.kind !== 'load') return e;
-    if (e.buf === acc) return iter(acc);
-    const values = table.get(e.buf)?.values;
-    return values?.length === 1 ? num(values[0] ?? 0) : refuse(`what is stored depends on ${e.buf}`);
-  });
-}
 
 /** Where results step up: the first sum whose result is at least `level`. */
 interface Stair {

@@ -1,8 +1,9 @@
 /** scaleProduct: the affine requantise of requantize-affine.ts for a product of two bytes: MUL, which has no sum and one multiplier. */
 import { add, bin, clamp, num, refuse } from '../build.ts';
-import type { Buffer, Expr, Program } from '../program.ts';
+import type { Expr, Program } from '../program.ts';
 import { buffersOf, mapStmts, spanOf } from '../walk.ts';
 import { type Fit, fitAffine, type Memo } from './affine-fit.ts';
+import type { Table } from './evaluate.ts';
 import type { Requantize } from './requantize-affine.ts';
 
 /** A product is less than 2^16: shifted by this it fills a word, so that SMMLA loses none of the multiplier's bits. */
@@ -25,7 +26,6 @@ export function scaleProduct(p: Program, memo: Memo): Program {
   return { ...p, body };
 }
 
-type Table = ReadonlyMap<string, Buffer>;
 type Range = readonly [number, number];
 
 /** Smallest and largest product of two bytes with offsets; undefined where the expression is none. */

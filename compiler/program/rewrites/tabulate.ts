@@ -1,9 +1,9 @@
 /** tabulate: what depends on one byte alone is looked up. Nothing to prove: the table holds what the steps compute, for every byte. */
-import { add, clamp, iter, load, num, refuse } from '../build.ts';
+import { add, clamp, load, num, refuse } from '../build.ts';
 import type { Buffer, Expr, Program, Store } from '../program.ts';
 import { show } from '../show.ts';
-import { buffersOf, mapExpr, mapStmts, spanOf } from '../walk.ts';
-import { evaluator } from './evaluate.ts';
+import { buffersOf, mapStmts, spanOf } from '../walk.ts';
+import { bareValue, evaluator, type Table } from './evaluate.ts';
 import type { StepOf } from './steps.ts';
 
 /** How the byte is called while it is unknown: no iterator of a program can have such a name. */
@@ -31,17 +31,10 @@ export function tabulate(p: Program, s: StepOf<'tabulate'>): Program {
 function lookedUp(
   store: Store,
   name: string,
-  buffers: ReadonlyMap<string, Buffer>,
+  buffers: Table,
 ): { readonly store: Store; readonly bare: Expr; readonly table: Buffer } | undefined {
-  const bytes = new Map<string, Expr & { readonly kind: 'load' }>();
-  const bare = mapExpr(store.value, (e) => {
-    if (e.kind !== 'load') return e;
-    const values = buffers.get(e.buf)?.values;
-    if (values?.length === 1) return num(values[0] ?? 0);
-    bytes.set(show(e), e);
-    return iter(unknown);
-  });
-  const [x, ...more] = bytes.values();
+  const { value: bare, loads } = bareValue(store.value, buffers, [unknown]);
+  const [x, ...more] = loads;
   const [from, to] = [buffers.get(x?.buf ?? ''), buffers.get(store.buf)];
   // A copy is no value to look up.
   if (x === undefined || more.length > 0 || bare.kind === 'iter' || x.outside !== undefined || store.reduce) return;
