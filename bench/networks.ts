@@ -17,7 +17,9 @@ import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
 import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
 import { keepResults, mainBoard, writePerformance } from './networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from './networks/shapes.ts';
+import { replayTight } from './networks/tight.ts';
 import { tuneNetwork, type Went, wentText } from './networks/tune.ts';
+import { must } from './session.ts';
 
 const { values } = parseArgs({
   options: {
@@ -69,9 +71,10 @@ async function replayAll(): Promise<void> {
   const results: NetworkResult[] = [];
   for (const name of networks) {
     say(`${name} on ${board}`);
-    results.push(await replayNetwork(name, { board, budgets, ...(values.out !== undefined && { out: values.out }) }));
+    const { out } = values;
+    results.push(must(await replayNetwork(name, { board, budgets, ...(out !== undefined && { out }) })));
   }
-  if (values.write) keepResults(board, { networks: results });
+  if (values.write) keepResults(board, { networks: results, tight: await replayTight(networks, board, say) });
   console.log(values.json ? JSON.stringify({ networks: results }, null, 2) : results.map(line).join('\n'));
 }
 const line = (r: NetworkResult): string =>

@@ -5,8 +5,9 @@
  */
 import { readShipped, type ShippedFile } from '../../server/shipped/file.ts';
 import { distance } from '../../server/shipped/nearest.ts';
-import { recordsFrom, shippedRecords } from '../../server/shipped/records.ts';
+import { recordsFrom } from '../../server/shipped/records.ts';
 import { rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
+import { must } from '../session.ts';
 import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
 import { trialsOf } from './trials.ts';
 
@@ -41,12 +42,14 @@ export async function leaveOneOut(name: NetworkName, board: string, say: (line: 
   const others = Object.values(trials).flat();
   if (others.length === 0) throw new Error('there are no trials of other networks to learn from: --tune keeps them');
   const ranker = rankerOf(trainRanker(others));
-  const replay = (records: ShippedFile): Promise<NetworkResult> =>
-    replayNetwork(name, {
-      board,
-      shipped: (tasks, on, toolchain) => recordsFrom(records, tasks, on, toolchain, ranker),
-    });
-  const tuned = await replayNetwork(name, { board, shipped: shippedRecords });
+  const replay = async (records: ShippedFile): Promise<NetworkResult> =>
+    must(
+      await replayNetwork(name, {
+        board,
+        shipped: (tasks, on, toolchain) => recordsFrom(records, tasks, on, toolchain, ranker),
+      }),
+    );
+  const tuned = must(await replayNetwork(name, { board }));
   say(`${name}: ${tuned.cycles} with its records`);
   const without = await replay(less((r) => !own.some((o) => o.task === r.task)));
   say(`${name}: ${without.cycles} without them`);

@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib';
 import { type BoardModule, boardOf, type TwinCounters } from '../../boards/index.ts';
 import type { Memory } from '../../compiler/emit/index.ts';
 import { tensorOf } from '../../compiler/graph/graph.ts';
+import { ok, type Result } from '../../compiler/result.ts';
 import type { Wishes } from '../../server/budgets.ts';
 import type { Built } from '../../server/build.ts';
 import { buildModel } from '../../server/cli/artifact.ts';
@@ -46,6 +47,8 @@ export interface NetworkResult
   readonly kind: string;
   /** Of one inference, caches empty. */
   readonly cycles: number;
+  /** Of NETWORK_init, which copies what schedules place in RAM. */
+  readonly initCycles: number;
   /** Every golden vector came out byte for byte. */
   readonly exact: boolean;
   readonly layers: readonly LayerResult[];
@@ -60,7 +63,8 @@ export interface Replay {
   readonly shipped?: typeof shippedRecords;
 }
 
-export async function replayNetwork(name: NetworkName, o: Replay): Promise<NetworkResult> {
+/** Failures: those of building, MODEL_TOO_BIG where budgets cannot be kept. Whatever else goes wrong ends the program. */
+export async function replayNetwork(name: NetworkName, o: Replay): Promise<Result<NetworkResult>> {
   const golden = goldenModel(name);
   if (golden === undefined) throw new Error(`the model ${name} is not at hand (--models DIR)`);
   const board = boardOf(o.board);
@@ -75,10 +79,12 @@ export async function replayNetwork(name: NetworkName, o: Replay): Promise<Netwo
       ...(budgets && { budgets }),
       ...(shipped && { shipped }),
     };
-    const { built } = must(await buildModel(model, board, where));
+    const made = await buildModel(model, board, where);
+    if (!made.ok) return made;
+    const { built } = made.value;
     if (o.out !== undefined) keepFirmware(built, o.out, name);
     const ran = must(await infer(board, built, model.model, randomInput(model.model, 1), 'cold'));
-    return resultOf(name, board, model, built, ran, await isExact(board, built, golden));
+    return ok(resultOf(name, board, model, built, ran, await isExact(board, built, golden)));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -132,5 +138,14 @@ function resultOf(
     };
   });
   const sizes = { arenaBytes, arenaLowerBound, ramBytes, stackBytes, flashBytes };
-  return { network, board: board.id, kind: board.kind, cycles: ran.cycles, ...sizes, exact, layers };
+  return {
+    network,
+    board: board.id,
+    kind: board.kind,
+    cycles: ran.cycles,
+    initCycles: ran.initCycles,
+    ...sizes,
+    exact,
+    layers,
+  };
 }

@@ -2,15 +2,18 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { boards } from '../../boards/index.ts';
-import type { Published } from '../fidelity/measure.ts';
 import { resultsDir } from '../session.ts';
 import type { LeftOut } from './leave-out.ts';
+import { publishedFigures } from './published.ts';
 import { type NetworkResult, networkNames } from './replay.ts';
 import { type BoardResults, performanceText } from './text.ts';
+import type { Tight } from './tight.ts';
 import type { Went } from './tune.ts';
 
 export interface Results {
   readonly networks: readonly NetworkResult[];
+  /** With as much RAM as TFLite Micro's arena takes. */
+  readonly tight: readonly Tight[];
   readonly leftOut: readonly LeftOut[];
   /** How the searches went that made the records. */
   readonly went: readonly Went[];
@@ -19,14 +22,16 @@ export interface Results {
 const fileOf = (board: string): string => join(resultsDir, `networks-${board}.json`);
 const json = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
+const nothing: Results = { networks: [], tight: [], leftOut: [], went: [] };
 export const resultsOf = (board: string): Results =>
-  existsSync(fileOf(board)) ? (json(fileOf(board)) as Results) : { networks: [], leftOut: [], went: [] };
+  existsSync(fileOf(board)) ? (json(fileOf(board)) as Results) : nothing;
 
 /** Puts rows in the place of what their networks had. */
 export function keepResults(board: string, more: Partial<Results>): void {
   const before = resultsOf(board);
   const kept: Results = {
     networks: replaced(before.networks, more.networks ?? []),
+    tight: replaced(before.tight, more.tight ?? []),
     leftOut: replaced(before.leftOut, more.leftOut ?? []),
     went: replaced(before.went, more.went ?? []),
   };
@@ -53,6 +58,5 @@ export const mainBoard = 'nucleo-l4r5zi';
 
 /** Writes docs/performance.md from everything that is kept. */
 export function writePerformance(): void {
-  const published = json(join(resultsDir, '../published.json')) as Published;
-  writeFileSync(resolve(resultsDir, '../../docs/performance.md'), performanceText(allResults(), published));
+  writeFileSync(resolve(resultsDir, '../../docs/performance.md'), performanceText(allResults(), publishedFigures()));
 }

@@ -84,13 +84,17 @@ const networksRow = (title: string, of: (name: string) => string | undefined): r
   ...networkNames.map((n) => of(n) ?? ''),
 ];
 
-function wholeText({ board, networks }: BoardResults, p: Published): string {
+function wholeText({ board, networks, tight }: BoardResults, p: Published): string {
   const { prototype, model, silicon } = p.networks;
   const at = (cycles: number | undefined): string | undefined =>
     cycles === undefined ? undefined : cyclesAndTime(cycles, board.clockHz);
   const ours = networksRow('**microtune**', (name) => {
     const found = at(networks.find((n) => n.network === name)?.cycles);
     return found === undefined ? undefined : `**${found}**`;
+  });
+  const within = networksRow("**microtune**, all RAM within TFLite Micro's arena", (name) => {
+    const found = tight.find((t) => t.network === name)?.result;
+    return found === undefined ? undefined : 'refused' in found ? 'refused' : at(found.cycles);
   });
   const cmsis = 'TFLite Micro with CMSIS-NN';
   const compared = [
@@ -104,7 +108,7 @@ function wholeText({ board, networks }: BoardResults, p: Published): string {
           ),
         ]
       : []),
-  ].filter((row) => row.slice(1).some((cell) => cell !== ''));
+  ];
   const published = silicon
     .filter((s) => s.core === board.cpu)
     .map((s) =>
@@ -113,16 +117,20 @@ function wholeText({ board, networks }: BoardResults, p: Published): string {
         return ms === undefined ? undefined : cyclesAndTime((ms / 1000) * s.clockHz, s.clockHz);
       }),
     );
-  return table(['', ...networkNames], [ours, ...compared, ...published]);
+  const rows = [ours, within, ...compared, ...published];
+  return table(
+    ['', ...networkNames],
+    rows.filter((row) => row.slice(1).some((cell) => cell !== '')),
+  );
 }
 
 function memoryText({ networks }: BoardResults, p: Published): string {
   const rows = networks.map((r) => {
     const theirs = p.networks.prototype.networks.find((m) => m.network === r.network)?.arenaBytes;
-    const { arenaBytes, arenaLowerBound, ramBytes, flashBytes } = r;
-    return [r.network, ...[arenaBytes, arenaLowerBound, ramBytes, flashBytes, theirs ?? 0].map(thousands)];
+    const { arenaBytes, arenaLowerBound, ramBytes, flashBytes, initCycles } = r;
+    return [r.network, ...[arenaBytes, arenaLowerBound, ramBytes, flashBytes, theirs ?? 0, initCycles].map(thousands)];
   });
-  const head = ['bytes', 'arena', 'no plan below', 'RAM', 'flash', "TFLite Micro's arena"];
+  const head = ['bytes', 'arena', 'no plan below', 'RAM', 'flash', "TFLite Micro's arena", 'cycles of init'];
   return table(head, rows);
 }
 
@@ -184,7 +192,8 @@ file. The reference networks of MLPerf Tiny, int8, one inference from empty cach
 How to read the tables:
 - **op** is the operator's position in the model file, **MACs** are those that run: channels that cannot change are gone.
 - **CMSIS-NN**: ${prototype.what}; ${prototype.source} (${prototype.date}). Figures with * are without flash.
-- **RAM** is the arena, code and constants placed in RAM, and the stack. **Flash** is code and constants.
+- **RAM** is the arena, code and constants placed in RAM, and the stack. **Flash** is code and constants. **Init** copies what is
+  placed in RAM, once.
 - Layers that take much and are far from what their core can multiply have a line behind their network: how much of
   their time multiplying would take at best, and by which causes the twin counted their cycles.
 - **Without its own** records a layer gets settings of the nearest layers that have some, ranked by a cost model that was trained

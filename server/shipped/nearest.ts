@@ -9,10 +9,10 @@ import { operatorOf } from '../../compiler/ops/index.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { Workload } from '../../compiler/workload.ts';
 import { defaultSchedule, type Knob, type Knobs, templates } from '../../kernels/index.ts';
-import { type Candidate, candidateMaker } from '../../tuner/candidates.ts';
+import { type Candidate, candidateMaker, type Proposed } from '../../tuner/candidates.ts';
 import type { Ranker } from '../../tuner/cost-models/shipped.ts';
 import { scratchRoom } from '../../tuner/measure/rooms.ts';
-import { configKey, type SearchSpace, spaceOf } from '../../tuner/space.ts';
+import { configKey, type Part, type SearchSpace, spaceOf } from '../../tuner/space.ts';
 import type { Config } from '../../tuner/types.ts';
 import type { ShippedRecord } from './file.ts';
 import type { Guess } from './records.ts';
@@ -22,6 +22,9 @@ const neighbours = 12;
 const settings = 6;
 /** Legal candidates that are ranked. */
 const enough = 32;
+/** Of these, so many are tried with one knob changed, and a gain that the cost model sees is believed in part. */
+const bred = 4;
+const trust = 0.5;
 /** log2 of cycles per unit of work of what nobody knows anything about: slow. */
 const unknown = 6;
 /** Where a layer is this far away, the cost model is believed as much as what the layer took. */
@@ -75,24 +78,73 @@ export function nearest(
 ): readonly Guess[] {
   const { features } = board.target;
   const space = spaceOf(task.workload, features, { templates, defaultSchedule });
-  const propose = candidateMaker(task, space, { board, scratchBytes: scratchRoom(board, operandBytes(task.workload)) });
+  const limits = { board, scratchBytes: scratchRoom(board, operandBytes(task.workload)) };
+  const legal = oncePerConfig(candidateMaker(task, space, limits));
   const work = workOf(task.workload);
-  const done = new Set<string>();
-  const hoped: Hoped[] = [];
+  const transferred: Hoped[] = [];
   for (const { config, from, apart } of ideas(task.workload, space, known, features)) {
+    if (transferred.length >= enough) break;
+    const candidate = firstLegal(formsOf(config, space), legal);
+    if (candidate === undefined) continue;
+    transferred.push({ candidate, from, cycles: work * 2 ** hope(candidate, from, apart, work, ranker) });
+  }
+  transferred.sort((a, b) => a.cycles - b.cycles);
+  const varied =
+    ranker === undefined ? [] : variants(transferred.slice(0, bred), space, legal, (c) => ranker(c.features, work));
+  return [...transferred, ...varied].sort((a, b) => a.cycles - b.cycles).map(guessOf);
+}
+
+type Legal = (config: Config) => Candidate | undefined;
+/** Proposes; what was proposed before comes to nothing. */
+function oncePerConfig(propose: (config: Config) => Proposed): Legal {
+  const done = new Set<string>();
+  return (config) => {
     const key = configKey(config);
-    if (hoped.length >= enough || done.has(key)) continue;
+    if (done.has(key)) return undefined;
     done.add(key);
     const made = propose(config);
-    if (made.ok)
-      hoped.push({
-        candidate: made.candidate,
-        from,
-        cycles: work * 2 ** hope(made.candidate, from, apart, work, ranker),
-      });
-  }
-  return hoped.sort((a, b) => a.cycles - b.cycles).map(guessOf);
+    return made.ok ? made.candidate : undefined;
+  };
 }
+
+/** A setting with each form of requantisation, cheapest first: which of them hold depends on the constants, and so not on the origin. */
+function formsOf(config: Config, space: SearchSpace): readonly Config[] {
+  const forms = partOf(config, space)?.knobs.find((k) => k.name === 'requantize')?.values ?? [];
+  return 'knobs' in config && forms.length > 0
+    ? forms.map((form) => ({ ...config, knobs: { ...config.knobs, requantize: form } }))
+    : [config];
+}
+function firstLegal(configs: readonly Config[], legal: Legal): Candidate | undefined {
+  for (const config of configs) {
+    const made = legal(config);
+    if (made !== undefined) return made;
+  }
+  return undefined;
+}
+
+/** The best with one knob changed, as far as the cost model likes that better: it is not believed the whole way. */
+function variants(
+  all: readonly Hoped[],
+  space: SearchSpace,
+  legal: Legal,
+  rank: (candidate: Candidate) => number,
+): readonly Hoped[] {
+  return all.flatMap(({ candidate, cycles, from }) => {
+    const { config } = candidate;
+    if (!('knobs' in config)) return [];
+    const changes = (partOf(config, space)?.knobs ?? []).flatMap((knob) =>
+      knob.values.map((value) => legal({ ...config, knobs: { ...config.knobs, [knob.name]: value } })),
+    );
+    return changes.flatMap((changed): readonly Hoped[] => {
+      const better = changed === undefined ? 0 : rank(candidate) - rank(changed);
+      return changed === undefined || better <= 0
+        ? []
+        : [{ candidate: changed, from, cycles: cycles * 2 ** (-better * trust) }];
+    });
+  });
+}
+const partOf = (config: Config, space: SearchSpace): Part | undefined =>
+  space.parts.find((p) => p.template.name === config.template && p.template.version === config.version);
 
 function operandBytes(w: Workload) {
   const bytes = (of: Workload['inputs']): readonly number[] =>
@@ -141,7 +193,7 @@ function fitted(
   features: readonly string[],
 ): Config | undefined {
   if (!('knobs' in config)) return undefined;
-  const part = space.parts.find((p) => p.template.name === config.template && p.template.version === config.version);
+  const part = partOf(config, space);
   const before = part?.template.knobs(workload, features) ?? [];
   if (part === undefined) return undefined;
   const value = (knob: Knob): Knobs[string] => {

@@ -125,7 +125,7 @@ for (const id of shipped) {
 test.skipIf(!shipped.includes(mainBoard) || goldenModel('ad') === undefined)(
   'what compile makes of them is exact, and no layer has its default',
   async () => {
-    const ad = await replayNetwork('ad', { board: mainBoard });
+    const ad = unwrap(await replayNetwork('ad', { board: mainBoard }));
     expect(ad.exact).toBe(true);
     for (const layer of ad.layers) expect(layer.schedule).not.toMatch(/^default/);
     expect(ad.layers.reduce((n, l) => n + l.cycles, 0)).toBeLessThanOrEqual(ad.cycles);
