@@ -31,6 +31,7 @@ import {
   requantizeTag,
   takesScaled,
 } from './requantize-lines.ts';
+import { fittingBias } from './sums-fit.ts';
 
 export interface DepthwiseNest {
   /** Rows of x; each holds a row of every plane. */
@@ -128,7 +129,7 @@ export function depthwiseOf(p: Params): DepthwiseNest {
     SX,
     top,
     zero: p.padded === 1 ? p.xZero : undefined,
-    requantize: requantizeOf(p),
+    requantize: requantizeOf(p, 'with offset'),
   };
   if (KH * KW > mostTaps) not(`${KH * KW} products a sum`);
   if (n.single && planes !== 1) not('a single channel has one plane');
@@ -178,8 +179,7 @@ const scaleOf = (n: DepthwiseNest): number => (takesScaled(n.requantize) ? 256 :
 
 /** The forms 'signed' and 'general' look at the sign of a sum, or count on its size. */
 const looksAtSign = ({ requantize: { form } }: DepthwiseNest): boolean => form === 'signed' || form === 'general';
-/** Sums of small biases and at most 256 products have 24 bits: 256 times a sum has its sign. */
-const smallBias = 2 ** 22;
+/** Biases that `fittingBias` allows and so many products make sums of 24 bits. */
 const mostTaps = 256;
 
 export function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): Readonly<Record<string, Operand>> {
@@ -188,7 +188,7 @@ export function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): 
     x: { dtype: 'i8', align: 4 },
     y: { dtype: 'i8' },
     w: { dtype: 'i8', align: 4, layout: { kind: 'packed', packing: 'depthwise_taps', params } },
-    bias: { dtype: 'i32', ...(looksAtSign(n) && { span: [-smallBias, smallBias] as const }) },
+    bias: { dtype: 'i32', ...(looksAtSign(n) && { span: fittingBias }) },
     ...requantizeOperands(n.requantize),
   };
 }

@@ -43,8 +43,13 @@ function constantSide(e: Expr, op: 'min' | 'max' | '>>'): readonly [Expr, number
   return [e.a, e.b.value];
 }
 
-export function requantizeOf({ form = 0, right = 0, zero = 0, min = -128, max = 127 }: Params): Requantize {
+/** `sums`: does the kernel begin its sums with the offset of 'top'? */
+export function requantizeOf(
+  { form = 0, right = 0, zero = 0, min = -128, max = 127 }: Params,
+  sums: 'with offset' | 'of bias' = 'of bias',
+): Requantize {
   const name = forms[form] ?? refuse(`no requantise form ${form}`);
+  if (name === 'top' && sums === 'of bias') refuse('its sums begin with the bias alone');
   if (right < 0 || right > 31) refuse(`a shift of ${right}`);
   if (min < -128 || max > 127 || min > max || Math.abs(zero) > 128) refuse('what is stored is not a byte');
   return { form: name, right, zero, min, max };

@@ -46,8 +46,8 @@ test('a walk that does not cover the weights is refused', () => {
 test('a requantise form is read off what it means', () => {
   for (const form of [0, 1, 2, 3]) {
     const right = form === 2 ? 0 : 9;
-    const q = requantizeOf({ form, right, zero: form === 2 ? -7 : 0, min: -100, max: 90 });
-    expect(requantizeOf(inferRequantize(requantizeMeaning(q, load('acc'), iter('o'))))).toEqual(q);
+    const q = requantizeOf({ form, right, zero: form === 2 ? -7 : 0, min: -100, max: 90 }, 'with offset');
+    expect(requantizeOf(inferRequantize(requantizeMeaning(q, load('acc'), iter('o'))), 'with offset')).toEqual(q);
   }
   expect(() => inferRequantize(load('acc'))).toThrow(Illegal);
 });
