@@ -11,6 +11,7 @@ import type { Task } from '../compiler/tasks.ts';
 import { type Attempt, attempt, type BuildOptions, type Built, type Memories } from './build.ts';
 import type { KnownOffer, OffersByTask } from './offers.ts';
 import { type Portfolio, portfolioOf } from './portfolio.ts';
+import { needsAtLeast, type Trades, tradesOf } from './trades.ts';
 
 /** What a user may spend; memory that is not named is the board's. */
 export type Wishes = Partial<Memories>;
@@ -58,13 +59,15 @@ const portfolioFor = (o: BudgetedBuild): Portfolio =>
   portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task));
 const offersOf = (o: BudgetedBuild, task: Task): readonly KnownOffer[] => o.known.get(task.id) ?? [];
 
-/** Networks that are built at most, to find the fastest that fits. */
-const mostBuilds = 8;
+/** Networks that are built at most: to find the fastest that fits; and where none seems to, the smallest. */
+const [mostFast, mostSmall] = [8, 4] as const;
 
 class Search {
   private readonly o: BudgetedBuild;
   private readonly portfolio: Portfolio;
-  private readonly tried = new Map<Point, Attempt>();
+  private readonly tried = new Set<Point>();
+  /** The attempt that lacked least. */
+  private closest: Extract<Attempt, { readonly kind: 'too big' }> | undefined;
   /** What the library may take so that the firmware fits as well. */
   private limits: Memories;
   /** What a library needs beyond its estimate: of the last one that was compiled. */
@@ -78,29 +81,45 @@ class Search {
   }
 
   async run(): Promise<Result<Fitting>> {
-    while (this.tried.size < mostBuilds) {
-      const point = this.next();
-      if (point === undefined) break;
+    for (const next of [...times(mostFast, () => this.fastest()), ...times(mostSmall, () => this.smallest())]) {
+      const point = next();
+      if (point === undefined) continue;
+      this.tried.add(point);
       const done = await attempt(this.optionsOf(point));
       if (!done.ok) return done;
       this.learn(point, done.value);
     }
-    return this.best === undefined ? this.refusal() : this.again(this.best);
+    return this.best === undefined ? this.plain() : this.again(this.best);
   }
 
-  /** The fastest that should fit and is faster than what was built; where none should, the one that lacks least, once. */
-  private next(): Point | undefined {
-    const { points } = this.portfolio;
+  /** The fastest that should fit and is faster than what was built. */
+  private fastest(): Point | undefined {
     const slower = this.best?.cycles ?? Number.POSITIVE_INFINITY;
-    const fits = points.find((p) => p.cycles < slower && !this.tried.has(p) && this.lacks(p) === 0);
-    if (fits !== undefined || this.best !== undefined) return fits;
-    const smallest = this.smallest();
-    return smallest === undefined || this.tried.has(smallest) ? undefined : smallest;
+    return this.portfolio.points.find((p) => p.cycles < slower && !this.tried.has(p) && this.lacks(p) === 0);
   }
 
+  /** Where nothing was built yet: what takes the least part of the memory that is short. */
   private smallest(): Point | undefined {
-    const rows = this.portfolio.points.map((point) => ({ point, lacks: this.beyond(needsAtLeast(point)) }));
-    return rows.sort((a, b) => a.lacks - b.lacks || a.point.cycles - b.point.cycles)[0]?.point;
+    if (this.best !== undefined) return undefined;
+    const part = (p: Point): number =>
+      Math.max(ramOf(p) / this.o.budgets.ramBytes, p.flashBytes / this.o.budgets.flashBytes);
+    const left = this.portfolio.points.filter((p) => !this.tried.has(p));
+    return left.sort((a, b) => part(a) - part(b) || a.cycles - b.cycles)[0];
+  }
+
+  /** The default schedules, on whose sizes nobody's estimates are needed: the last that is tried. */
+  private async plain(): Promise<Result<Fitting>> {
+    const selected = select(this.o.tasks, (task) => offersOf(this.o, task).flatMap((k) => (k.plain ? [k.offer] : [])));
+    const options = { ...this.o, selected };
+    const done = await attempt(options);
+    if (!done.ok) return done;
+    if (done.value.kind === 'built') {
+      const { built } = done.value;
+      return ok({ options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, undefined) });
+    }
+    this.lacked(done.value);
+    const { stage, code, detail } = (this.closest ?? done.value).failure;
+    return { ok: false, error: { stage, code, detail: `${detail}; no smaller network was found in what is known` } };
   }
 
   /** Bytes that a point is expected to lack. The arena is planned only where that is in question. */
@@ -115,7 +134,6 @@ class Search {
   }
 
   private learn(point: Point, done: Attempt): void {
-    this.tried.set(point, done);
     const { budgets } = this.o;
     const estimate = this.portfolio.estimate(point);
     const each = (of: (memory: keyof Memories) => number): Memories => ({
@@ -127,6 +145,7 @@ class Search {
       this.extra = each((memory) => done.built.memory[memory] - estimate[memory]);
       return;
     }
+    this.lacked(done);
     const { what, missing } = done;
     switch (what) {
       case 'library':
@@ -145,6 +164,11 @@ class Search {
     }
   }
 
+  private lacked(done: Extract<Attempt, { readonly kind: 'too big' }>): void {
+    const bytes = ({ missing }: typeof done): number => missing.ramBytes + missing.flashBytes;
+    if (this.closest === undefined || bytes(done) < bytes(this.closest)) this.closest = done;
+  }
+
   /** Its files are written once more, for those of a later attempt may lie over them. */
   private async again(point: Point): Promise<Result<Fitting>> {
     const options = this.optionsOf(point);
@@ -155,14 +179,6 @@ class Search {
     return ok({ options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) });
   }
 
-  private refusal(): Result<never> {
-    const lacking = (a: Attempt): number => (a.kind === 'built' ? 0 : a.missing.ramBytes + a.missing.flashBytes);
-    const [least] = [...this.tried.values()].sort((a, b) => lacking(a) - lacking(b));
-    if (least === undefined || least.kind === 'built') throw new Error('nothing was tried');
-    const { stage, code, detail } = least.failure;
-    return { ok: false, error: { stage, code, detail: `${detail}; no smaller network can be made of what is known` } };
-  }
-
   private optionsOf(point: Point): BuildOptions {
     const { selected } = this.portfolio.estimate(point);
     const { graph, name, board, budgets, outDir, cacheDir } = this.o;
@@ -170,64 +186,4 @@ class Search {
   }
 }
 
-/** A network that could be had with less memory, and what it costs by the trials of its layers. */
-export interface Trade extends Memories {
-  readonly arenaBytes: number;
-  readonly cycles: number | null;
-}
-export interface Trades {
-  /** From the fastest within the budget of RAM to the one with least flash. */
-  readonly flash: readonly Trade[];
-  /** From the fastest within the budget of flash to the one with least RAM. */
-  readonly ram: readonly Trade[];
-  readonly smallestArena: { readonly arenaBytes: number; readonly arenaLowerBound: number };
-}
-
-/** Rows of a table of trades. */
-const mostRows = 8;
-
-/** What the last kilobytes buy. `built`: what `point` came to, which tells what estimates leave out. */
-function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memories, point: Point | undefined): Trades {
-  const { points } = portfolio;
-  const expected = point === undefined ? built : portfolio.estimate(point);
-  const extra = {
-    ramBytes: built.ramBytes - expected.ramBytes,
-    flashBytes: built.flashBytes - expected.flashBytes,
-  };
-  const trade = (p: Point): Trade => {
-    const { ramBytes, flashBytes, arenaBytes, cycles } = portfolio.estimate(p);
-    const needs = { ramBytes: ramBytes + extra.ramBytes, flashBytes: flashBytes + extra.flashBytes };
-    return { ...needs, arenaBytes, cycles: cycles ?? null };
-  };
-  const within = (memory: keyof Memories): readonly Point[] =>
-    points.filter((p) => needsAtLeast(p)[memory] + extra[memory] <= budgets[memory]);
-  const smallest = points.reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
-  const { arenaBytes, arenaLowerBound } = portfolio.estimate(smallest);
-  return {
-    flash: steps(
-      stairs(within('ramBytes'), (p) => p.flashBytes),
-      (p) => p.flashBytes,
-    ).map(trade),
-    ram: steps(stairs(within('flashBytes'), ramOf), ramOf).map(trade),
-    smallestArena: { arenaBytes, arenaLowerBound },
-  };
-}
-
-const needsAtLeast = (p: Point): Memories => ({ ramBytes: ramOf(p), flashBytes: p.flashBytes });
-
-/** From the fastest on, each with less of a memory than all before. */
-function stairs(points: readonly Point[], bytes: (p: Point) => number): readonly Point[] {
-  const out: Point[] = [];
-  for (const p of points) if (out.every((o) => bytes(p) < bytes(o))) out.push(p);
-  return out;
-}
-
-/** The fastest at each of a few budgets, from what the fastest takes down to the least. */
-function steps(points: readonly Point[], bytes: (p: Point) => number): readonly Point[] {
-  const [most = 0, least = 0] = [points[0], points.at(-1)].map((p) => (p === undefined ? 0 : bytes(p)));
-  const rows = Array.from({ length: mostRows }, (_, i) => {
-    const budget = most - (i * (most - least)) / (mostRows - 1);
-    return points.find((p) => bytes(p) <= budget);
-  });
-  return [...new Set(rows.filter((p) => p !== undefined))];
-}
+const times = <T>(count: number, f: () => T): readonly (() => T)[] => Array.from({ length: count }, () => f);

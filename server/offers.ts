@@ -51,6 +51,8 @@ export type Records = Pick<Store, 'best' | 'known'>;
 export interface KnownOffer {
   readonly offer: Offer;
   readonly trial?: { readonly cycles: number; readonly sizes: Sizes };
+  /** It is the default schedule. */
+  readonly plain?: true;
 }
 
 /** By id of the task: offers, fastest first; among them, else as the last, is its default schedule. */
@@ -66,16 +68,15 @@ export const offersFor = (
 
 function offersOf(task: Task, board: Board, store: Records | undefined, toolchain: Toolchain): readonly KnownOffer[] {
   const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
+  const plain = defaultOffer(task, board);
   const known = records
     .filter((r) => sameToolchain(r, toolchain))
     .map((r): KnownOffer => {
       const trial = r.cycles !== null && r.sizes !== null ? { cycles: r.cycles, sizes: r.sizes } : undefined;
-      return { offer: offerOf(r), ...(trial !== undefined && { trial }) };
+      const isPlain = isDeepStrictEqual(r.schedule, plain.schedule);
+      return { offer: offerOf(r), ...(trial !== undefined && { trial }), ...(isPlain && { plain: true }) };
     });
-  const plain = defaultOffer(task, board);
-  return known.some(({ offer }) => isDeepStrictEqual(offer.schedule, plain.schedule))
-    ? known
-    : [...known, { offer: plain }];
+  return known.some((k) => k.plain) ? known : [...known, { offer: plain, plain: true }];
 }
 
 /** The fastest schedules known for each layer of a network that hold there, else the default ones. */

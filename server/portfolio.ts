@@ -136,7 +136,7 @@ function smallestOf(offers: readonly KnownOffer[]): readonly KnownOffer[] {
       .sort((a, b) => of(a) - of(b))
       .slice(0, 1)
       .map((r) => r.known);
-  return [...least((r) => r.flash), ...least((r) => r.ram), ...(rows.length < offers.length ? offers.slice(-1) : [])];
+  return [...least((r) => r.flash), ...least((r) => r.ram), ...offers.filter((k) => k.plain)];
 }
 
 function mayOverwrite(program: Program, w: Workload): boolean {

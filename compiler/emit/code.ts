@@ -122,7 +122,7 @@ const keepFunction = (
   kept: readonly KernelConstant[],
 ): string => `typedef uint32_t __attribute__((__may_alias__)) word;
 
-static void copy(void *to, const void *from, uint32_t bytes) {
+__attribute__((noinline)) static void copy(void *to, const void *from, uint32_t bytes) {
   word *t = (word *)to;
   const word *f = (const word *)from;
   for (; bytes >= 16u; bytes -= 16u, t += 4, f += 4) {

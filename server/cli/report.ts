@@ -1,7 +1,7 @@
 /** An artifact on disk, told to a person: layers, sizes, where things lie, and what was proved. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Trade, Trades } from '../budgets.ts';
+import type { Trade, Trades } from '../trades.ts';
 import { count, speedUp, table, unit } from './table.ts';
 
 /** report.json as server/build.ts writes it. */

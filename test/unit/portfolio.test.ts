@@ -1,0 +1,144 @@
+/** Portfolios: what is offered holds where it is used, what layers share is counted once; and the table of what less memory costs. */
+import { expect, test } from 'vitest';
+import type { Point } from '../../compiler/plan/front.ts';
+import { type Task, tasksOf } from '../../compiler/tasks.ts';
+import { defaultSchedule } from '../../kernels/index.ts';
+import type { KnownOffer } from '../../server/offers.ts';
+import { type Portfolio, portfolioOf } from '../../server/portfolio.ts';
+import { tradesOf } from '../../server/trades.ts';
+import type { Sizes } from '../../tuner/types.ts';
+import { Draft } from './graphs.ts';
+import { Random } from './random.ts';
+
+const quant = (scale: number) => ({ scale: [scale], zeroPoint: [0], axis: 0 });
+
+/** Two fully connected layers of one workload; the second one's weights refuse the affine form. */
+function twins() {
+  const d = new Draft(new Random(1), 'tflite');
+  const layer = (x: number, scale: number): number => {
+    const w = d.constant('int8', [8, 8], [-127, 127], quant(scale));
+    const attrs = { keepDims: false, activation: 'none' };
+    return d.node('fully_connected', attrs, [x, w, -1], { dtype: 'int8', quant: quant(0.05) });
+  };
+  return d.finish('twins', [layer(layer(d.input('int8', [1, 8], quant(0.05)), 0.01), 3)]);
+}
+const graph = twins();
+const tasks = tasksOf(graph, { rounding: 'double' });
+
+const sizes = (codeBytes: number, functions: Sizes['functions'] = {}): Sizes => ({
+  codeBytes,
+  constBytes: 96,
+  scratchBytes: 0,
+  stackBytes: 40,
+  functions,
+});
+const plain = (task: Task): KnownOffer => ({
+  offer: { schedule: defaultSchedule(task.workload, []), words: 'default' },
+  trial: { cycles: 1000, sizes: sizes(200) },
+  plain: true,
+});
+function affine(task: Task, cycles: number, of: Sizes): KnownOffer {
+  const { algorithm, steps } = defaultSchedule(task.workload, []);
+  const proof = { primitive: 'requantizeAffine', acc: 'acc', mul: 'mul', add: 'add', fix: 'fix' } as const;
+  const schedule = { algorithm, steps: [...steps, proof] };
+  return { offer: { schedule, words: 'affine', record: 'r1' }, trial: { cycles, sizes: of } };
+}
+const portfolio = (offers: (task: Task) => readonly KnownOffer[]): Portfolio =>
+  portfolioOf(graph, 'twins', tasks, offers);
+
+test('a layer whose constants refuse an offer has others, and says so', () => {
+  const { points, estimate } = portfolio((task) => [plain(task), affine(task, 600, sizes(300))]);
+  expect(points.map((p) => p.cycles)).toEqual([1600, 2000]);
+  const [fastest] = points.map((p) => estimate(p).selected);
+  expect(fastest?.map((s) => [s.offer.words, s.refused.length])).toEqual([
+    ['affine', 0],
+    ['default', 1],
+  ]);
+});
+
+test('an offer that saves next to nothing over a faster one is left out', () => {
+  const near = (task: Task) => [affine(task, 600, sizes(220)), affine(task, 700, sizes(215)), plain(task)];
+  expect(portfolio(near).points.every((p) => p.cycles !== 1700)).toBe(true);
+});
+
+test('a function of two layers is counted once, in each memory where it lies', () => {
+  const shared = { '.text.block': 120, '.ramfunc.fast_ram': 40 };
+  const with200 = (functions: Sizes['functions']) => (task: Task) => [
+    { ...plain(task), trial: { cycles: 1000, sizes: sizes(200, functions) } },
+  ];
+  const [apart] = portfolio(with200({})).points;
+  const [together] = portfolio(with200(shared)).points;
+  expect((apart?.flashBytes ?? 0) - (together?.flashBytes ?? 0)).toBe(160);
+  expect((apart?.placedBytes ?? 0) - (together?.placedBytes ?? 0)).toBe(40);
+});
+
+test('a layer that was never measured is the last resort, and has no cycles', () => {
+  const { points, estimate } = portfolio((task) => {
+    const { trial: _, ...unmeasured } = plain(task);
+    return [unmeasured];
+  });
+  expect(points.length).toBe(1);
+  expect(points.map((p) => estimate(p).cycles)).toEqual([undefined]);
+});
+
+/** Points of three sizes, at which the arena is planned as it is bounded. */
+const three: Portfolio = {
+  points: (
+    [
+      [100, 900, 50],
+      [150, 500, 60],
+      [400, 300, 20],
+    ] as const
+  ).map(
+    ([cycles, flashBytes, arenaBytes]): Point => ({
+      cycles,
+      flashBytes,
+      arenaBytes,
+      placedBytes: 0,
+      stackBytes: 8,
+      picks: [],
+    }),
+  ),
+  estimate: ({ cycles, flashBytes, arenaBytes }) => ({
+    selected: [],
+    cycles,
+    flashBytes,
+    arenaBytes,
+    arenaLowerBound: arenaBytes,
+    ramBytes: arenaBytes + 8,
+  }),
+};
+
+test('the table: each row is the fastest within the other budget, corrected by what was built', () => {
+  const rows = (ramBytes: number, flashBytes: number) => {
+    const built = { ramBytes: 60, flashBytes: 910 };
+    const { flash, ram, smallestArena } = tradesOf(three, { ramBytes, flashBytes }, built, three.points[0]);
+    return {
+      flash: flash.map((t) => [t.cycles, t.flashBytes]),
+      ram: ram.map((t) => [t.cycles, t.ramBytes]),
+      smallestArena,
+    };
+  };
+  expect(rows(1000, 1000)).toEqual({
+    flash: [
+      [100, 910],
+      [150, 510],
+      [400, 310],
+    ],
+    ram: [
+      [100, 60],
+      [400, 30],
+    ],
+    smallestArena: { arenaBytes: 20, arenaLowerBound: 20 },
+  });
+  expect(rows(60, 600)).toMatchObject({
+    flash: [
+      [100, 910],
+      [400, 310],
+    ],
+    ram: [
+      [150, 70],
+      [400, 30],
+    ],
+  });
+});
