@@ -14,17 +14,42 @@ interface Shape {
   readonly K: number;
   readonly N: number;
   readonly P: number;
-  /** Loops over pixels, and dimensions of the input. */
+  /** Loops over pixels. */
   readonly pixels: readonly string[];
-  readonly axes: readonly string[];
+  /** Makes bytes from 0 on of the input; its border becomes real. */
+  readonly copy: readonly Step[];
 }
 function shapeOf(w: Workload): Shape | undefined {
   const m = matrixShape(w);
-  if (m !== undefined) return { ...m, pixels: ['p'], axes: ['a', 'b'] };
+  if (m !== undefined) return { ...m, pixels: ['p'], copy: matrixCopy(m.P * m.K) };
   if (w.op !== 'conv2d' || (shapeIn(w)[0] ?? 1) !== 1) return undefined;
   const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
   const K = product(list(w, 'kernel')) * (shapeIn(w)[3] ?? 1);
-  return { K, N, P: OH * OW, pixels: ['oy', 'ox'], axes: ['a', 'b', 'c'] };
+  return { K, N, P: OH * OW, pixels: ['oy', 'ox'], copy: imageCopy(w) };
+}
+
+type Stage = Step & { readonly primitive: 'stage' };
+/** A copy as bytes from 0 on; the offset goes into the bias. */
+const copyOf = (more: Pick<Stage, 'loops' | 'border' | 'take'>, instruction: readonly Step[] = []): readonly Step[] => [
+  { primitive: 'stage', buf: 'x', at: '', as: 'xu', dtype: 'i8', ...more },
+  { primitive: 'rebase', buf: 'xu', offset: 128, dtype: 'u8' },
+  { primitive: 'foldOffset', acc: 'acc', as: 'bias_u' },
+  ...instruction,
+];
+const matrixCopy = (bytes: number): readonly Step[] =>
+  copyOf({ loops: ['a', 'b'] }, bytes % 4 === 0 ? [replace('a', 'flip_bytes', { src: 'x', dst: 'xu' })] : []);
+function imageCopy(w: Workload): readonly Step[] {
+  const loops = ['a', 'b', 'c'];
+  const [, H = 1, W = 1, C = 1] = shapeIn(w);
+  const [, OH = 1, OW = 1] = shapeOut(w);
+  const [kernel, stride, dilation] = [list(w, 'kernel'), list(w, 'stride'), list(w, 'dilation')];
+  const [top = 0, , left = 0] = list(w, 'pad');
+  const reach = (d: number, pixels: number): number =>
+    (pixels - 1) * (stride[d] ?? 1) + ((kernel[d] ?? 1) - 1) * (dilation[d] ?? 1) + 1;
+  if (kernel.every((k) => k === 1)) return copyOf({ loops, take: 'read' });
+  if (C % 4 === 0 && reach(0, OH) >= top + H && reach(1, OW) >= left + W)
+    return copyOf({ loops, border: 'inline' }, [replace('a', 'winograd_frame', { x: 'x', y: 'xu' })]);
+  return copyOf({ loops, border: 'apart' });
 }
 
 /** Taps a chunk: about as many as lanes of usual weights hold, then fewer, at last all of them. */
@@ -86,9 +111,7 @@ function steps(s: Shape, k: Knobs): readonly Step[] {
   const params = { chunk: number(k.chunk), unroll: number(k.unroll), copy: k.weights === 'on the stack' ? 1 : 0 };
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
-    { primitive: 'stage', buf: 'x', at: '', as: 'xu', loops: s.axes, dtype: 'i8', border: 'apart' },
-    { primitive: 'rebase', buf: 'xu', offset: 128, dtype: 'u8' },
-    { primitive: 'foldOffset', acc: 'acc', as: 'bias_u' },
+    ...s.copy,
     requantizeInParts(k.requantize, 'start'),
     split('o', number(k.lanes), ['oo', 'oi'], 'exact'),
     reorder('oo', ...s.pixels, 'oi'),

@@ -8,6 +8,7 @@ import { depthwiseWindow } from './depthwise-window.ts';
 import { fcStream } from './fc-stream.ts';
 import { fill } from './fill.ts';
 import { firstConv } from './first-conv.ts';
+import { flipBytes } from './flip-bytes.ts';
 import { gatherPlane } from './gather-plane.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { laneBlock } from './lane-block.ts';
@@ -42,6 +43,7 @@ export const recipes: readonly Recipe[] = [
   laneBlock,
   columnSweep,
   gatherPlane,
+  flipBytes,
   winogradFrame,
   winogradInput,
   winogradSums,

@@ -14,6 +14,8 @@ export interface Window {
   readonly shape: readonly number[];
   /** Reads lie this far apart, or a multiple of it: x[2*i] has a step of 2. */
   readonly steps: readonly number[];
+  /** Iterators of loops of one iteration: whatever their coefficient, they move nothing. */
+  readonly still: ReadonlySet<string>;
   /** What reads outside the buffer give; undefined where none may leave it. */
   readonly outside: number | undefined;
   /** The statements, reading `as` instead; `order` rearranges its dimensions. */
@@ -48,6 +50,7 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
     );
     return [Math.min(...all.map((r) => r[0])), Math.max(...all.map((r) => r[1]))] as const;
   });
+  const still = new Set(loopsIn(body).flatMap((l) => (l.extent === 1 ? [l.iter] : [])));
   const entire = (d: number): boolean => whole.dims.includes(d);
   const base = fixed.map((f, d) => (entire(d) ? num(0) : simplify(add(f, num(ranges[d]?.[0] ?? 0)))));
   const local = (index: readonly Expr[]): readonly Expr[] =>
@@ -56,7 +59,15 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
   return {
     base,
     shape: ranges.map(([lo, hi], d) => (entire(d) ? (whole.shape[d] ?? 1) : hi - lo + 1)),
-    steps: fixed.map((_, d) => (entire(d) ? 1 : stepAlong(own.map((a) => cut(a)[d]?.[0] ?? num(0))))),
+    steps: fixed.map((_, d) =>
+      entire(d)
+        ? 1
+        : stepAlong(
+            own.map((a) => cut(a)[d]?.[0] ?? num(0)),
+            still,
+          ),
+    ),
+    still,
     outside: first.outside,
     redirect: (as, order = (index) => index) =>
       mapStmts(body, (e) =>
@@ -65,16 +76,21 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
   };
 }
 
-/** Greatest common divisor of what the loops inside add to an index. */
-function stepAlong(moving: readonly Expr[]): number {
-  const terms = moving.flatMap((e) => [...affine(e).values()]);
+/** Greatest common divisor of what the loops inside add to an index; those of one iteration add nothing. */
+function stepAlong(moving: readonly Expr[], still: ReadonlySet<string>): number {
+  const terms = moving.flatMap((e) => [...affine(e)].flatMap(([name, t]) => (still.has(name) ? [] : [t])));
   return terms.reduce((g, t) => gcd(g, t.coef), 0) || 1;
 }
 
 /** The window without what lies between its steps: `x[2*i]` becomes `as[i]`. */
 export function compact(w: Window): Window {
   const part = (e: Expr, step: number): Expr =>
-    simplify([...affine(e).values()].reduce((sum, t) => add(sum, mul(num(t.coef / step), t.atom)), num(0)));
+    simplify(
+      [...affine(e)].reduce(
+        (sum, [name, t]) => add(sum, mul(num(w.still.has(name) ? t.coef : t.coef / step), t.atom)),
+        num(0),
+      ),
+    );
   return {
     ...w,
     shape: w.shape.map((n, d) => (n - 1) / (w.steps[d] ?? 1) + 1),
