@@ -1,6 +1,7 @@
 /**
- * Fully connected layers with few input rows: nothing is reused but x, so weights are streamed once, several rows side by side.
- * x is widened to int16 once; fc_stream does the rest. Many input rows are a matrix product: packed.ts, matrix.ts.
+ * Fully connected layers with few input rows, and pointwise convolutions of few pixels: nothing is reused but x, so weights are
+ * streamed once, several rows side by side. x is widened to int16 once; fc_stream does the rest. Many input rows are a matrix
+ * product: packed.ts, matrix.ts.
  */
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
@@ -29,8 +30,8 @@ export const stream: Template = {
 
   knobs(w, features) {
     const s = matrixShape(w);
-    if (s === undefined || w.op !== 'fully_connected' || !has(features, 'dsp') || !has(features, 'fpu'))
-      return undefined;
+    if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu')) return undefined;
+    if (w.op !== 'fully_connected' && s.P > mostRows) return undefined;
     if (w.attrs.rounding === 'single' || (s.P > 1 && s.K % 2 !== 0)) return undefined;
     const rows = Math.min(s.P, mostRows);
     const even = s.N + (s.N % 2);
