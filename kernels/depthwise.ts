@@ -29,20 +29,24 @@ interface Shape {
   readonly KW: number;
   readonly SY: number;
   readonly SX: number;
+  readonly dilated: boolean;
   /** Bytes that a row of all windows covers, and a row of the last one with the words that it is loaded in. */
   readonly columns: number;
   readonly reach: number;
 }
 function shapeOf(w: Workload): Shape | undefined {
   const [N = 1, , , C = 1] = shapeIn(w);
-  if (w.op !== 'depthwise_conv2d' || N !== 1 || list(w, 'dilation').some((d) => d !== 1)) return undefined;
+  if (w.op !== 'depthwise_conv2d' || N !== 1) return undefined;
   // The kernels round twice.
   if (w.attrs.rounding === 'single') return undefined;
   const [[KH = 1, KW = 1], [SY = 1, SX = 1], OW = 1] = [list(w, 'kernel'), list(w, 'stride'), shapeOut(w)[2]];
   const last = SX * (OW - 1);
-  const words = KW % 4 === 1 ? KW : 4 * Math.ceil(KW / 4);
+  const [dy = 1, dx = 1] = list(w, 'dilation');
+  const window = dx * (KW - 1) + 1;
+  // Whole words, but single columns and those of dilated windows byte by byte.
+  const words = dx > 1 || KW % 4 === 1 ? window : 4 * Math.ceil(KW / 4);
   const each = number(w.attrs.multiplier as number);
-  return { C, each, KH, KW, SY, SX, columns: last + KW, reach: last + words };
+  return { C, each, KH, KW, SY, SX, dilated: dy > 1 || dx > 1, columns: last + window, reach: last + words };
 }
 
 /**
@@ -59,8 +63,8 @@ const smallRow = 16;
 const shared = ({ C, each }: Shape): boolean => C === 1 && each > 1;
 
 /** 'rolling': rows are loaded once for all outputs that they take part in; the others load each window for itself. */
-const waysFor = ({ KH, KW, SY, SX }: Shape): readonly string[] =>
-  KH === 3 && KW === 3 && SY <= 2 && SX <= SY ? ['rolling', 'windows'] : ['windows'];
+const waysFor = ({ KH, KW, SY, SX, dilated }: Shape): readonly string[] =>
+  !dilated && KH === 3 && KW === 3 && SY <= 2 && SX <= SY ? ['rolling', 'windows'] : ['windows'];
 
 export const depthwise: Template = {
   name: 'depthwise',

@@ -51,6 +51,9 @@ export interface DepthwiseNest {
   readonly KW: number;
   readonly SY: number;
   readonly SX: number;
+  /** Rows and columns from one tap of the window to the next. */
+  readonly DY: number;
+  readonly DX: number;
   /** Rows of padding above x, which are not there; undefined: no window leaves x. */
   readonly top: number;
   /** What padding holds; undefined where no window leaves x. */
@@ -104,6 +107,8 @@ export function inferDepthwise(nest: Loop, shape: (role: string) => readonly num
     KW: kx?.extent ?? 1,
     SY,
     SX: line(index[2], ox.iter)[0],
+    DY: line(index[0], ky?.iter ?? '')[0],
+    DX: line(index[2], kx?.iter ?? '')[0],
     top: -first,
     ...(outside !== undefined && { padded: 1, xZero: outside }),
     ...inferRequantize(y.value),
@@ -112,8 +117,8 @@ export function inferDepthwise(nest: Loop, shape: (role: string) => readonly num
 
 export function depthwiseOf(p: Params): DepthwiseNest {
   const { H = 1, planes = 1, pitch = 4, each = 1, OH = 1, OW = 1, channels = 1 } = p;
-  const { KH = 1, KW = 1, SY = 1, SX = 1, top = 0 } = p;
-  if (Math.min(H, planes, pitch, each, OH, OW, channels, KH, KW, SY, SX) < 1 || top < 0) not('sizes');
+  const { KH = 1, KW = 1, SY = 1, SX = 1, DY = 1, DX = 1, top = 0 } = p;
+  if (Math.min(H, planes, pitch, each, OH, OW, channels, KH, KW, SY, SX, DY, DX) < 1 || top < 0) not('sizes');
   const n: DepthwiseNest = {
     H,
     planes,
@@ -127,13 +132,15 @@ export function depthwiseOf(p: Params): DepthwiseNest {
     KW,
     SY,
     SX,
+    DY,
+    DX,
     top,
     zero: p.padded === 1 ? p.xZero : undefined,
     requantize: requantizeOf(p, 'with offset'),
   };
   if (KH * KW > mostTaps) not(`${KH * KW} products a sum`);
   if (n.single && planes !== 1) not('a single channel has one plane');
-  if (n.zero === undefined && (top > 0 || SY * (OH - 1) + KH > H)) not('windows leave the rows');
+  if (n.zero === undefined && (top > 0 || SY * (OH - 1) + DY * (KH - 1) >= H)) not('windows leave the rows');
   return n;
 }
 
@@ -143,9 +150,9 @@ export function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
   const nested = n.each > 1 && !n.single;
   const out = nested ? add(mul(num(n.each), c), q) : c;
   const at = [
-    sub(add(mul(num(n.SY), oy), ky), num(n.top)),
+    sub(add(mul(num(n.SY), oy), mul(num(n.DY), ky)), num(n.top)),
     n.single ? num(0) : c,
-    add(mul(num(n.SX), ox), kx),
+    add(mul(num(n.SX), ox), mul(num(n.DX), kx)),
   ] as const;
   const x = n.zero === undefined ? load('x', ...at) : loadOr(n.zero, 'x', ...at);
   const pixels = loop(
@@ -205,7 +212,7 @@ export const depthwiseRoles = (n: DepthwiseNest): readonly string[] => [
 export function depthwiseTag(n: DepthwiseNest): string {
   const channels = `${n.planes}x${n.each}${n.single ? 's' : ''}of${n.channels}`;
   const border = n.zero === undefined ? '' : `_t${n.top}z${n.zero}`.replace('-', 'm');
-  return `${n.KH}x${n.KW}s${n.SY}x${n.SX}_${n.H}p${n.pitch}_${n.OH}x${n.OW}_${channels}${border}_${requantizeTag(n.requantize)}`;
+  return `${n.KH}x${n.KW}s${n.SY}x${n.SX}d${n.DY}x${n.DX}_${n.H}p${n.pitch}_${n.OH}x${n.OW}_${channels}${border}_${requantizeTag(n.requantize)}`;
 }
 
 /** The parameters and the plain C of the function. */
@@ -214,7 +221,8 @@ export function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): 
   const lane = (ky: number, kx: number): number =>
     lanes.findIndex((tap: Tap | undefined) => tap?.[0] === ky && tap[1] === kx);
   const table = Array.from({ length: n.KH * n.KW }, (_, i) => lane(Math.floor(i / n.KW), i % n.KW));
-  const inside = n.zero === undefined ? '' : `(uint32_t)(${n.SY} * oy + ky - ${n.top}) >= ${n.H}u ? ${n.zero} : `;
+  const inside =
+    n.zero === undefined ? '' : `(uint32_t)(${n.SY} * oy + ${n.DY} * ky - ${n.top}) >= ${n.H}u ? ${n.zero} : `;
   const constants = Object.keys(requantizeOperands(n.requantize));
   return {
     params: [
@@ -234,7 +242,7 @@ export function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): 
         int32_t acc = bias[c];
         for (ky = 0; ky < ${n.KH}; ky++) {
           for (kx = 0; kx < ${n.KW}; kx++) {
-            const int32_t at = ${n.planes * n.pitch} * (${n.SY} * oy + ky - ${n.top}) + ${n.SX} * ox + kx;
+            const int32_t at = ${n.planes * n.pitch} * (${n.SY} * oy + ${n.DY} * ky - ${n.top}) + ${n.SX} * ox + ${n.DX} * kx;
             acc = mt_add(acc, (${inside}plane[at]) * (taps[lane[${n.KW} * ky + kx]] / ${scaleOf(n)}));
           }
         }

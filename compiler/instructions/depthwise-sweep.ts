@@ -23,6 +23,7 @@ function need(holds: boolean, why: string): void {
 
 function requireShape(n: DepthwiseNest, unroll: number): void {
   need(n.KH === 3 && n.KW === 3, 'windows are 3x3');
+  need(n.DY === 1 && n.DX === 1, 'windows are not dilated');
   need(n.SY <= 2 && n.SX <= n.SY, 'strides are 1, or 2 downwards: registers for no others');
   need(unroll >= 2 && unroll % 2 === 0 && unroll <= 8, 'rows are unrolled by an even number');
   const whole = n.OW & ~1;

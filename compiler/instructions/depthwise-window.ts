@@ -1,5 +1,5 @@
 /**
- * depthwise_window: a group of channels of a depthwise convolution with any window and any strides, from planes of bytes whose border
+ * depthwise_window: a group of channels of a depthwise convolution with any window, strides and dilation, from planes of bytes whose border
  * is real. Two outputs beside each other at a time; a channel's weights are copied to the stack, where they load fast. What it
  * shares with other depthwise kernels is in depthwise-nest.ts and depthwise-frame.ts.
  */
@@ -39,19 +39,41 @@ const [begun, rowFrom, rowTo, rowsLeft, pairsLeft] = ['s0', 's1', 's2', 's3', 's
 
 const words = (n: DepthwiseNest): number => tapLanes(n.KH, n.KW, 'rows').length / 2;
 const rowBytes = (n: DepthwiseNest): number => n.planes * n.pitch;
-/** Bytes that a window's row is loaded with: whole words, a last single column as a byte. */
-const loaded = (n: DepthwiseNest): number => (n.KW % 4 === 1 ? n.KW : 4 * Math.ceil(n.KW / 4));
+/** Bytes that a window's row is loaded with: whole words, a last single column as a byte; dilated ones byte by byte. */
+function loaded({ KW, DX }: DepthwiseNest): number {
+  if (DX > 1) return DX * (KW - 1) + 1;
+  return KW % 4 === 1 ? KW : 4 * Math.ceil(KW / 4);
+}
+
+/** One of the outputs side by side: its sum, registers for its bytes, and where they lie from the address on. */
+interface Output {
+  readonly sum: string;
+  readonly even: string;
+  readonly odd: string;
+  readonly at: number;
+}
+/** The product of tap k of four, whose neighbours lie apart. */
+function single(outputs: readonly Output[], k: number, apart: number): readonly string[] {
+  const [weight, half] = [weights[k % 2], k < 2 ? 'b' : 't'];
+  return [
+    ...outputs.map(({ even, at }) => `ldrsb ${even}, [${from}, #${at + k * apart}]`),
+    ...outputs.map(({ sum, even }) => `smlab${half} ${sum}, ${even}, ${weight}, ${sum}`),
+  ];
+}
 
 /** Products of up to four neighbouring columns of a row, for each of `count` outputs. */
 function block(n: DepthwiseNest, ky: number, kx: number, word: number, count: number): readonly string[] {
   const taps = Math.min(4, n.KW - kx);
-  const offset = ky * rowBytes(n) + kx;
-  const outputs = Array.from({ length: count }, (_, i) => ({
-    sum: sums[i] ?? '',
-    even: parted[i]?.[0] ?? '',
-    odd: parted[i]?.[1] ?? '',
-    at: offset + i * n.SX,
-  }));
+  const offset = ky * n.DY * rowBytes(n) + kx * n.DX;
+  const outputs = Array.from(
+    { length: count },
+    (_, i): Output => ({
+      sum: sums[i] ?? '',
+      even: parted[i]?.[0] ?? '',
+      odd: parted[i]?.[1] ?? '',
+      at: offset + i * n.SX,
+    }),
+  );
   const [w0, w1] = weights;
   if (taps === 1)
     return [
@@ -59,10 +81,11 @@ function block(n: DepthwiseNest, ky: number, kx: number, word: number, count: nu
       ...outputs.map(({ even, at }) => `ldrsb ${even}, [${from}, #${at}]`),
       ...outputs.map(({ sum, even }) => `smlabb ${sum}, ${even}, ${w0}, ${sum}`),
     ];
+  const words = [`ldr ${w0}, [sp, #${4 * word}]`, `ldr ${w1}, [sp, #${4 * word + 4}]`];
+  if (n.DX > 1) return [...words, ...Array.from({ length: taps }, (_, k) => single(outputs, k, n.DX)).flat()];
   const [first, second] = [taps >= 3 ? 'smlad' : 'smlabb', taps === 4 ? 'smlad' : 'smlabb'];
   return [
-    `ldr ${w0}, [sp, #${4 * word}]`,
-    `ldr ${w1}, [sp, #${4 * word + 4}]`,
+    ...words,
     ...outputs.map(({ even, at }) => `ldr ${even}, [${from}, #${at}]`),
     ...outputs.flatMap(({ sum, even, odd }) => [
       `sxtb16 ${odd}, ${even}, ror #8`,
@@ -152,7 +175,7 @@ function windowCode(n: DepthwiseNest): Code {
 function requireShape(n: DepthwiseNest): void {
   need(n.zero === undefined, 'the border of x must be there');
   need(n.SX * (n.OW - 1) + loaded(n) <= n.pitch, `rows of ${n.pitch} bytes do not hold the last window`);
-  const far = (n.KH - 1) * rowBytes(n) + loaded(n) + n.SX;
+  const far = (n.KH - 1) * n.DY * rowBytes(n) + loaded(n) + n.SX;
   need(far <= 4095 && n.channels <= 4095 && words(n) <= 200, 'the window is too far for an immediate offset');
   need(Math.max(n.planes, n.each, n.OH, n.OW) < 2 ** 16, 'an immediate number has 16 bits');
 }
@@ -169,6 +192,8 @@ export const depthwiseWindow: Recipe = {
     { ...base, KH: 3, KW: 1, SY: 2, OH: 3, OW: 12, form: 2, zero: -3 },
     { ...base, KH: 7, KW: 2, planes: 1, each: 2, OH: 1, OW: 8, form: 2, min: -20 },
     { ...base, KH: 4, KW: 4, planes: 1, each: 3, single: 1, SY: 3, SX: 3, OH: 2, OW: 3 },
+    { ...base, KH: 3, KW: 3, DY: 2, DX: 3, OH: 3, OW: 5, form: 0 },
+    { ...base, KH: 1, KW: 5, DX: 2, SX: 2, OH: 2, OW: 2, form: 1 },
   ],
   infer: inferDepthwise,
   make(params) {

@@ -169,9 +169,18 @@ export const kinds = {
       [1, 2],
       [3, 3],
     ] as const);
-    const [[top, bottom, OH], [left, right, OW]] = [window(r, H, KH, sy), window(r, W, KW, sx)];
-    const pad = r() < 0.8 ? [top, bottom, left, right] : [bottom, top, right, left];
-    const attrs = { ...ends(r), kernel: [KH, KW], multiplier, stride: [sy, sx], dilation: [1, 1], pad };
+    const dilation = pick(r, [
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [2, 1],
+      [2, 3],
+    ] as const);
+    const [tall, wide] = [dilation[0] * (KH - 1) + 1, dilation[1] * (KW - 1) + 1];
+    const border = pick(r, [window, window, bordered]);
+    const [[top, bottom, OH], [left, right, OW]] = [border(r, H, tall, sy), border(r, W, wide, sx)];
+    const pad = [top, bottom, left, right];
+    const attrs = { ...ends(r), kernel: [KH, KW], multiplier, stride: [sy, sx], dilation, pad };
     const O = C * multiplier;
     const workload = { op: 'depthwise_conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, O]) };
     return finish(workload, { w: many(r, O * KH * KW, -128, 127), ...channels(r, O, KH * KW) });
