@@ -20,8 +20,8 @@ import {
 } from './steps.ts';
 import type { Knobs, KnobValue, Template } from './template.ts';
 
-/** Tiles of a region, down x across, best guess first: sums are kept of four at once, and more of them read filters less often. */
-const regions: readonly string[] = ['1x8', '2x4', '2x2', '1x4', '4x4', '4x1', '1x3', '3x3', '1x2', '2x1', '1x1'];
+/** Tiles of a region, down x across, fastest first: sums are kept of four at once, and more of them read filters less often. */
+const regions: readonly string[] = ['4x4', '2x4', '1x8', '2x2', '1x4', '4x1', '1x3', '3x3', '1x2', '2x1', '1x1'];
 const regionOf = (text: KnobValue | undefined): { readonly down: number; readonly across: number } => {
   const [down = 1, across = 1] = String(text).split('x').map(Number);
   return { down, across };
@@ -43,9 +43,9 @@ export const winograd: Template = {
     if (batch !== 1 || !plain || list(w, 'kernel').some((k) => k !== 3)) return undefined;
     if (C % 4 !== 0 || N % 2 !== 0 || Math.min(OH, OW) < 2) return undefined;
     const tiles = Math.min(OH, OW) < 4 ? [2] : [4, 2];
-    const fitting = regions.filter((r) =>
-      tiles.some((m) => m * regionOf(r).down <= OH && m * regionOf(r).across <= OW),
-    );
+    // Where tiles of 4 leave no choice, tiles of 2 may have some; what is too large for the others is cut to the image.
+    const edge = Math.min(OH, OW) < 8 ? 2 : 4;
+    const fitting = regions.filter((r) => edge * regionOf(r).down <= OH && edge * regionOf(r).across <= OW);
     return [
       { name: 'tile', values: tiles },
       { name: 'tiles', values: fitting },
@@ -67,7 +67,6 @@ function steps(w: Workload, k: Knobs): readonly Step[] {
   const tile = number(k.tile);
   const { down, across } = regionOf(k.tiles);
   const form = k.requantize === 'affine' || k.requantize === 'signed' ? k.requantize : 'general';
-  // Regions that fit tiles of 2 may be too large for those of 4.
   const [most, wide] = [Math.floor(OH / tile), Math.floor(OW / tile)];
   const constants = form === 'signed' ? { mul: 'mul', add: 'add', fix: 'fix' } : { mul: 'mul', add: 'add' };
   return [

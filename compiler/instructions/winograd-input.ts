@@ -54,7 +54,7 @@ const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, i) 
 function column(s: Shape, j: number, odd: number): readonly string[] {
   const { n, lift } = s.tile;
   const pitch = s.W * s.C;
-  const loads = upTo(n).map((k) => `ldr ${value(k)}, [${k < 3 ? 'r0' : 'r2'}, #${(k % 3) * pitch + j * s.C}]`);
+  const loads = upTo(n).map((k) => `ldr.w ${value(k)}, [${k < 3 ? 'r0' : 'r2'}, #${(k % 3) * pitch + j * s.C}]`);
   const halves = upTo(n).map((k) => `uxtb16 ${value(k)}, ${value(k)}${odd === 1 ? ', ror #8' : ''}`);
   // In each row of B the coefficients of the last two inputs add up to 1: lifting these in both directions lifts all products.
   const lifted = lift !== 0 && j >= n - 2 ? [n - 2, n - 1] : [];
@@ -64,7 +64,7 @@ function column(s: Shape, j: number, odd: number): readonly string[] {
     ...halves,
     ...lifted.map((k) => `add ${value(k)}, ${value(k)}, #${lift * 0x10001}`),
     ...lines,
-    ...to.map((r, i) => `str ${r}, [sp, #${4 * (n * i + j)}]`),
+    ...to.map((r, i) => `str.w ${r}, [sp, #${4 * (n * i + j)}]`),
   ];
 }
 
@@ -77,7 +77,7 @@ function row(
 ): { readonly lines: readonly string[]; readonly moved: number } {
   const { n } = s.tile;
   const { lines, to } = transformOf(s.tile);
-  const out = [...upTo(n).map((k) => `ldr ${value(k)}, [sp, #${4 * (n * i + k)}]`), ...lines];
+  const out = [...upTo(n).map((k) => `ldr.w ${value(k)}, [sp, #${4 * (n * i + k)}]`), ...lines];
   let at = moved;
   for (const [j, r] of to.entries()) {
     const offset = (n * i + j) * bytes;
@@ -85,7 +85,7 @@ function row(
       out.push(...advance('r1', offset - at));
       at = offset;
     }
-    out.push(`str ${r}, [r1, #${offset - at}]`);
+    out.push(`str.w ${r}, [r1, #${offset - at}]`);
   }
   return { lines: out, moved: at };
 }
@@ -132,6 +132,7 @@ function lines(s: Shape): readonly string[] {
     ...advance('r3', s.C),
     'mov r2, r0',
     ...advance('r2', 3 * pitch),
+    '.balign 4',
     '3:',
     ...channels(s),
     'bne 3b',

@@ -151,6 +151,7 @@ function lines(s: Shape): readonly string[] {
     ...begin(rowsLeft, down),
     '2:',
     ...begin(columnsLeft, across),
+    '.balign 4',
     '3:',
     ...tileLines(s),
     ...advance('r0', 2 * tileBytes),

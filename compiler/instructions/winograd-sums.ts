@@ -8,6 +8,7 @@ import type { Loop, Stmt } from '../program/program.ts';
 import { advance, park, unpark } from './asm-lines.ts';
 import type { Params, Recipe } from './instruction.ts';
 import { productBytes } from './packings/winograd-filters.ts';
+import { straightCycles } from './static-cycles.ts';
 import { sumNest, tileOfProducts } from './winograd-tile.ts';
 
 interface Shape {
@@ -33,95 +34,118 @@ const starts = ['lr', 'r9'] as const;
 const sum = (channel: number, tile: number, block: number): string =>
   sums[channel]?.[tile === block - 1 ? 3 : tile] ?? refuse('winograd_sums: four tiles at most');
 
-/** One pair of input channels: loads in twos, so that they pipeline; then products. `from` are the sums' old values. */
-function pairLines(s: Shape, k: number, from: (channel: number, tile: number) => string): readonly string[] {
+/** Where a block of tiles reads, in bytes from r0 and r1. */
+interface From {
+  readonly x: number;
+  readonly w: number;
+}
+/** One pair of input channels: loads in twos, so that they pipeline; then products. `old` are the sums' values before. */
+function pairLines(s: Shape, from: From, k: number, old: (channel: number, tile: number) => string): readonly string[] {
   const block = blockOf(s);
-  const out = [`ldr r2, [r1, #${8 * k}]`, `ldr r3, [r1, #${8 * k + 4}]`];
+  const out = [`ldr r2, [r1, #${from.w + 8 * k}]`, `ldr r3, [r1, #${from.w + 8 * k + 4}]`];
   for (let first = 0; first < block; first += 2) {
     const some = ['r4', 'r5'].slice(0, Math.min(2, block - first));
-    out.push(...some.map((x, i) => `ldr ${x}, [r0, #${2 * s.C * (first + i) + 4 * k}]`));
+    out.push(...some.map((x, i) => `ldr ${x}, [r0, #${from.x + 2 * s.C * (first + i) + 4 * k}]`));
     for (const [i, x] of some.entries()) {
       for (const channel of [0, 1]) {
         const to = sum(channel, first + i, block);
-        out.push(`smlad ${to}, ${x}, ${channel === 0 ? 'r2' : 'r3'}, ${from(channel, first + i)}`);
+        out.push(`smlad ${to}, ${x}, ${channel === 0 ? 'r2' : 'r3'}, ${old(channel, first + i)}`);
       }
     }
   }
   return out;
 }
+const loadStarts = [`ldr ${starts[0]}, [r1]`, `ldr ${starts[1]}, [r1, #4]`];
+const tileBytes = ({ products }: Shape): number => 4 * products;
+/** A block's sums to `at` bytes behind where s0 points; r2 ends there. */
+const storeSums = (s: Shape, at: number): readonly string[] => [
+  unpark('r2', 's0'),
+  ...advance('r2', at),
+  ...upTo(blockOf(s)).flatMap((tile) =>
+    [0, 1].map((channel) => `str ${sum(channel, tile, blockOf(s))}, [r2, #${tileBytes(s) * (2 * tile + channel)}]`),
+  ),
+];
+const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 
-/** All pairs in one stretch: the first products start from the start values. */
-const straight = (s: Shape): readonly string[] =>
-  Array.from({ length: pairs(s) }, (_, k) =>
-    pairLines(s, k, (channel, tile) => (k === 0 ? (starts[channel] ?? '') : sum(channel, tile, blockOf(s)))),
-  ).flat();
+/** A product of all tiles in one stretch: the first pair starts from the start values, addresses are immediate. */
+function straight(s: Shape): readonly string[] {
+  const block = blockOf(s);
+  const old = (k: number) => (channel: number, tile: number) =>
+    k === 0 ? (starts[channel] ?? '') : sum(channel, tile, block);
+  const groups = upTo(tilesIn(s) / block).map((g) => [
+    ...loadStarts,
+    ...upTo(pairs(s)).flatMap((k) => pairLines(s, { x: 2 * s.C * block * g, w: 8 }, k, old(k))),
+    ...storeSums(s, 2 * tileBytes(s) * block * g),
+  ]);
+  return [
+    ...groups.flat(),
+    ...advance('r0', 2 * s.C * tilesIn(s)),
+    ...advance('r1', productBytes(s.C)),
+    ...advance('r2', -2 * tileBytes(s) * (tilesIn(s) - block)),
+  ];
+}
 
-/** Stretches of `depth` pairs in a loop; r0 and r1 end behind what was read. */
+/** The same with a loop over blocks of tiles and one over stretches of `depth` pairs: for long sums, and for code in slow memory. */
 function looped(s: Shape): readonly string[] {
   const block = blockOf(s);
+  const groups = tilesIn(s) / block;
   const begin = [0, 1].flatMap((channel) =>
-    Array.from({ length: block - 1 }, (_, tile) => `mov ${sum(channel, tile, block)}, ${starts[channel]}`),
+    upTo(block - 1).map((tile) => `mov ${sum(channel, tile, block)}, ${starts[channel]}`),
   );
-  const body = Array.from({ length: s.depth }, (_, k) => pairLines(s, k, (channel, tile) => sum(channel, tile, block)));
+  const pass = upTo(s.depth).flatMap((k) =>
+    pairLines(s, { x: 0, w: 0 }, k, (channel, tile) => sum(channel, tile, block)),
+  );
+  const all = 2 * tileBytes(s) * tilesIn(s);
   return [
+    `mov r3, #${groups}`,
+    park('s2', 'r3'),
+    '.balign 4',
+    '2:',
+    ...loadStarts,
+    ...advance('r1', 8),
     ...begin,
     `mov r2, #${pairs(s) / s.depth}`,
     park('s3', 'r2'),
+    '.balign 4',
     '3:',
-    ...body.flat(),
+    ...pass,
     ...advance('r0', 4 * s.depth),
     ...advance('r1', 8 * s.depth),
-    unpark('r2', 's3'),
-    'subs r2, r2, #1',
-    park('s3', 'r2'),
-    'bne 3b',
+    ...countDown('r2', 's3', '3b'),
+    ...storeSums(s, 0),
+    ...advance('r2', 2 * tileBytes(s) * block),
+    park('s0', 'r2'),
+    ...advance('r0', 2 * s.C * (block - 1)),
+    ...advance('r1', -productBytes(s.C)),
+    ...countDown('r3', 's2', '2b'),
+    ...advance('r1', productBytes(s.C)),
+    ...advance('r2', -all),
   ];
 }
+const countDown = (register: string, single: string, label: string): readonly string[] => [
+  unpark(register, single),
+  `subs ${register}, ${register}, #1`,
+  park(single, register),
+  `bne ${label}`,
+];
 
-function lines(s: Shape): readonly string[] {
-  const block = blockOf(s);
-  const groups = tilesIn(s) / block;
-  const oneStretch = s.depth === pairs(s);
-  const walked = oneStretch ? 0 : pairs(s);
-  const tileBytes = 4 * s.products;
-  const stores = Array.from({ length: block }, (_, tile) =>
-    [0, 1].map((channel) => `str ${sum(channel, tile, block)}, [r2, #${tileBytes * (2 * tile + channel)}]`),
-  ).flat();
-  const nextGroup = [
-    ...advance('r1', -8 - 8 * walked),
-    ...advance('r2', 2 * tileBytes * block),
-    park('s0', 'r2'),
-    unpark('r3', 's2'),
-    'subs r3, r3, #1',
-    park('s2', 'r3'),
-    'bne 2b',
-  ];
-  return [
-    'push {r4-r11, lr}',
-    park('s0', 'r2'),
-    'mov r3, r2',
-    ...advance('r3', tileBytes),
-    park('s1', 'r3'),
-    '1:',
-    ...(groups > 1 ? [`mov r3, #${groups}`, park('s2', 'r3'), '2:'] : []),
-    `ldr ${starts[0]}, [r1]`,
-    `ldr ${starts[1]}, [r1, #4]`,
-    'add r1, r1, #8',
-    ...(oneStretch ? straight(s) : looped(s)),
-    unpark('r2', 's0'),
-    ...stores,
-    ...advance('r0', 2 * s.C * block - 4 * walked),
-    ...(groups > 1 ? nextGroup : []),
-    // To the next product: filters and sums follow each other.
-    ...advance('r1', 8 * (pairs(s) - walked) + (groups > 1 ? 8 + 8 * walked : 0)),
-    ...advance('r2', 4 - (groups > 1 ? 2 * tileBytes * tilesIn(s) : 0)),
-    park('s0', 'r2'),
-    unpark('r3', 's1'),
-    'cmp r2, r3',
-    'bne 1b',
-    'pop {r4-r11, pc}',
-  ];
-}
+const lines = (s: Shape): readonly string[] => [
+  'push {r4-r11, lr}',
+  park('s0', 'r2'),
+  'mov r3, r2',
+  ...advance('r3', tileBytes(s)),
+  park('s1', 'r3'),
+  '.balign 4',
+  '1:',
+  ...(isStraight(s) ? straight(s) : looped(s)),
+  // To the next product, until the first tile's sums are all there.
+  ...advance('r2', 4),
+  park('s0', 'r2'),
+  unpark('r3', 's1'),
+  'cmp r2, r3',
+  'bne 1b',
+  'pop {r4-r11, pc}',
+];
 
 function plain(s: Shape): string {
   const tiles = tilesIn(s);
@@ -144,18 +168,23 @@ function plain(s: Shape): string {
 `;
 }
 
-/** The longest stretch that a schedule gets without asking. */
-const mostDepth = 32;
+/** Pairs of all tiles in one stretch of code, and in a loop, where a schedule does not ask for fewer. */
+const [mostStraight, mostDepth] = [64, 32];
+/** Does one stretch hold all pairs of all tiles, within reach of immediate offsets? */
+const isStraight = (s: Shape): boolean =>
+  s.depth === pairs(s) && (pairs(s) * tilesIn(s)) / blockOf(s) <= mostStraight && 2 * s.C * tilesIn(s) <= farthest;
+const farthest = 4095;
 
-function shapeOf({ products = 0, down = 1, across = 1, C = 0, depth }: Params): Shape {
-  const pairsOf = C / 2;
-  const largest = Array.from({ length: mostDepth }, (_, i) => mostDepth - i).find((n) => pairsOf % n === 0) ?? 1;
-  const s = { products, down, across, C, depth: depth === undefined || depth === 0 ? largest : depth };
+function shapeOf({ products = 0, down = 1, across = 1, C = 0, depth = 0 }: Params): Shape {
+  const all = C / 2;
+  const largest = upTo(mostDepth)
+    .map((i) => mostDepth - i)
+    .find((n) => all % n === 0);
+  const s = { products, down, across, C, depth: depth === 0 ? (largest ?? 1) : depth };
   if (C < 4 || C % 4 !== 0 || down < 1 || across < 1) refuse('winograd_sums: fours of input channels');
-  if (s.depth < 1 || s.depth > 64 || pairsOf % s.depth !== 0)
-    refuse(`winograd_sums: ${s.depth} does not divide ${pairsOf} pairs`);
-  // Offsets of pixels and of sums are immediate.
-  if (2 * C * 3 + 4 * s.depth > 4095 || 8 * s.depth > 4095) refuse('winograd_sums: too many input channels');
+  if (s.depth < 1 || s.depth > mostDepth || all % s.depth !== 0)
+    refuse(`winograd_sums: ${s.depth} does not divide ${all} pairs`);
+  if (2 * C * 3 + 4 * s.depth > farthest) refuse('winograd_sums: too many input channels for an immediate offset');
   return s;
 }
 
@@ -170,13 +199,14 @@ function infer(nest: Loop): Params {
   return { products, down, across, C };
 }
 
-/** Of a block and pair 8 products and its loads; then what comes around them. */
-const cyclesOf = (s: Shape): number => {
-  const [block, groups] = [blockOf(s), tilesIn(s) / blockOf(s)];
-  const loads = 3 + Math.ceil(block / 2) * 3;
-  const passes = s.depth === pairs(s) ? 0 : pairs(s) / s.depth;
-  return 20 + s.products * (10 + groups * (12 + 2 * block + pairs(s) * (loads + 2 * block) + 10 * passes));
-};
+/** Of the stretches as they are repeated. */
+function cyclesOf(s: Shape): number {
+  const around = 20 + 12 * s.products;
+  if (isStraight(s)) return around + s.products * straightCycles(straight(s));
+  const pass = straightCycles(pairLines(s, { x: 0, w: 0 }, 0, () => 'r6')) * s.depth + 10;
+  const group = (pairs(s) / s.depth) * pass + 26 + 2 * blockOf(s);
+  return around + s.products * (tilesIn(s) / blockOf(s)) * group;
+}
 
 /** s[ti, tj, d, p] = w[d, p, 0] + sum over c of v[p, ti, tj, c] * w[d, p, c + 1]. */
 export const winogradSums: Recipe = {
