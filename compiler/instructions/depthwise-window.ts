@@ -65,7 +65,7 @@ function single(outputs: readonly Output[], k: number, apart: number): readonly 
 function block(n: DepthwiseNest, ky: number, kx: number, word: number, count: number): readonly string[] {
   const taps = Math.min(4, n.KW - kx);
   const offset = ky * n.DY * rowBytes(n) + kx * n.DX;
-  const outputs = Array.from(
+  const beside = Array.from(
     { length: count },
     (_, i): Output => ({
       sum: sums[i] ?? '',
@@ -78,16 +78,16 @@ function block(n: DepthwiseNest, ky: number, kx: number, word: number, count: nu
   if (taps === 1)
     return [
       `ldr ${w0}, [sp, #${4 * word}]`,
-      ...outputs.map(({ even, at }) => `ldrsb ${even}, [${from}, #${at}]`),
-      ...outputs.map(({ sum, even }) => `smlabb ${sum}, ${even}, ${w0}, ${sum}`),
+      ...beside.map(({ even, at }) => `ldrsb ${even}, [${from}, #${at}]`),
+      ...beside.map(({ sum, even }) => `smlabb ${sum}, ${even}, ${w0}, ${sum}`),
     ];
-  const words = [`ldr ${w0}, [sp, #${4 * word}]`, `ldr ${w1}, [sp, #${4 * word + 4}]`];
-  if (n.DX > 1) return [...words, ...Array.from({ length: taps }, (_, k) => single(outputs, k, n.DX)).flat()];
+  const both = [`ldr ${w0}, [sp, #${4 * word}]`, `ldr ${w1}, [sp, #${4 * word + 4}]`];
+  if (n.DX > 1) return [...both, ...Array.from({ length: taps }, (_, k) => single(beside, k, n.DX)).flat()];
   const [first, second] = [taps >= 3 ? 'smlad' : 'smlabb', taps === 4 ? 'smlad' : 'smlabb'];
   return [
-    ...words,
-    ...outputs.map(({ even, at }) => `ldr ${even}, [${from}, #${at}]`),
-    ...outputs.flatMap(({ sum, even, odd }) => [
+    ...both,
+    ...beside.map(({ even, at }) => `ldr ${even}, [${from}, #${at}]`),
+    ...beside.flatMap(({ sum, even, odd }) => [
       `sxtb16 ${odd}, ${even}, ror #8`,
       `sxtb16 ${even}, ${even}`,
       `${first} ${sum}, ${even}, ${w0}, ${sum}`,
