@@ -129,7 +129,7 @@ function finish(n: DepthwiseNest, sums: readonly string[], lag: Cursor): readonl
   const aside = [even, odd].slice(0, Math.max(0, wanted - 1));
   const lend = [copied, ...aside].slice(0, wanted);
   const constants = lend.slice(0, extra);
-  const far = lag.to + (n.OW + 1) * n.channels > reach ? flush(lag, 'to') : [];
+  const far = lag.to + n.channels > reach ? flush(lag, 'to') : [];
   const stores = sums.map((sum, i) => `strb ${sum}, [${to}, #${lag.to + i * n.channels}]`);
   lag.to += n.OW * n.channels;
   return [
@@ -187,8 +187,8 @@ function strip(n: DepthwiseNest, columns: number, unroll: number, label: number)
   const enter = straight(
     ...flush(lag, 'from'),
     ...flush(lag, 'to'),
-    `movw ${even}, #${times * unroll * rowBytes(n)}`,
-    `add ${even}, ${even}, ${from}`,
+    `mov ${even}, ${from}`,
+    ...advance(even, times * unroll * rowBytes(n)),
     park(limit, even),
   );
   const round = run(rows.slice(first, first + unroll));

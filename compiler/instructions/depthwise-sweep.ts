@@ -32,8 +32,8 @@ function requireShape(n: DepthwiseNest, unroll: number): void {
     n.OW % 2 === 1 ? n.SX * (n.OW - 1) + 4 : 0,
   );
   need(n.pitch % 4 === 0 && word <= n.pitch, `rows of ${n.pitch} bytes do not hold words up to ${word}`);
-  need((n.OW + 1) * n.channels <= 4095 && n.planes * n.pitch <= 4000, 'a row is too far for an immediate offset');
-  need(n.H * n.planes * n.pitch < 2 ** 16 && n.planes * n.each < 2 ** 16, 'an immediate number has 16 bits');
+  need(n.channels <= 4095, 'the next column is too far for an immediate offset');
+  need(n.planes * n.each < 2 ** 16, 'an immediate number has 16 bits');
   const ended = rolesOf(n).flatMap((row) => row.filter((r) => r.ends)).length;
   need(ended === n.OH, 'some outputs see only the border of x');
   need(beginnings(n).length <= mostBeginnings, 'too many kinds of border for the registers');
@@ -68,6 +68,9 @@ export const depthwiseSweep: Recipe = {
     { ...base, H: 13, OH: 7, OW: 3, SY: 2, SX: 2, form: 1, right: 9 },
     { ...base, OH: 2, OW: 4, pitch: 12, top: 0, padded: 0, SY: 2, SX: 2, form: 2 },
     { ...base, H: 7, OH: 4, SY: 2, form: 0, right: 9 },
+    // Rows beyond the reach of an immediate offset.
+    { ...base, H: 9, OH: 9, channels: 1500, planes: 1, pitch: 260, ...top },
+    { ...base, H: 12, OH: 6, OW: 4, SY: 2, SX: 2, planes: 4, pitch: 1100, channels: 4, top: 0, ...top },
   ],
   infer: inferDepthwise,
   make(params) {

@@ -57,7 +57,7 @@ function planesOf(p: Params): Planes {
   need(pitch % 4 === 0 && pitch <= 1020, 'rows of planes are words near each other');
   need(left >= 0 && top >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
   need(padded === 1 || (top === 0 && left === 0 && rows <= height && pitch <= width), 'nothing lies outside');
-  need(4 * channels <= farthest, 'four pixels are too far for an immediate offset');
+  need(3 * channels <= farthest, 'four pixels are too far for an immediate offset');
   return { many, rows, height, top, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };
 }
 const farthest = 4095;
@@ -216,7 +216,7 @@ export const planes: Recipe = {
     { many: 8, rows: 2, height: 3, width: 30, channels: 8, pitch: 36, left: 1, padded: 1, zero: 77 },
     { rows: 6, height: 3, top: 2, width: 3, channels: 4, pitch: 8, left: 2, padded: 1, zero: -7 },
     { rows: 3, height: 5, top: 1, width: 7, channels: 4, pitch: 8, padded: 1, zero: 9 },
-    { rows: 1, width: 9, channels: 512, pitch: 12, left: 3, padded: 1, zero: 127 },
+    { rows: 1, width: 9, channels: 1024, pitch: 12, left: 3, padded: 1, zero: 127 },
     { rows: 2, width: 36, channels: 128, pitch: 44, left: 5, padded: 1, zero: 0 },
   ],
   infer,
