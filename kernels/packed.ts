@@ -38,16 +38,19 @@ interface Shape {
   /** Words of x that a pixel's taps take at a time, and how many such stretches there are. */
   readonly words: number;
   readonly stretches: number;
-  /** Elements between pixels. */
+  /** Elements from a pixel's first tap to that of the next, and to that of the next row. */
   readonly pixel: number;
+  readonly down: number;
   readonly stage: readonly string[];
   readonly rows: Rows;
   /** Do windows leave x at the left or right? */
   readonly sides: boolean;
   /** A single tap at a stride: most of x is not read at all. */
   readonly sparse: boolean;
-  /** Elements of x. */
+  /** Elements of x, of a row of it, and of what is read of a row. */
   readonly size: number;
+  readonly row: number;
+  readonly taken: number;
 }
 /** Which rows of x an output row reads: from stride*row - top on, `reach` of them, of H that are there. */
 interface Rows {
@@ -70,11 +73,14 @@ const matrix = (P: number, K: number, N: number): Shape => ({
   words: K / 2,
   stretches: 1,
   pixel: K,
+  down: 0,
   stage: ['a', 'b'],
   rows: { stride: 1, top: 0, reach: 1, H: P },
   sides: false,
   sparse: false,
   size: P * K,
+  row: K,
+  taken: K,
 });
 function windowed(w: Workload): Shape {
   const [, H = 1, W = 1, C = 1] = shapeIn(w);
@@ -94,11 +100,14 @@ function windowed(w: Workload): Shape {
     words: run / 2,
     stretches: offsets.length,
     pixel: SX * C,
+    down: stride * XW * C,
     stage: ['a', 'b', 'c'],
     rows: { stride, top, reach: (KH - 1) * DY + 1, H },
     sides: left > 0 || XW > left + W,
     sparse: KH * KW === 1 && list(w, 'pad').every((p) => p === 0),
     size: product(shapeIn(w)),
+    row: W * C,
+    taken: Math.min(XW - left, W) * C,
   };
 }
 
@@ -111,7 +120,8 @@ export const packed: Template = {
     if (s === undefined || !has(features, 'dsp') || !has(features, 'fpu') || w.attrs.rounding === 'single')
       return undefined;
     // The words of every pixel and tap must begin at words.
-    if (s.C % 2 !== 0 && (s.pixel % 2 !== 0 || !Number.isInteger(s.words) || s.stretches > 1)) return undefined;
+    const apart = [s.pixel, s.down, 2 * s.words];
+    if (s.C % 2 !== 0 && (s.stretches > 1 || apart.some((n) => n % 2 !== 0))) return undefined;
     return [
       { name: 'pixels', values: blockSizes(s) },
       { name: 'pairs', values: laps(s) },
@@ -244,7 +254,8 @@ function partSteps(s: Shape, k: Knobs, cut: boolean, part: Part): readonly Step[
 function widened(s: Shape, { suffix, leaves }: Part, at: string, quad: 0 | 1): readonly Step[] {
   const loops = s.stage.map((l) => l + suffix);
   const [[a = '', b = ''], as] = [loops, `xw${suffix}`];
-  const whole = s.C % 4 === 0 || (s.loops.length === 1 && at === '' && s.size % 4 === 0);
+  const rows = s.loops.length > 1 && !s.sparse && s.C % 2 === 0 && s.row % 4 === 0 && s.taken % 4 === 0;
+  const whole = s.C % 4 === 0 || rows || (s.loops.length === 1 && at === '' && s.size % 4 === 0);
   return [
     {
       primitive: 'stage',

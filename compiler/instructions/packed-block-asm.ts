@@ -92,7 +92,7 @@ export function packedBlockLines(b: Blocks): readonly string[] {
     ...keepConstants(b),
     ...copyWeights(b),
     park(yPointer, 'r1'),
-    ...(allLaps(b) > 1 ? [`mov r5, #${lapsOf(b.walk)}`, park(lapsLeft, 'r5')] : []),
+    ...(allLaps(b) > 1 ? [`movw r5, #${lapsOf(b.walk)}`, park(lapsLeft, 'r5')] : []),
     ...(b.rows > 1 ? [`movw r5, #${b.rows}`, park(rowsLeft, 'r5')] : []),
     '2:',
     unpark('r5', yPointer),
@@ -169,7 +169,7 @@ function block(b: Blocks): readonly string[] {
   return [
     ...startSums(b, many),
     ...(many ? advance('sp', gap(b)) : []),
-    ...(b.walk.groups > 1 ? [`mov r5, #${b.walk.groups}`, '5:', park(groupsLeft, 'r5')] : []),
+    ...(b.walk.groups > 1 ? [`movw r5, #${b.walk.groups}`, '5:', park(groupsLeft, 'r5')] : []),
     ...(many ? [`vmov.f32 ${lapCounter}, ${lapsLeft}`, '.balign 4', '4:'] : []),
     ...lap(b, many),
     ...(many ? nextLap(b) : []),

@@ -259,7 +259,7 @@ export const packedBlock: Recipe = {
       operands: {
         x: exact ? x : { ...x, span: [-128, 127] },
         y: { dtype: 'i8' },
-        w: { dtype: 'i8', align: 4, span: [-127, 127], layout },
+        w: { dtype: 'i8', align: 4, layout },
         bias: exact ? { dtype: 'i32' } : { dtype: 'i32', span: fittingBias },
         ...requantizeOperands(q),
       },
