@@ -58,12 +58,19 @@ function chunks(K: number): readonly number[] {
   const each = [parts, parts + 1, 2 * parts, 3 * parts, 1].map((n) => Math.ceil(K / n));
   return [...new Set(each)];
 }
-/** Weights that fit the stack are read from there for all pixels; where there is one pixel they are read only once anyway. */
+/** In the order of the instruction's parameter: what it has on the stack while it goes over pixels. */
+const onStack: readonly string[] = ['streamed', 'on the stack', 'on the stack by chunks'];
+/** Bytes of stack that a kernel takes at most: a board's call may have 8 KiB. */
+const mostStack = 6800;
+/** Where weights are read from: once from where they lie, then from the stack, if that has room. One pixel reads them once anyway. */
 function weightPlaces({ K, P }: Shape): readonly string[] {
-  return P < 4 || K > mostOnStack ? ['streamed'] : ['on the stack', 'streamed'];
+  const [all, chunk] = [20 * K, 20 * (chunks(K)[0] ?? K) + 32 * P];
+  return [
+    ...(P >= 4 && all <= mostStack ? ['on the stack'] : []),
+    ...(P >= 4 && chunks(K)[0] !== K && chunk <= mostStack ? ['on the stack by chunks'] : []),
+    'streamed',
+  ];
 }
-/** Taps whose words leave a stack of 8 KiB enough room. */
-const mostOnStack = 320;
 const forms: readonly string[] = ['two', 'two signed', 'three', 'three signed'];
 /** What is likely to be exact first: signs show where negative results are not all cut off, and long sums want long multipliers. */
 export function formsFor(w: Workload, K: number): readonly string[] {
@@ -108,7 +115,7 @@ export const lanes: Template = {
 };
 
 function steps(s: Shape, k: Knobs): readonly Step[] {
-  const params = { chunk: number(k.chunk), unroll: number(k.unroll), copy: k.weights === 'on the stack' ? 1 : 0 };
+  const params = { chunk: number(k.chunk), unroll: number(k.unroll), copy: onStack.indexOf(String(k.weights)) };
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...s.copy,

@@ -8,7 +8,8 @@ import { add, buffer, iter, load, loop, mul, num, program, refuse, register, sto
 import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
 import { chainOf, coefficient } from './affine-index.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
-import { type LaneBlock, laneBlockAsm, type Stretch, stretchesOf } from './lane-block-asm.ts';
+import { laneBlockAsm } from './lane-block-asm.ts';
+import { type LaneBlock, type Stretch, stretchesOf } from './lane-taps.ts';
 import { startsOf } from './packings/sum-lanes.ts';
 import { inferParts, partsFormOf, partsMeaning, partsPlain, partsTag, rowWords } from './requantize-parts.ts';
 import { lanesOf, unpackPlain } from './sum-lanes.ts';
@@ -50,8 +51,9 @@ function blockOf(q: Params): LaneBlock {
   const { rows = 8, OH = 1, OW = 1, KH = 1, KW = 1, C = 1, XW = 1, SY = 1, SX = 1, DY = 1, DX = 1, N = rows } = q;
   const { D = 1, chunk = KH * KW * C, unroll = 32, copy = 0 } = q;
   const lanes = lanesOf(rows);
+  const copied = (['nothing', 'all', 'chunk'] as const)[copy] ?? not('no such copy');
   if (chunk < 1 || chunk > KH * KW * C || unroll < 1 || N < rows) return not('no such chunks');
-  const rest = { lanes, chunk, unroll, copied: copy === 1, channels: N, form: partsFormOf(q), pixels: OW };
+  const rest = { lanes, chunk, unroll, copied, channels: N, form: partsFormOf(q), pixels: OW };
   if (D === 1) return { ...rest, rows: 1, rowStep: 0, pixelStep: C, runs: [0], run: C };
   const steps = { rows: OH, rowStep: SY * XW * C, pixelStep: SX * C };
   const all = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
@@ -101,6 +103,7 @@ function plainOf(b: LaneBlock): string {
   const chunks = stretchesOf(b);
   const several = chunks.length > 1;
   const sums = words.map((a, i) => `${a} += t * pw[${i}];`).join(' ');
+  // A tap a round: with more, GCC loads ahead what no register holds.
   const stretch = ({ at, length }: Stretch): string =>
     `      for (i = 0; i < ${length}; i++) { const uint32_t t = px[${at} + i]; ${sums} pw += ${lanes.words}; }\n`;
   const text = chunks.map((stretches, n) => {
@@ -133,7 +136,7 @@ const symbolOf = (b: LaneBlock): string =>
     `mt_lanes${b.lanes.sums}`,
     `${b.rows}x${b.pixels}_${b.rowStep}_${b.pixelStep}_${b.channels}`,
     `k${b.runs.length}x${b.run}${b.runs.length > 1 ? `_${b.runs.slice(1, 2)}_${b.runs.at(-1)}` : ''}`,
-    `c${b.chunk}u${b.unroll}${b.copied ? 's' : ''}`,
+    `c${b.chunk}u${b.unroll}${{ nothing: '', all: 's', chunk: 't' }[b.copied]}`,
     partsTag(b.form),
   ].join('_');
 
@@ -174,6 +177,24 @@ export const laneBlock: Recipe = {
       N: 7,
       unroll: 8,
       chunk: 50,
+      signed: 1,
+      parts: 3,
+      bits: 8,
+    },
+    { D: 1, rows: 8, OW: 5, C: 50, N: 8, unroll: 8, copy: 2, chunk: 20 },
+    {
+      D: 3,
+      rows: 6,
+      OH: 3,
+      OW: 2,
+      KH: 2,
+      KW: 2,
+      C: 3,
+      XW: 4,
+      SY: 2,
+      SX: 2,
+      N: 7,
+      copy: 2,
       signed: 1,
       parts: 3,
       bits: 8,
