@@ -90,6 +90,34 @@ export const kinds = {
     const [[top, bottom, OH], [left, right, OW]] = [window(r, H, 3, 1), window(r, W, 3, 1)];
     const attrs = { ...ends(r), kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [top, bottom, left, right] };
     const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
+    const extreme = r() < 0.3;
+    const w = many(r, N * 9 * C, -128, 127).map((v) => (extreme ? (v < 0 ? -128 : 127) : v));
+    return finish(workload, { w, ...channels(r, N, 9 * C) });
+  },
+  /** Time series and dilated windows, in numbers as large as they come. */
+  convWindows(r: Random): Sample {
+    const series = pick(r, ['columns', 'rows', 'none']);
+    const [H, W] = [series === 'columns' ? 1 : int(r, 3, 12), series === 'rows' ? 1 : int(r, 3, 12)];
+    const [C, N] = [pick(r, [1, 2, 4, 6, 12]), int(r, 1, 4)];
+    const [KH, KW] = [int(r, 1, Math.min(H, 5)), int(r, 1, Math.min(W, 5))];
+    const [sy, sx, dy, dx] = [
+      int(r, 1, 2),
+      int(r, 1, 2),
+      H >= 2 * KH ? int(r, 1, 2) : 1,
+      W >= 2 * KW ? int(r, 1, 2) : 1,
+    ];
+    const [[top, bottom, OH], [left, right, OW]] = [
+      window(r, H, dy * (KH - 1) + 1, sy),
+      window(r, W, dx * (KW - 1) + 1, sx),
+    ];
+    const attrs = {
+      ...ends(r),
+      kernel: [KH, KW],
+      stride: [sy, sx],
+      dilation: [dy, dx],
+      pad: [top, bottom, left, right],
+    };
+    const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
     const [extreme, least] = [r() < 0.3, r() < 0.1 ? -128 : -127];
     const w = many(r, N * KH * KW * C, least, 127).map((v) => (extreme ? (v < 0 ? least : 127) : v));
     return finish(workload, { w, ...channels(r, N, KH * KW * C) });
