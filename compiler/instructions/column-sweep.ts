@@ -28,6 +28,8 @@ interface Sweep {
   readonly SY: number;
   readonly SX: number;
   readonly DY: number;
+  /** Of a window of one column it only stands in the nest. */
+  readonly DX: number;
   /** Words of a row of the plane. */
   readonly pitch: number;
   /** Channels of y: the distance between its pixels. */
@@ -43,7 +45,7 @@ const mostRows = 100;
 
 function sweepOf(q: Params): Sweep {
   const { OH = 1, OW = 1, KH = 1, KW = 1, SY = 1, SX = 1, DY = 1, DX = 1, pitch = 1, channels = 1 } = q;
-  const s: Sweep = { OH, OW, KH, KW, SY, SX, DY, pitch, channels, form: partsFormOf(q) };
+  const s: Sweep = { OH, OW, KH, KW, SY, SX, DY, DX, pitch, channels, form: partsFormOf(q) };
   if (Math.floor(((KH - 1) * DY) / SY) > 2 || KW > 3 || (DX !== 1 && KW > 1)) not('the window is too large');
   if (rowsOf(s) > mostRows || pitch > 190 || SX > 60) not('the plane is too large');
   return s;
@@ -76,7 +78,7 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
 
 function meaningOf(s: Sweep): Program {
   const [oy, ox, ky, kx] = ['oy', 'ox', 'ky', 'kx'].map(iter) as [Expr, Expr, Expr, Expr];
-  const x = load('x', add(mul(num(s.SY), oy), mul(num(s.DY), ky)), add(mul(num(s.SX), ox), kx), num(0));
+  const x = load('x', add(mul(num(s.SY), oy), mul(num(s.DY), ky)), add(mul(num(s.SX), ox), mul(num(s.DX), kx)), num(0));
   const taps = loop('ky', s.KH, loop('kx', s.KW, store('acc', [], mul(x, load('w', ky, kx, num(0))), '+')));
   const byte = partsMeaning(s.form, load('acc'), 'table', [num(0)]);
   const pixel = [register('acc'), store('acc', [], num(0)), taps, store('y', [oy, ox, num(0)], byte)];
