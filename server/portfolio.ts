@@ -4,11 +4,14 @@
  */
 import { needsOf, networkOf } from '../compiler/emit/network.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
+import { asmFunctionName } from '../compiler/instructions/asm-function.ts';
+import { instruction } from '../compiler/instructions/index.ts';
 import { schedule } from '../compiler/lower.ts';
 import { operatorOf } from '../compiler/ops/index.ts';
 import { type Cost, frontOf, type Point, ramOf } from '../compiler/plan/front.ts';
 import { runsInPlace } from '../compiler/plan/in-place.ts';
-import type { Memo, Program } from '../compiler/program/index.ts';
+import type { Memo, Place, Program } from '../compiler/program/index.ts';
+import { callsIn } from '../compiler/program/walk.ts';
 import type { Selected } from '../compiler/select.ts';
 import type { Occurrence, Task } from '../compiler/tasks.ts';
 import type { Workload } from '../compiler/workload.ts';
@@ -46,6 +49,8 @@ interface Option {
   readonly cycles: number;
   /** May lie over its input, which spares the arena its output. */
   readonly inPlace: boolean;
+  /** Bytes of its block kernels, by name. */
+  readonly functions: ReadonlyMap<string, number>;
 }
 
 /** `offersOf`: everything known of a task, its default schedule among it. */
@@ -62,7 +67,8 @@ export function portfolioOf(
       return task.occurrences.map((o) => optionsOf(task, o, offers, memo));
     })
     .sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));
-  const points = frontOf(costsOf(graph, name, layers)).map((p) => withoutTwice(p, picked(layers, p)));
+  const own = costsOf(graph, name, layers);
+  const points = frontOf(shared(own, layers)).map((p) => withFunctions(p, own, picked(layers, p)));
   const made = new Map<Point, Estimate>();
   return {
     points,
@@ -103,6 +109,7 @@ function optionsOf(task: Task, o: Occurrence, offers: readonly KnownOffer[], mem
       known,
       cycles: known.trial?.cycles ?? unmeasured,
       inPlace: overwrites && mayOverwrite(program, task.workload),
+      functions: functionsOf(program, known.trial?.sizes.functions ?? {}),
     });
   }
   if (out.length === 0)
@@ -146,7 +153,7 @@ function mayOverwrite(program: Program, w: Workload): boolean {
   return over.some((k) => runsInPlace(program, new Set([inputs[k] ?? '']), y));
 }
 
-/** The costs of every option: sizes of constants, scratch and arena from its kernel, of code from its trial. */
+/** The costs of every option but for its block kernels: sizes of constants, scratch and arena from its kernel, of code from its trial. */
 function costsOf(graph: Graph, name: string, layers: readonly (readonly Option[])[]): readonly (readonly Cost[])[] {
   const most = Math.max(0, ...layers.map((l) => l.length));
   const rounds = Array.from({ length: most }, (_, k) =>
@@ -162,7 +169,7 @@ function costsOf(graph: Graph, name: string, layers: readonly (readonly Option[]
       if (needs === undefined) throw new Error(`layer ${i} has no needs`);
       const { kernel, arenaBytes } = needs;
       const sizes = option.known.trial?.sizes;
-      const code = sizes?.codeBytes ?? guessedCode;
+      const code = (sizes?.codeBytes ?? guessedCode) - total(option.functions.values());
       const constants = (place: 'any' | 'ram'): number =>
         kernel.constants.reduce((n, c) => n + (place === 'any' || c.place === place ? c.bytes.length : 0), 0);
       return {
@@ -198,16 +205,64 @@ function estimateOf(graph: Graph, name: string, options: readonly Option[], p: P
   };
 }
 
-/** Functions that several kernels share are linked once. */
-function withoutTwice(p: Point, options: readonly Option[]): Point {
-  const seen = new Set<string>();
-  let { flashBytes, placedBytes } = p;
-  for (const [section, bytes] of options.flatMap((o) => Object.entries(o.known.trial?.sizes.functions ?? {}))) {
-    if (seen.has(section)) {
-      flashBytes -= bytes;
-      if (section.startsWith('.ramfunc')) placedBytes -= bytes;
-    }
-    seen.add(section);
-  }
-  return { ...p, flashBytes, placedBytes };
+/**
+ * The block kernels of a program. Which ones they are depends on its constants (a shift is part of a function), how large they are
+ * does hardly: sizes are those of the trial, in the order of use.
+ */
+function functionsOf(program: Program, sizes: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  const used = callsIn(program.body).map((c) => instruction(c.instr, c.params));
+  const names = used.flatMap((i) => (i.function === undefined ? [] : [i.symbol]));
+  const bytes = Object.values(sizes);
+  return new Map([...new Set(names)].map((name, i) => [name, bytes[i] ?? 0]));
 }
+
+/** The name under which a function is linked: code in flash is another than in RAM. */
+const linkedName = ({ selected }: Option, symbol: string): string => asmFunctionName(symbol, placeOf(selected));
+const placeOf = ({ choice }: Selected): Place => choice.program.placement.code ?? 'flash';
+
+/** The costs with block kernels, of which each layer that could use one pays an equal part: as if all did. */
+function shared(
+  own: readonly (readonly Cost[])[],
+  layers: readonly (readonly Option[])[],
+): readonly (readonly Cost[])[] {
+  const users = new Map<string, number>();
+  for (const options of layers) {
+    const names = options.flatMap((o) => [...o.functions.keys()].map((symbol) => linkedName(o, symbol)));
+    for (const name of new Set(names)) users.set(name, (users.get(name) ?? 0) + 1);
+  }
+  return own.map((costs, i) =>
+    costs.map((cost, k): Cost => {
+      const option = optionAt(layers[i] ?? [], k);
+      const part = total(
+        [...option.functions].map(([symbol, bytes]) => bytes / (users.get(linkedName(option, symbol)) ?? 1)),
+      );
+      return withCode(cost, part, placeOf(option.selected));
+    }),
+  );
+}
+
+const withCode = (c: Cost, bytes: number, place: Place): Cost => ({
+  ...c,
+  flashBytes: c.flashBytes + bytes,
+  placedBytes: c.placedBytes + (place === 'ram' ? bytes : 0),
+});
+
+/** A point as it comes out: each function that its layers use is linked once. */
+function withFunctions(p: Point, own: readonly (readonly Cost[])[], options: readonly Option[]): Point {
+  const costs = p.picks.map((pick, i) => own[i]?.[pick]);
+  let cost: Cost = {
+    ...p,
+    flashBytes: total(costs.map((c) => c?.flashBytes ?? 0)),
+    placedBytes: total(costs.map((c) => c?.placedBytes ?? 0)),
+  };
+  const seen = new Set<string>();
+  for (const option of options)
+    for (const [symbol, bytes] of option.functions) {
+      const name = linkedName(option, symbol);
+      if (!seen.has(name)) cost = withCode(cost, bytes, placeOf(option.selected));
+      seen.add(name);
+    }
+  return { ...cost, picks: p.picks };
+}
+
+const total = (values: Iterable<number>): number => [...values].reduce((sum, n) => sum + n, 0);

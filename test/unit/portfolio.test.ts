@@ -1,8 +1,11 @@
 /** Portfolios: what is offered holds where it is used, what layers share is counted once; and the table of what less memory costs. */
 import { expect, test } from 'vitest';
+import { instruction } from '../../compiler/instructions/index.ts';
+import { schedule } from '../../compiler/lower.ts';
 import type { Point } from '../../compiler/plan/front.ts';
+import { callsIn } from '../../compiler/program/walk.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
-import { defaultSchedule } from '../../kernels/index.ts';
+import { defaultSchedule, type Schedule, templatesFor } from '../../kernels/index.ts';
 import type { KnownOffer } from '../../server/offers.ts';
 import { type Portfolio, portfolioOf } from '../../server/portfolio.ts';
 import { tradesOf } from '../../server/trades.ts';
@@ -12,17 +15,17 @@ import { Random } from './random.ts';
 
 const quant = (scale: number) => ({ scale: [scale], zeroPoint: [0], axis: 0 });
 
-/** Two fully connected layers of one workload; the second one's weights refuse the affine form. */
-function twins() {
+/** Two fully connected layers of one workload; where the second one's scale is large, its weights refuse the affine form. */
+function twins(second: number) {
   const d = new Draft(new Random(1), 'tflite');
   const layer = (x: number, scale: number): number => {
     const w = d.constant('int8', [8, 8], [-127, 127], quant(scale));
     const attrs = { keepDims: false, activation: 'none' };
     return d.node('fully_connected', attrs, [x, w, -1], { dtype: 'int8', quant: quant(0.05) });
   };
-  return d.finish('twins', [layer(layer(d.input('int8', [1, 8], quant(0.05)), 0.01), 3)]);
+  return d.finish('twins', [layer(layer(d.input('int8', [1, 8], quant(0.05)), 0.01), second)]);
 }
-const graph = twins();
+const graph = twins(3);
 const tasks = tasksOf(graph, { rounding: 'double' });
 
 const sizes = (codeBytes: number, functions: Sizes['functions'] = {}): Sizes => ({
@@ -61,16 +64,35 @@ test('an offer that saves next to nothing over a faster one is left out', () => 
   expect(portfolio(near).points.every((p) => p.cycles !== 1700)).toBe(true);
 });
 
-test('a function of two layers is counted once, in each memory where it lies', () => {
-  const shared = { '.text.block': 120, '.ramfunc.fast_ram': 40 };
-  const with200 = (functions: Sizes['functions']) => (task: Task) => [
-    { ...plain(task), trial: { cycles: 1000, sizes: sizes(200, functions) } },
-  ];
-  const [apart] = portfolio(with200({})).points;
-  const [together] = portfolio(with200(shared)).points;
-  expect((apart?.flashBytes ?? 0) - (together?.flashBytes ?? 0)).toBe(160);
-  expect((apart?.placedBytes ?? 0) - (together?.placedBytes ?? 0)).toBe(40);
-});
+/** The first setting of the first template whose program calls a block kernel. */
+function withBlock(task: Task): Schedule {
+  for (const { template, knobs } of templatesFor(task.workload, ['dsp', 'fpu', 'places'])) {
+    const setting = Object.fromEntries(knobs.map((k) => [k.name, k.values[0] ?? 0]));
+    const made = template.schedule(task.workload, setting);
+    const done = schedule(task.workload, task.occurrences[0]?.constants ?? {}, made);
+    if (!done.ok) continue;
+    if (callsIn(done.program.body).some((c) => instruction(c.instr, c.params).function !== undefined)) return made;
+  }
+  throw new Error('no template has a block kernel for this');
+}
+
+test.each(['flash', 'ram'] as const)(
+  'a function of two layers is counted once, in each memory where it lies: %s',
+  (where) => {
+    const alike = twins(0.01);
+    const found = (functions: Sizes['functions']): Point | undefined =>
+      portfolioOf(alike, 'twins', tasksOf(alike, { rounding: 'double' }), (task) => {
+        const { algorithm, steps } = withBlock(task);
+        const elsewhere = steps.filter((s) => s.primitive !== 'place');
+        const place = { primitive: 'place', what: 'code', where } as const;
+        const made = { algorithm, steps: [...elsewhere, place] };
+        return [{ offer: { schedule: made, words: 'block' }, trial: { cycles: 1, sizes: sizes(200, functions) } }];
+      }).points[0];
+    const [apart, together] = [found({}), found({ '.text.block': 120 })];
+    expect((apart?.flashBytes ?? 0) - (together?.flashBytes ?? 0)).toBe(120);
+    expect((apart?.placedBytes ?? 0) - (together?.placedBytes ?? 0)).toBe(where === 'ram' ? 120 : 0);
+  },
+);
 
 test('a layer that was never measured is the last resort, and has no cycles', () => {
   const { points, estimate } = portfolio((task) => {
