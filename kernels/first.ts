@@ -58,7 +58,7 @@ export const first: Template = {
     return [
       { name: 'block', values: blocksOf(s) },
       { name: 'pass', values: passesOf(s) },
-      { name: 'strip', values: upTo(s.OH, [s.OH > 32 ? 6 : s.OH, 8, 6, 4, 2, s.OH]) },
+      { name: 'strip', values: upTo(s.OH, [s.OH > 32 ? 8 : s.OH, 8, 6, 4, 2, s.OH]) },
       { name: 'requantize', values: requantKnob(w) },
       { name: 'code', values: placesFor(features) },
     ];

@@ -3,8 +3,9 @@
  *
  * Registers: r0 walks over x, r1-r4 hold a word of each pixel, r5 a word of weights, r6-r9 sum even + 256*odd channel, r10-r12 and
  * lr the even channel alone. SP walks over the weights, because no register is left: a pair's are copied into the frame, and
- * where a window is summed in passes SP steps down through a gap, so that live data always lie above it. Counters and
- * pointers wait in s0-s14.
+ * where a window is summed in passes SP steps down through a gap, so that live data always lie above it. In a single pass
+ * the first 16 words of weights wait in s16-s31 instead: x and the stack may lie in memories that do not pipeline with one
+ * another. Counters and pointers wait in s0-s14.
  * Frame, from SP up: the gap; the pair's constants, even channel first, then its biases; the weights, last pass first.
  */
 import { advance, park, unpark } from './asm-lines.ts';
@@ -73,9 +74,12 @@ const passBytes = ({ words, pass }: FirstConv): number => 4 * words * pass;
 const gap = (f: FirstConv): number => (passesOf(f) - 1) * passBytes(f);
 const constantBytes = ({ constants }: FirstConv): number => 4 * (2 * constants + 2);
 const weightWords = ({ KH, words }: FirstConv): number => KH * words;
-const frameBytes = (f: FirstConv): number => (gap(f) + constantBytes(f) + 4 * weightWords(f) + 7) & ~7;
+/** Words of weights in s16-s31, which the caller finds as they were. */
+const held = (f: FirstConv): number => (passesOf(f) > 1 ? 0 : Math.min(16, weightWords(f)));
+const savedSingles = (f: FirstConv): number => (held(f) > 0 ? 64 : 0);
+const frameBytes = (f: FirstConv): number => (gap(f) + constantBytes(f) + 4 * (weightWords(f) - held(f)) + 7) & ~7;
 /** Stack of a call. */
-export const stackOf = (f: FirstConv): number => saved + 4 + frameBytes(f);
+export const stackOf = (f: FirstConv): number => saved + 4 + savedSingles(f) + frameBytes(f);
 
 /** Largest offset of a load or store: what must fit its 12 bits. */
 export function reachOf(f: FirstConv): number {
@@ -87,12 +91,13 @@ export function firstConvLines(f: FirstConv): readonly string[] {
   return [
     'push {r4-r11, lr}',
     'sub sp, #4',
+    ...(held(f) > 0 ? ['vpush {s16-s31}'] : []),
     park(parked.x, 'r0'),
     park(parked.y, 'r1'),
     park(parked.weights, 'r2'),
     park(parked.bias, 'r3'),
     ...each(f.constants, (i) => [
-      `ldr r4, [sp, #${saved + 4 + 4 * i}]`,
+      `ldr r4, [sp, #${saved + 4 + savedSingles(f) + 4 * i}]`,
       park(parked.constants[i] as string, 'r4'),
     ]).flat(),
     ...advance('sp', -frameBytes(f)),
@@ -107,6 +112,7 @@ export function firstConvLines(f: FirstConv): readonly string[] {
     ...phaseRuns(f).flatMap(({ times, sweeps }) => phaseLines(f, sweeps, times)),
     ...nextPair(f),
     ...advance('sp', frameBytes(f)),
+    ...(held(f) > 0 ? ['vpop {s16-s31}'] : []),
     'add sp, #4',
     'pop {r4-r11, pc}',
   ];
@@ -168,18 +174,19 @@ function phaseLines(f: FirstConv, sweeps: readonly Sweep[], times: number): read
   ];
 }
 
-/** Into the frame, eight words at a time, then the rest. r2 reads. */
+/** What is not held goes into the frame, eight words at a time, then the rest. r2 reads. */
 function copyWeights(f: FirstConv): readonly string[] {
   const registers = ['r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11'];
-  const [whole, rest] = [weightWords(f) >> 3, weightWords(f) & 7];
+  const words = weightWords(f) - held(f);
+  const [whole, rest] = [words >> 3, words & 7];
   const move = (n: number): readonly string[] => {
     const some = registers.slice(0, n).join(', ');
     return [`ldmia r2!, {${some}}`, `stmia r12!, {${some}}`];
   };
   return [
     unpark('r2', parked.weights),
-    'mov r12, sp',
-    ...advance('r12', gap(f) + constantBytes(f)),
+    ...(held(f) > 0 ? [`vldmia r2!, {${each(held(f), (i) => `s${16 + i}`).join(', ')}}`] : []),
+    ...(words > 0 ? ['mov r12, sp', ...advance('r12', gap(f) + constantBytes(f))] : []),
     ...(whole > 1 ? [`movw lr, #${whole}`, '5:', ...move(8), 'subs lr, #1', 'bne 5b'] : []),
     ...(whole === 1 ? move(8) : []),
     ...(rest > 0 ? move(rest) : []),
@@ -260,7 +267,7 @@ function passLines(f: FirstConv, s: Sweep, many: boolean): readonly string[] {
     return [
       // Far ones first: 32 bits long, they must begin at a word to run on from one another.
       ...each(s.lanes, (i) => `ldr ${pixels[i]}, [r0, #${i * s.x.lane + 4 * word}]`).toReversed(),
-      `ldr ${weight}, [sp, #${weights + 4 * n}]`,
+      n < held(f) ? unpark(weight, `s${16 + n}`) : `ldr ${weight}, [sp, #${weights + 4 * (n - held(f))}]`,
       // One addition a row of the window keeps the offsets short, and the code in its cache.
       ...(rowEnds ? advance('r0', f.pitch) : []),
       ...sum(mixed),

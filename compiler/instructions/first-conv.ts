@@ -218,6 +218,7 @@ export const firstConv: Recipe = {
     { R: 5, P: 3, N: 2, KH: 4, KW: 4, C: 1, SY: 2, SX: 2, XW: 8, down: 1, pass: 2, form: 2, zero: -3 },
     { R: 2, P: 7, N: 5, KH: 2, KW: 5, C: 1, XW: 12, lanes: 3, pass: 1, right: 8, max: 60 },
     { R: 1, P: 1, N: 2, KH: 3, KW: 3, C: 1, XW: 4, down: 1, lanes: 2, right: 6 },
+    { R: 2, P: 5, N: 2, KH: 1, KW: 2, C: 1, SX: 2, XW: 10, right: 6 },
   ],
   infer,
   make(params): Instruction {
