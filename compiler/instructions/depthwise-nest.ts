@@ -2,7 +2,6 @@
  * What the depthwise kernels share: the nest that they replace (a group of channels of a depthwise convolution, from planes of
  * bytes to bytes between channels), how its parameters read off it, and its plain C.
  */
-import { partition } from '../program/affine.ts';
 import {
   add,
   buffer,
@@ -18,7 +17,8 @@ import {
   store,
   sub,
 } from '../program/build.ts';
-import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
+import type { Expr, Loop, Program } from '../program/program.ts';
+import { chainOf, coefficient, constantIn } from './affine-index.ts';
 import type { AsmFunction, Operand, Params } from './instruction.ts';
 import { type Tap, tapLanes } from './packings/depthwise-taps.ts';
 import {
@@ -63,34 +63,17 @@ export interface DepthwiseNest {
 
 const not = (why: string): never => refuse(`no depthwise nest: ${why}`);
 
-/** Coefficient of an iterator, and the constant. */
-function line(e: Expr | undefined, name: string): readonly [number, number] {
-  const [moving] = partition(e ?? num(0), new Set([name]));
-  const at = (x: Expr): number => {
-    if (x.kind === 'const') return x.value;
-    if (x.kind === 'iter') return x.name === name ? 1 : 0;
-    if (x.kind !== 'binary') return 0;
-    return x.op === '+' ? at(x.a) + at(x.b) : x.op === '*' && x.a.kind === 'const' ? x.a.value * at(x.b) : 0;
-  };
-  const constant = (x: Expr): number =>
-    x.kind === 'const' ? x.value : x.kind === 'binary' && x.op === '+' ? constant(x.a) + constant(x.b) : 0;
-  return [at(moving), constant(e ?? num(0))];
-}
-
 /** `for c: [for q:] for oy: for ox: {acc = bias; for ky: for kx: acc += x * w; y = ...}`. */
 export function inferDepthwise(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const chain: Loop[] = [nest];
-  for (let at: Stmt | undefined = nest.body[0]; at?.kind === 'loop'; at = at.body[0]) chain.push(at);
-  const [ox, oy, ...outer] = chain.toReversed();
-  const [ky] = ox?.body.filter((s): s is Loop => s.kind === 'loop') ?? [];
-  const [kx] = ky?.body.filter((s): s is Loop => s.kind === 'loop') ?? [];
+  const [ox, oy, ...outer] = chainOf(nest).toReversed();
+  const window = ox?.body.find((s): s is Loop => s.kind === 'loop');
+  const [ky, kx] = window === undefined ? [] : chainOf(window);
   const sum = kx?.body[0];
   const y = ox?.body.at(-1);
   if (ox === undefined || oy === undefined || outer.length < 1 || outer.length > 2) return not('other loops');
   if (sum?.kind !== 'store' || sum.value.kind !== 'binary' || sum.value.a.kind !== 'load' || y?.kind !== 'store')
     return not('not a sum of products');
   const { index, outside } = sum.value.a;
-  const [SY, first] = line(index[0], oy.iter);
   const [H = 1, planes = 1, pitch = 1] = shape('x');
   const single = index[1]?.kind === 'const';
   const [inner, plane] = outer;
@@ -105,11 +88,11 @@ export function inferDepthwise(nest: Loop, shape: (role: string) => readonly num
     channels: shape('y').at(-1) ?? 1,
     KH: ky?.extent ?? 1,
     KW: kx?.extent ?? 1,
-    SY,
-    SX: line(index[2], ox.iter)[0],
-    DY: line(index[0], ky?.iter ?? '')[0],
-    DX: line(index[2], kx?.iter ?? '')[0],
-    top: -first,
+    SY: coefficient(index[0], oy.iter),
+    SX: coefficient(index[2], ox.iter),
+    DY: coefficient(index[0], ky?.iter),
+    DX: coefficient(index[2], kx?.iter),
+    top: -constantIn(index[0]),
     ...(outside !== undefined && { padded: 1, xZero: outside }),
     ...inferRequantize(y.value),
   };

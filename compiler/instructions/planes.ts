@@ -4,6 +4,7 @@
  */
 import { buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';
+import { chainOf, constantIn } from './affine-index.ts';
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
 import type { Params, Recipe } from './instruction.ts';
@@ -28,22 +29,21 @@ function need(holds: boolean, why: string): void {
 }
 
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const column = nest.body[0];
-  const plane = column?.kind === 'loop' ? column.body[0] : undefined;
-  const copy = plane?.kind === 'loop' ? plane.body[0] : undefined;
-  if (column?.kind !== 'loop' || plane?.kind !== 'loop' || copy?.kind !== 'store' || copy.value.kind !== 'load')
+  const [, column, plane] = chainOf(nest);
+  const [copy] = plane?.body ?? [];
+  if (column === undefined || plane === undefined || copy?.kind !== 'store' || copy.value.kind !== 'load')
     return refuse('planes: not a copy of rows, columns, channels');
-  const before = copy.value.index.map((e) => (e.kind === 'binary' && e.b.kind === 'const' ? -e.b.value : 0));
+  const [row, at] = copy.value.index;
   const [height = 1, width = 1, channels = 1] = shape('src');
   return {
     many: plane.extent,
     rows: nest.extent,
     height,
-    top: before[0] ?? 0,
+    top: -constantIn(row),
     width,
     channels,
     pitch: column.extent,
-    left: before[1] ?? 0,
+    left: -constantIn(at),
     ...(copy.value.outside !== undefined && { padded: 1, zero: copy.value.outside }),
   };
 }
