@@ -5,19 +5,7 @@
  */
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
-import {
-  flagSets,
-  flags,
-  has,
-  list,
-  number,
-  place,
-  placesFor,
-  replace,
-  requantKnob,
-  shapeIn,
-  shapeOut,
-} from './steps.ts';
+import { flags, has, list, number, place, placesFor, replace, requantKnob, shapeIn, shapeOut } from './steps.ts';
 import type { Knobs, KnobValue, Template } from './template.ts';
 
 /** Tiles of a region, down x across, fastest first: sums are kept of four at once, and more of them read filters less often. */
@@ -53,7 +41,8 @@ export const winograd: Template = {
       { name: 'requantize', values: requantKnob(w) },
       { name: 'code', values: placesFor(features).toReversed() },
       { name: 'constants', values: placesFor(features) },
-      { name: 'flags', values: flagSets },
+      // Only what stands between the functions, and the outputs of form 'general', are left to the compiler.
+      { name: 'flags', values: ['-O2', '-O3'] },
     ];
   },
 

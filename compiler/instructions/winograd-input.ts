@@ -1,7 +1,8 @@
 /**
  * winograd_input: the input transform of a Winograd convolution, for some tiles over all channels. Two channels share a word, so that
  * one instruction works on both: for tiles of 4 plain additions with free shifts, which is right because the lift keeps the
- * lower lane from borrowing; for tiles of 2 SADD16 and SSUB16. Must stay true: x holds bytes from 0 on.
+ * lower lane from borrowing; for tiles of 2 SADD16 and SSUB16. Instructions are wide (.w), so that loads begin at whole words and
+ * follow each other in one cycle. Must stay true: x holds bytes from 0 on.
  */
 import { buffer, num, program, refuse } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';

@@ -1,7 +1,7 @@
 /**
  * winograd_output: the output transform of a Winograd convolution with its requantise, for some tiles of two output channels. An output is
  * a power of two times larger than another; it is shifted out by the shift that the requantise has anyway, and the addend is kept
- * in as many doublings as there are.
+ * in as many doublings as there are. Instructions are wide (.w), so that loads begin at whole words.
  */
 import { buffer, num, program, refuse } from '../program/build.ts';
 import type { Loop, Stmt, Store } from '../program/program.ts';
@@ -56,7 +56,7 @@ const four = {
     'add r4, r6, r4, lsl #1',
     'sub r4, r4, r10, lsl #2',
     'sub r6, r6, r10',
-    'add r9, r9, r7',
+    'add.w r9, r9, r7',
     'sub r7, r7, r5, lsl #1',
     'rsb r9, r5, r9, lsl #1',
   ],
@@ -64,7 +64,7 @@ const four = {
 };
 /** The same for r4-r7. */
 const two = {
-  lines: ['add r4, r4, r5', 'add r4, r4, r6', 'sub r6, r5, r6', 'sub r6, r6, r7'],
+  lines: ['add.w r4, r4, r5', 'add.w r4, r4, r6', 'sub r6, r5, r6', 'sub r6, r6, r7'],
   to: ['r4', 'r6'],
 };
 const transformOf = ({ m }: Tile): typeof four => (m === 4 ? four : two);
@@ -75,9 +75,9 @@ function column({ tile }: Shape, j: number): readonly string[] {
   const { n } = tile;
   const { lines, to } = transformOf(tile);
   return [
-    ...upTo(n).map((k) => `ldr ${value(k)}, [r0, #${4 * (n * k + j)}]`),
+    ...upTo(n).map((k) => `ldr.w ${value(k)}, [r0, #${4 * (n * k + j)}]`),
     ...lines,
-    ...to.map((r, i) => `str ${r}, [sp, #${4 * (n * i + j)}]`),
+    ...to.map((r, i) => `str.w ${r}, [sp, #${4 * (n * i + j)}]`),
   ];
 }
 
@@ -87,7 +87,7 @@ function byteLines({ form }: Shape, sum: string, doubled: number): readonly stri
   const shift = form.right + doubled;
   const signed = [
     `and ${temp}, ${fix}, ${sum}, asr #31`,
-    `add ${temp}, ${addend}, ${temp}${doubled > 0 ? `, lsl #${doubled}` : ''}`,
+    `add.w ${temp}, ${addend}, ${temp}${doubled > 0 ? `, lsl #${doubled}` : ''}`,
   ];
   const [lines, plus] = form.form === 'signed' ? [signed, temp] : [[], addend];
   return [
@@ -104,13 +104,13 @@ function row(s: Shape, i: number): readonly string[] {
   const { lines, to } = transformOf(s.tile);
   const most = (doubled[i] ?? 0) + Math.max(...doubled);
   return [
-    ...upTo(n).map((k) => `ldr ${value(k)}, [sp, #${4 * (n * i + k)}]`),
+    ...upTo(n).map((k) => `ldr.w ${value(k)}, [sp, #${4 * (n * i + k)}]`),
     ...lines,
     ...(most === 4 ? [`lsl ${addends[4]}, ${addends[0]}, #4`] : []),
     ...(s.form.form === 'signed' ? [unpark(fix, parked.fix?.[0] ?? '')] : []),
     ...to.flatMap((r, j) => [
       ...byteLines(s, r, (doubled[i] ?? 0) + (doubled[j] ?? 0)),
-      `strb ${r}, [r1, #${s.N * j}]`,
+      `strb.w ${r}, [r1, #${s.N * j}]`,
     ]),
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * winograd_sums: the products of a Winograd convolution, summed over input channels: all products of some tiles for two output
  * channels. Up to four tiles x two channels stay in registers over all input channels; the next tiles then reuse the filters,
- * which are read from slow memory.
+ * which are read from slow memory. Instructions are wide (.w): a load at an odd halfword does not follow another in one cycle.
  */
 import { buffer, num, program, refuse } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';
@@ -42,10 +42,10 @@ interface From {
 /** One pair of input channels: loads in twos, so that they pipeline; then products. `old` are the sums' values before. */
 function pairLines(s: Shape, from: From, k: number, old: (channel: number, tile: number) => string): readonly string[] {
   const block = blockOf(s);
-  const out = [`ldr r2, [r1, #${from.w + 8 * k}]`, `ldr r3, [r1, #${from.w + 8 * k + 4}]`];
+  const out = [`ldr.w r2, [r1, #${from.w + 8 * k}]`, `ldr.w r3, [r1, #${from.w + 8 * k + 4}]`];
   for (let first = 0; first < block; first += 2) {
     const some = ['r4', 'r5'].slice(0, Math.min(2, block - first));
-    out.push(...some.map((x, i) => `ldr ${x}, [r0, #${from.x + 2 * s.C * (first + i) + 4 * k}]`));
+    out.push(...some.map((x, i) => `ldr.w ${x}, [r0, #${from.x + 2 * s.C * (first + i) + 4 * k}]`));
     for (const [i, x] of some.entries()) {
       for (const channel of [0, 1]) {
         const to = sum(channel, first + i, block);
@@ -218,6 +218,7 @@ export const winogradSums: Recipe = {
     { products: 16, down: 2, across: 1, C: 8, depth: 2 },
     { products: 36, down: 1, across: 1, C: 4 },
     { products: 16, down: 3, across: 4, C: 16, depth: 4 },
+    { products: 36, down: 4, across: 4, C: 4 },
   ],
   infer,
   make: (params) => {
