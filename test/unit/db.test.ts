@@ -228,8 +228,10 @@ test('jobs: state, event and companions go together, and all is there after reop
     const id = r.pick([...jobs.keys(), 'new']);
     const what = id === 'new' ? 0 : r.int(1, 6);
     if (what === 0) {
-      const job = store.addJob({ ...newJob, seed: r.int(0, 2 ** 32 - 1), timeMs: r.pick([null, 1.5]) });
+      const budgets = r.pick([{}, { ramBudget: 65536, flashBudget: null }, { ramBudget: null, flashBudget: 2 ** 31 }]);
+      const job = store.addJob({ ...newJob, ...budgets, seed: r.int(0, 2 ** 32 - 1), timeMs: r.pick([null, 1.5]) });
       expect(job).toMatchObject({
+        ...{ ramBudget: null, flashBudget: null, ...budgets },
         state: 'queued',
         spentMs: 0,
         startedAt: null,
