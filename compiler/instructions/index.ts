@@ -18,6 +18,7 @@ import { planes } from './planes.ts';
 import { poolMax } from './pool-max.ts';
 import { poolSums } from './pool-sums.ts';
 import { widen } from './widen.ts';
+import { widenRows } from './widen-rows.ts';
 import { winogradFrame } from './winograd-frame.ts';
 import { winogradInput } from './winograd-input.ts';
 import { winogradOutput } from './winograd-output.ts';
@@ -25,7 +26,6 @@ import { winogradSums } from './winograd-sums.ts';
 import { winogradWordsInput } from './winograd-words-input.ts';
 import { winogradWordsOutput } from './winograd-words-output.ts';
 import { winogradWordsSums } from './winograd-words-sums.ts';
-import { widenRows } from './widen-rows.ts';
 
 export const recipes: readonly Recipe[] = [
   packedBlock,
