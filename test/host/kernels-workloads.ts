@@ -86,7 +86,7 @@ export const kinds = {
   },
   /** What Winograd's tiles are for: 3x3 windows side by side, larger than a tile or exactly one. */
   conv3x3(r: Random): Sample {
-    const [H, W, C, N] = [int(r, 4, 11), int(r, 4, 13), pick(r, [2, 4, 8, 12]), int(r, 1, 4)];
+    const [H, W, C, N] = [int(r, 4, 9), int(r, 4, 10), pick(r, [2, 4, 8]), int(r, 1, 4)];
     const [[top, bottom, OH], [left, right, OW]] = [window(r, H, 3, 1), window(r, W, 3, 1)];
     const attrs = { ...ends(r), kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [top, bottom, left, right] };
     const workload = { op: 'conv2d', attrs, inputs: image([1, H, W, C]), outputs: image([1, OH, OW, N]) };
