@@ -49,7 +49,7 @@ export async function tuneNetwork(name: string, about: string | Subject, s: Sear
     const found: Found = new Map(session.tasks.map((task) => [task.id, { task, trials: [] }]));
     const went: Went[] = [];
     for (let seed = 1; seed <= s.seeds; seed++) {
-      went.push(await searchOnce(name, session, found, seed, s.trials * session.tasks.length));
+      went.push(await searchOnce(name, session, found, seed, s));
       s.say(wentText(went.at(-1) as Went));
     }
     keep(
@@ -73,15 +73,22 @@ async function searchOnce(
   session: Session,
   found: Found,
   seed: number,
-  trials: number,
+  { trials, say }: Search,
 ): Promise<Went> {
   const since = performance.now();
   let last: readonly TaskProgress[] = [];
   await session.run({
     policy: 'guided',
     seed,
-    trials,
-    record: (trial) => void found.get(trial.task.id)?.trials.push(trial),
+    trials: trials * session.tasks.length,
+    record: (trial) => {
+      found.get(trial.task.id)?.trials.push(trial);
+      const { task, result, config } = trial;
+      if (result.status === 'failed')
+        say(
+          `${network}: ${task.workload.op} ${result.stage} ${result.code}: ${result.detail} ${JSON.stringify(config)}`,
+        );
+    },
     progress: (tasks) => {
       last = tasks;
     },

@@ -22,9 +22,10 @@ const neighbours = 12;
 const settings = 6;
 /** Legal candidates that are ranked. */
 const enough = 32;
-/** Of these, so many are tried with one knob changed, and a gain that the cost model sees is believed in part. */
+/** So many of the best are tried with one knob changed; a gain that the cost model sees (log2) is believed in part, a small one is noise. */
 const bred = 4;
 const trust = 0.5;
+const noise = 0.2;
 /** log2 of cycles per unit of work of what nobody knows anything about: slow. */
 const unknown = 6;
 /** Where a layer is this far away, the cost model is believed as much as what the layer took. */
@@ -137,7 +138,7 @@ function variants(
     );
     return changes.flatMap((changed): readonly Hoped[] => {
       const better = changed === undefined ? 0 : rank(candidate) - rank(changed);
-      return changed === undefined || better <= 0
+      return changed === undefined || better <= noise
         ? []
         : [{ candidate: changed, from, cycles: cycles * 2 ** (-better * trust) }];
     });

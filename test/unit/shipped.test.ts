@@ -24,7 +24,7 @@ import {
 import { distance, nearest } from '../../server/shipped/nearest.ts';
 import { recordsFrom, shippedFor, withShipped } from '../../server/shipped/records.ts';
 import { featureNames } from '../../tuner/cost-models/features.ts';
-import { printRanker, rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
+import { parseRanker, printRanker, rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import { spaceOf } from '../../tuner/space.ts';
 import { samples } from '../samples.ts';
 import { Draft, randomNode } from './graphs.ts';
@@ -258,10 +258,11 @@ describe('the cost model', () => {
   test('is the same each time, and survives its file, where features may have come or gone', () => {
     const forest = trainRanker(trials(1, 100));
     expect(printRanker(trainRanker(trials(1, 100)))).toBe(printRanker(forest));
-    const read = JSON.parse(printRanker(forest));
+    const read = parseRanker(printRanker(forest));
+    expect(printRanker(read)).toBe(printRanker(forest));
     const moved = {
       ...read,
-      features: read.features.map((name: string) => (name === 'instr:widen' ? 'instr:gone' : name)),
+      features: read.features.map((name) => (name === 'instr:widen' ? 'instr:gone' : name)),
     };
     for (const t of trials(3, 20)) {
       expect(rankerOf(read)(t.features, t.work)).toBeCloseTo(rankerOf(forest)(t.features, t.work), 4);

@@ -1,6 +1,6 @@
 /**
  * The cost model that ships: trees that say how many cycles a candidate takes for each unit of its layer's work, trained on trials
- * of many layers (`npm run bench:networks -- --tune`), records/BOARD.model.json. Features go by name in the file, so that a new
+ * of many layers (`npm run bench:networks -- --tune`), records/BOARD.trees. Features go by name in the file, so that a new
  * instruction does not shift their meaning. Must stay true: training is deterministic, the file is plain data.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -64,14 +64,21 @@ export function rankerOf({ features, rate, base, trees }: NamedForest): Ranker {
   };
 }
 
-export const rankerFile = (dir: string, board: string): string => join(dir, `${board}.model.json`);
+export const rankerFile = (dir: string, board: string): string => join(dir, `${board}.trees`);
 
 /** The ranker that ships for a board; undefined where it has none. */
 export function readRanker(dir: string, board: string): Ranker | undefined {
   const file = rankerFile(dir, board);
-  return existsSync(file) ? rankerOf(JSON.parse(readFileSync(file, 'utf8')) as NamedForest) : undefined;
+  return existsSync(file) ? rankerOf(parseRanker(readFileSync(file, 'utf8'))) : undefined;
 }
 
-/** Six digits are plenty for a border or a leaf, and keep the file small. */
-export const printRanker = (forest: NamedForest): string =>
-  `${JSON.stringify(forest, (_, v: unknown) => (typeof v === 'number' ? Number(v.toPrecision(6)) : v))}\n`;
+/** A tree a line, behind one with all the rest. Six digits are plenty for a border or a leaf, and keep the file small. */
+export function printRanker({ trees, ...rest }: NamedForest): string {
+  const short = (_: string, v: unknown): unknown => (typeof v === 'number' ? Number(v.toPrecision(6)) : v);
+  return `${[rest, ...trees].map((line) => JSON.stringify(line, short)).join('\n')}\n`;
+}
+export function parseRanker(text: string): NamedForest {
+  const [rest, ...trees] = text.trimEnd().split('\n');
+  const head = JSON.parse(rest ?? '') as Omit<NamedForest, 'trees'>;
+  return { ...head, trees: trees.map((line) => JSON.parse(line) as Tree) };
+}
