@@ -1,5 +1,5 @@
 /**
- * Several sums in a few words: every product is added to all sums of a block by one multiplication a word, because a word's value
+ * Sum lanes: several sums in a few words. Every product is added to all sums of a block by one multiplication a word, because a word
  * is the sum of its parts, each shifted to its place, modulo 2^32. A word has one sum in its low bits; the sums that are left
  * over run through the bits above, from word to word, and come apart from the lowest bits on. Must stay true: sums come apart
  * right exactly when each of them is in 0 .. 2^bits - 1. Numbered in the order in which they come apart.
