@@ -6,6 +6,7 @@
  *   results and writes docs/performance.md from them;
  * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task; --shapes: for the layers of
  *   other common networks;
+ * --refresh: measures the records again, without a search, after a change of kernels or compiler;
  * --leave-one-out: each network without its own records, against all of them;
  * --text: writes docs/performance.md from the results that are kept.
  */
@@ -14,12 +15,13 @@ import { parseArgs } from 'node:util';
 import { byteCount, wishesOf } from '../server/cli/options.ts';
 import { modelsDir } from '../test/models.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
+import { refresh } from './networks/refresh.ts';
 import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
 import { keepResults, mainBoard, writePerformance } from './networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from './networks/shapes.ts';
 import { replayTight } from './networks/tight.ts';
 import { tuneNetwork, type Went, wentText } from './networks/tune.ts';
-import { must } from './session.ts';
+import { must, type Subject } from './session.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     'flash-budget': { type: 'string' },
     write: { type: 'boolean', default: false },
     tune: { type: 'boolean', default: false },
+    refresh: { type: 'boolean', default: false },
     trials: { type: 'string', default: '100' },
     seeds: { type: 'string', default: '1' },
     shapes: { type: 'boolean', default: false },
@@ -54,13 +57,16 @@ const budgets = wishesOf({
   ...(flash !== undefined && { flashBudget: byteCount(flash) }),
 });
 
+function aboutOf(name: string): string | Subject {
+  const family = shapeFamilies.find((f) => f.name === name);
+  return family === undefined ? join(modelsDir, `${name}_int8.tflite`) : subjectOfShapes(family);
+}
+
 async function tuneAll(): Promise<void> {
   const search = { board, trials: Number(values.trials), seeds: Number(values.seeds), say };
   const went: Went[] = [];
   for (const name of names) {
-    const family = shapeFamilies.find((f) => f.name === name);
-    const about = family === undefined ? join(modelsDir, `${name}_int8.tflite`) : subjectOfShapes(family);
-    const part = await tuneNetwork(name, about, search);
+    const part = await tuneNetwork(name, aboutOf(name), search);
     keepResults(board, { went: part });
     went.push(...part);
   }
@@ -88,6 +94,7 @@ async function leaveOut(): Promise<void> {
 }
 
 if (values.tune) await tuneAll();
+else if (values.refresh) await refresh(board, aboutOf, say);
 else if (values['leave-one-out']) await leaveOut();
 else if (!values.text) await replayAll();
-if (values.text || (values.write && !values.tune)) writePerformance();
+if (values.text || (values.write && !values.tune && !values.refresh)) writePerformance();

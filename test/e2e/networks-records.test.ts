@@ -1,7 +1,7 @@
 /**
  * The records that ship cost what they say: each layer's fastest schedule is measured again on the emulated board, verified as any
- * trial, and must take its committed cycles to the cycle. Whoever makes one slower, or faster, hears of it here and makes the records anew
- * (`npm run bench:networks -- --tune`). With another compiler there is nothing to compare.
+ * trial, and must take its committed cycles to the cycle. Whoever makes one slower, or faster, hears of it here and measures them again
+ * (`npm run bench:networks -- --refresh`, or `--tune` for new ones). With another compiler there is nothing to compare.
  */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
