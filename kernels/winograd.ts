@@ -37,6 +37,7 @@ export const winograd: Template = {
     return [
       { name: 'tile', values: tiles },
       { name: 'tiles', values: fitting },
+      { name: 'frame', values: ['rows', 'whole'] },
       { name: 'depth', values: depths(C) },
       { name: 'requantize', values: requantKnob(w) },
       { name: 'code', values: placesFor(features).toReversed() },
@@ -48,7 +49,7 @@ export const winograd: Template = {
 
   schedule: (w, k) => ({ algorithm: 'direct', steps: steps(w, k) }),
   describe: (k) =>
-    `Winograd tiles of ${k.tile}x${k.tile} outputs, ${k.tiles} at a time, requantize ${k.requantize}, ${k.flags}`,
+    `Winograd tiles of ${k.tile}x${k.tile} outputs, ${k.tiles} at a time, frame ${k.frame}, requantize ${k.requantize}, ${k.flags}`,
 };
 
 function steps(w: Workload, k: Knobs): readonly Step[] {
@@ -60,6 +61,8 @@ function steps(w: Workload, k: Knobs): readonly Step[] {
   const constants = form === 'signed' ? { mul: 'mul', add: 'add', fix: 'fix' } : { mul: 'mul', add: 'add' };
   return [
     { primitive: 'winograd', acc: 'acc', tile, down: Math.min(down, most), across: Math.min(across, wide), form },
+    // The rows of a region are framed when they are needed: less scratch, and those that two regions share are framed twice.
+    ...(k.frame === 'rows' ? [{ primitive: 'computeAt', producer: 'a', buf: 'xw', at: 'ry' } as const] : []),
     replace('a', 'winograd_frame', { x: 'x', y: 'xw' }),
     replace('ti', 'winograd_input', { x: 'xw', v: 'v' }),
     replace('p', 'winograd_sums', { v: 'v', w: 'wt', s: 's' }, { depth: number(k.depth) }),

@@ -36,7 +36,7 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
   if (first === undefined || own.some((a) => a.how !== 'read')) return refuse(`${buf} is not only read there`);
   if (own.some((a) => a.outside !== first.outside)) refuse(`reads of ${buf} differ outside`);
   const inner = new Set(loopsIn(body).map((l) => l.iter));
-  const cut = (a: Access): readonly (readonly [Expr, Expr])[] => a.index.map((e) => partition(e, inner));
+  const cut = (a: Access): readonly (readonly [Expr, Expr])[] => a.index.map((e) => cutAt(e, inner));
   const fixed = cut(first).map(([, f]) => f);
   if (!own.every((a) => cut(a).every(([, f], d) => show(f) === show(fixed[d] ?? num(0)))))
     refuse(`windows of ${buf} differ`);
@@ -54,7 +54,7 @@ export function windowOf(body: readonly Stmt[], buf: string, whole: Whole = { di
   const entire = (d: number): boolean => whole.dims.includes(d);
   const base = fixed.map((f, d) => (entire(d) ? num(0) : simplify(add(f, num(ranges[d]?.[0] ?? 0)))));
   const local = (index: readonly Expr[]): readonly Expr[] =>
-    index.map((e, d) => (entire(d) ? e : simplify(sub(partition(e, inner)[0], num(ranges[d]?.[0] ?? 0)))));
+    index.map((e, d) => (entire(d) ? e : simplify(sub(cutAt(e, inner)[0], num(ranges[d]?.[0] ?? 0)))));
   const outside = whole.dims.length > 0 && first.outside !== undefined ? { outside: first.outside } : {};
   return {
     base,
@@ -97,4 +97,11 @@ export function compact(w: Window): Window {
     redirect: (as, order = (index) => index) =>
       w.redirect(as, (index) => order(index.map((e, d) => part(e, w.steps[d] ?? 1)))),
   };
+}
+
+/** What moves with the inner loops, constants with it: neighbours in one statement after another are one window; and the rest. */
+function cutAt(e: Expr, inner: ReadonlySet<string>): readonly [Expr, Expr] {
+  const [moving, fixed] = partition(e, inner);
+  const constant = num(affine(fixed).get('')?.coef ?? 0);
+  return [simplify(add(moving, constant)), simplify(sub(fixed, constant))];
 }
