@@ -94,7 +94,7 @@ async function leaveOut(): Promise<void> {
 }
 
 if (values.tune) await tuneAll();
-else if (values.refresh) await refresh(board, aboutOf, say);
+else if (values.refresh) await refresh(board, values.networks?.split(','), aboutOf, say);
 else if (values['leave-one-out']) await leaveOut();
 else if (!values.text) await replayAll();
 if (values.text || (values.write && !values.tune && !values.refresh)) writePerformance();

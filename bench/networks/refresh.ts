@@ -1,6 +1,6 @@
 /**
  * Measures the records that ship again, without a search: after a change of kernels, templates or compiler their settings mean what
- * they mean today. Must stay true: what is not legal any more goes, and no record of a task stays that was not measured now.
+ * they mean today. Must stay true: what is not legal any more goes, and of a task all records are measured or none.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -19,9 +19,10 @@ import type { Config } from '../../tuner/types.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { frontOf } from './front.ts';
 
-/** `aboutOf`: the model or the layers that a name in the records stands for. */
+/** `names`: whose records, all where it is left out. `aboutOf`: the model or the layers that a name in the records stands for. */
 export async function refresh(
   board: string,
+  names: readonly string[] | undefined,
   aboutOf: (name: string) => string | Subject,
   say: (line: string) => void,
 ): Promise<void> {
@@ -29,7 +30,9 @@ export async function refresh(
   if (file === undefined) throw new Error(`no records ship for ${board}`);
   const done = new Map<string, readonly ShippedRecord[]>();
   let on: MeasuredOn = file.on;
-  for (const name of new Set(file.records.flatMap((r) => r.for))) {
+  const stays = file.records.filter((r) => names !== undefined && !r.for.some((name) => names.includes(name)));
+  const wanted = file.records.flatMap((r) => r.for).filter((name) => names?.includes(name) ?? true);
+  for (const name of new Set(wanted)) {
     const session = await openSession(aboutOf(name), board, cpus().length);
     on = { ...on, toolchain: session.toolchain, flags: session.module.target.flags.join(' ') };
     try {
@@ -42,7 +45,10 @@ export async function refresh(
     }
     say(`${name}: measured again`);
   }
-  writeFileSync(join(shippedDir, `${board}.jsonl`), printShipped({ on, records: [...done.values()].flat() }));
+  writeFileSync(
+    join(shippedDir, `${board}.jsonl`),
+    printShipped({ on, records: [...stays, ...[...done.values()].flat()] }),
+  );
 }
 
 /** The records of a task, as they are now. */
