@@ -266,9 +266,14 @@ export const packedBlock: Recipe = {
       ...(!exact && { requires: (values) => sumsFit(values('w'), values('bias')) }),
       features: ['dsp', 'fpu'],
       stackBytes: stackBytes(b),
-      cycles: packedBlockCycles(b),
+      // Its text is thousands of lines: most who look at a block need its meaning alone.
+      get cycles() {
+        return packedBlockCycles(b);
+      },
       c: (at) => `${at.function}(${meaning.buffers.map((o) => at[o.name]).join(', ')});`,
-      function: functionOf(b, q),
+      get function() {
+        return functionOf(b, q);
+      },
       prelude: '',
       portable: '',
     };

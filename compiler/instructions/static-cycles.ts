@@ -12,19 +12,31 @@ function listed(text: string): number {
   }, 0);
 }
 
+const loadNames: ReadonlySet<string> = new Set(['ldr', 'ldrb', 'ldrh', 'ldrsb', 'ldrsh']);
+const conditions = ['', 'l', 'x', 'eq', 'ne', 'lt', 'gt', 'le', 'ge', 'hi', 'lo', 'cs', 'cc', 'mi', 'pl'];
+const branchNames: ReadonlySet<string> = new Set(conditions.map((c) => `b${c}`));
+const listNames = ['ldm', 'stm', 'push', 'pop'];
+
+/** The first word of a line, without what says how wide it is encoded. */
+function nameOf(line: string): string {
+  const text = line.trim();
+  const end = text.search(/\s/);
+  const written = end < 0 ? text : text.slice(0, end);
+  return written.endsWith('.w') ? written.slice(0, -2) : written;
+}
+
 /** Of one line after another: loads side by side cost one cycle each but for the first. */
 export function straightCycles(lines: readonly string[]): number {
   let total = 0;
   let chained = false;
   for (const line of lines) {
-    const [written = ''] = line.trim().split(/\s+/);
-    const name = written.replace(/\.w$/, '');
+    const name = nameOf(line);
     if (name.endsWith(':') || name.startsWith('.')) continue;
-    const loads = /^ldr(s?[bh])?$/.test(name);
-    if (/^(ldm|stm|push|pop)/.test(name)) total += 1 + listed(line);
+    const loads = loadNames.has(name);
+    if (listNames.some((n) => name.startsWith(n))) total += 1 + listed(line);
     else if (name === 'ldrd' || name === 'strd') total += 3;
     else if (loads) total += chained ? 1 : 2;
-    else if (/^b(l|x|eq|ne|lt|gt|le|ge|hi|lo|cs|cc|mi|pl)?$/.test(name)) total += 2;
+    else if (branchNames.has(name)) total += 2;
     else total += 1;
     chained = loads;
   }
