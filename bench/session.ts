@@ -12,9 +12,13 @@ import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
+import type { Candidate } from '../tuner/candidates.ts';
+import { benchOf } from '../tuner/measure/bench.ts';
+import { buildCandidate, vectorOf } from '../tuner/measure/builder.ts';
 import { DevicePool } from '../tuner/measure/pool.ts';
 import { type NamedPolicy, policies } from '../tuner/policies/index.ts';
 import { type TrialRecord, type TuneRequest, tune } from '../tuner/tune.ts';
+import type { MeasureResult } from '../tuner/types.ts';
 
 export const resultsDir = resolve(import.meta.dirname, 'results');
 
@@ -34,6 +38,8 @@ export interface Session {
   readonly graph: Graph;
   readonly tasks: readonly Task[];
   run(search: Search): Promise<void>;
+  /** What measures candidates of a task one by one, without a search around them. */
+  measurer(task: Task): (candidate: Candidate) => Promise<MeasureResult>;
   close(): Promise<void>;
 }
 export interface Search {
@@ -121,6 +127,15 @@ export async function openSession(
         now: () => performance.now(),
       });
       if (end.reason === 'failed') must({ ok: false, error: end.error });
+    },
+    measurer(task) {
+      const bench = benchOf(task, graph);
+      return async ({ kernel }) => {
+        const built = await buildCandidate(kernel, board.target, cacheDir);
+        if (!built.ok) return { ...built.error, status: 'failed', stage: 'compile', times: {} };
+        const vector = vectorOf(built.value);
+        return must(await pool.use((station) => station.measure({ kernel, built: built.value, bench, vector })));
+      };
     },
     async close() {
       await pool.closeAll();

@@ -9,6 +9,7 @@ import { type KernelC, printC } from '../compiler/program/print-c.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
 import { featuresOf } from './cost-models/features.ts';
+import { type StaticCycles, staticCycles } from './cost-models/static-cycles.ts';
 import { constantsTooLarge } from './measure/rooms.ts';
 import type { SearchSpace } from './space.ts';
 import type { Config } from './types.ts';
@@ -18,6 +19,8 @@ export interface Candidate {
   readonly schedule: Schedule;
   readonly kernel: KernelC;
   readonly features: Float64Array;
+  /** What is known of its cycles before it is compiled. */
+  readonly cycles: StaticCycles;
 }
 export type Proposed =
   | { readonly ok: true; readonly candidate: Candidate }
@@ -48,9 +51,26 @@ export function candidateMaker(task: Task, space: SearchSpace, limits: Limits): 
         `${kernel.scratchBytes} bytes of scratch, the device has ${limits.scratchBytes}`,
       );
     if (tooLarge !== undefined) return refused('CONSTANTS_TOO_LARGE', tooLarge);
-    return { ok: true, candidate: { config, schedule, kernel, features: featuresOf(done.program, kernel) } };
+    const cycles = staticCycles(done.program, kernel, limits.board);
+    const features = featuresOf(done.program, kernel, cycles);
+    return { ok: true, candidate: { config, schedule, kernel, features, cycles } };
   };
 }
+/** Bounds may err by this much before something good is lost. */
+const margin = 1.1;
+
+/** Refuses (HOPELESS) what is bound to be slower than `best()`, the fastest of the task so far: no compiler ever sees it. */
+export const withoutHopeless =
+  (propose: (config: Config) => Proposed, best: () => number): ((config: Config) => Proposed) =>
+  (config) => {
+    const made = propose(config);
+    return made.ok && isHopeless(made.candidate, best())
+      ? refused('HOPELESS', `${made.candidate.cycles.bound} cycles at least, the best takes ${best()}`)
+      : made;
+  };
+/** Also asked of candidates that were proposed when `best` was worse. */
+export const isHopeless = ({ cycles }: Candidate, best: number): boolean => cycles.bound > margin * best;
+
 const refused = (code: string, detail: string): Proposed => ({ ok: false, code, detail });
 
 type Rewritten =

@@ -28,13 +28,18 @@ export interface SearchSpace {
   /** A point by number, in template order, the last knob fastest. */
   at(index: number): Config;
   sample(random: Random): Config;
-  /** One or two knobs changed. A default or literal config gives a sample. */
+  /** One or two knobs changed, now and then the template. A default or literal config gives a sample. */
   mutate(config: Config, random: Random): Config;
+  /** All that differ from it in one knob; none for a default or literal config. */
+  neighbours(config: Config): readonly Config[];
   /** Knobs from either parent; parents of different templates give a mutation of the first. */
   cross(a: Config, b: Config, random: Random): Config;
   /** undefined where the config's template, in that version, is not there or does not apply: it is of another microtune. */
   scheduleOf(config: Config): Schedule | undefined;
 }
+
+/** Share of mutations that change the template. */
+const moving = 0.08;
 
 export const configKey = (c: Config): string => canonicalJson(c);
 
@@ -72,9 +77,21 @@ export function spaceOf(workload: Workload, features: Features, source: Template
     const p = random.pick(parts);
     return config(p, Object.fromEntries(p.knobs.map((k) => [k.name, random.pick(k.values)])));
   };
+  /** The config in another template: knobs of the same name and value stay, the others are what a human would begin with. */
+  const moved = (c: Config & { readonly knobs: Knobs }, to: Part): Config => {
+    const kept = (k: Knob): Knobs[string] | undefined => k.values.find((v) => v === c.knobs[k.name]) ?? k.values[0];
+    return config(to, Object.fromEntries(to.knobs.map((k) => [k.name, kept(k) as Knobs[string]])));
+  };
+  const neighbours = (c: Config): readonly Config[] => {
+    const p = partOf(c);
+    if (p === undefined || !('knobs' in c)) return [];
+    const others = (k: Knob): readonly Knobs[string][] => k.values.filter((v) => v !== c.knobs[k.name]);
+    return p.knobs.flatMap((k) => others(k).map((v) => config(p, { ...c.knobs, [k.name]: v })));
+  };
   const mutate = (c: Config, random: Random): Config => {
     const p = partOf(c);
     if (p === undefined || !('knobs' in c)) return sample(random);
+    if (parts.length > 1 && random.next() < moving) return moved(c, random.pick(parts.filter((q) => q !== p)));
     const free = p.knobs.filter((k) => k.values.length > 1);
     if (free.length === 0) return c;
     const knobs: Record<string, Knobs[string]> = { ...c.knobs };
@@ -97,5 +114,5 @@ export function spaceOf(workload: Workload, features: Features, source: Template
   const openings = parts.map((p) =>
     config(p, Object.fromEntries(p.knobs.map((k) => [k.name, k.values[0] as Knobs[string]]))),
   );
-  return { parts, size, fallback, openings, at, sample, mutate, cross, scheduleOf };
+  return { parts, size, fallback, openings, at, sample, mutate, neighbours, cross, scheduleOf };
 }

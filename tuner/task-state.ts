@@ -1,6 +1,6 @@
 /** What the tune loop knows of one task: its space, its policy, what was measured, how it is getting on. */
 import type { Task } from '../compiler/tasks.ts';
-import { type Candidate, candidateMaker } from './candidates.ts';
+import { type Candidate, candidateMaker, withoutHopeless } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
 import { type Bench, benchOf } from './measure/bench.ts';
 import { scratchRoom } from './measure/rooms.ts';
@@ -49,7 +49,9 @@ export class TaskState implements Progress {
       board: r.board,
       scratchBytes: Math.min(scratchRoom(r.board, this.bench), r.scratchBytes?.(task) ?? Number.POSITIVE_INFINITY),
     });
-    this.policy = r.policy.make({ space: this.space, random, propose: this.propose, costModel: trainer?.model() });
+    // What was measured before is proposed to be told, however slow it was; what a policy draws must have a chance.
+    const propose = withoutHopeless(this.propose, () => this.history.at(-1) ?? Number.POSITIVE_INFINITY);
+    this.policy = r.policy.make({ space: this.space, random, propose, costModel: trainer?.model() });
     const first = this.propose(this.space.fallback);
     this.ready = first.ok ? [first.candidate] : [];
   }

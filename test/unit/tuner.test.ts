@@ -4,9 +4,10 @@ import { boardOf } from '../../boards/index.ts';
 import { tasksOf } from '../../compiler/tasks.ts';
 import type { Workload } from '../../compiler/workload.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
-import type { Candidate, Proposed } from '../../tuner/candidates.ts';
+import { type Candidate, type Proposed, withoutHopeless } from '../../tuner/candidates.ts';
 import { type CostModel, startTrainer } from '../../tuner/cost-models/index.ts';
 import { type Forest, predict, type Sample, train } from '../../tuner/cost-models/trees.ts';
+import type { StaticCycles } from '../../tuner/cost-models/static-cycles.ts';
 import { policies } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
 import { configKey, spaceOf } from '../../tuner/space.ts';
@@ -72,6 +73,27 @@ test('mutations and crossings stay in the space', () => {
   }
 });
 
+test('neighbours differ in one knob, and are all that do', () => {
+  for (const [i, opening] of space.openings.entries()) {
+    const near = space.neighbours(opening);
+    const values = space.parts[i]?.knobs.map((k) => k.values.length - 1) ?? [];
+    expect(new Set(near.map(configKey)).size).toBe(values.reduce((n, v) => n + v, 0));
+    for (const c of near) {
+      const changed =
+        'knobs' in c && 'knobs' in opening ? Object.keys(c.knobs).filter((k) => c.knobs[k] !== opening.knobs[k]) : [];
+      expect(changed.length).toBe(1);
+    }
+  }
+  expect(space.neighbours(space.fallback)).toEqual([]);
+});
+
+test('mutations reach other templates', () => {
+  const random = seeded(6);
+  const [opening] = space.openings;
+  const reached = Array.from({ length: 400 }, () => space.mutate(opening as Config, random).template);
+  expect(new Set(reached).size).toBe(space.parts.length);
+});
+
 test('equal seeds draw equal configs, forks differ', () => {
   const draw = (seed: number, name: string): string => configKey(space.sample(seeded(seed).fork(name)));
   expect(draw(1, 'a')).toBe(draw(1, 'a'));
@@ -90,9 +112,11 @@ const landscape = (c: Config): { readonly features: Float64Array; readonly cost:
   );
   return { features, cost: 1000 + features.reduce((n, x) => n + x * x * 500, 0) };
 };
+/** Nothing is known of a candidate beforehand. */
+const unknown: StaticCycles = { estimate: 1, bound: 0 };
 const propose = (config: Config): Proposed => ({
   ok: true,
-  candidate: { config, features: landscape(config).features } as Candidate,
+  candidate: { config, features: landscape(config).features, cycles: unknown } as Candidate,
 });
 const inProcess = (): CostModel => {
   let forest: Forest = { trees: [], rate: 1 };
@@ -142,7 +166,7 @@ for (const name of Object.keys(policies)) {
     const named = policies[name]!;
     const policy = named.make({ space: small, random: seeded(1), propose, costModel: undefined });
     const told = small.at(0);
-    policy.tell({ config: told, features: new Float64Array(1) } as Candidate, ok(1));
+    policy.tell({ config: told, features: new Float64Array(1), cycles: unknown } as Candidate, ok(9));
     const asked = new Set<string>();
     for (;;) {
       const some = await policy.ask(8);
@@ -164,6 +188,68 @@ test('guidance finds better points than chance, in the median of seeds', async (
     return bests.sort((a, b) => a - b)[2] ?? Number.NaN;
   };
   expect(await median('guided')).toBeLessThan(await median('random'));
+});
+
+/** A policy that sees the landscape, where `bound` says what each point costs at least. */
+async function pruned(name: string, bound: (cost: number) => number): Promise<{ best: number; refused: number[] }> {
+  let best = Number.POSITIVE_INFINITY;
+  const refused: number[] = [];
+  const bounded = (config: Config): Proposed => {
+    const { features, cost } = landscape(config);
+    return { ok: true, candidate: { config, features, cycles: { estimate: cost, bound: bound(cost) } } as Candidate };
+  };
+  const hopeful = withoutHopeless(bounded, () => best);
+  const named = policies[name]!;
+  const policy = named.make({
+    space,
+    random: seeded(2),
+    propose: (config) => {
+      const made = hopeful(config);
+      if (!made.ok) refused.push(landscape(config).cost);
+      return made;
+    },
+    costModel: named.model === 'with' ? inProcess() : undefined,
+  });
+  for (let i = 0; i < 12; i++) {
+    for (const c of await policy.ask(8)) {
+      const { cost } = landscape(c.config);
+      policy.tell(c, ok(cost));
+      best = Math.min(best, cost);
+    }
+  }
+  return { best, refused };
+}
+for (const name of ['guided', 'evolutionary', 'random']) {
+  test(`${name}: what is bound to be slower is refused, what may be the best never is`, async () => {
+    const { best, refused } = await pruned(name, (cost) => 0.9 * cost);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const cost of refused) expect(cost).toBeGreaterThan(best);
+    expect((await pruned(name, () => 0)).refused).toEqual([]);
+  });
+}
+
+test('an estimate that is right leads to the best at once', async () => {
+  const cheapest = Math.min(...Array.from({ length: 4000 }, (_, i) => landscape(space.at(i)).cost));
+  const { best } = await pruned('guided', () => 0);
+  expect(best).toBeLessThan(1.05 * cheapest);
+});
+
+test('trees learn what a prior leaves open', () => {
+  const list = synthetic(120, 3);
+  // It knows the first feature, not the threshold.
+  const known = list.map((s) => ({ ...s, prior: -2 * (s.features[0] as number) }));
+  const forest = train(known);
+  const probe = synthetic(80, 4);
+  const scored = probe.map((s) => predict(forest, s.features) - 2 * (s.features[0] as number));
+  const right = (score: (i: number) => number): number => {
+    let n = 0;
+    for (let i = 0; i < probe.length; i++)
+      for (let j = 0; j < i; j++)
+        if ((probe[i] as Sample).cost < (probe[j] as Sample).cost === score(i) > score(j)) n++;
+    return n / ((probe.length * (probe.length - 1)) / 2);
+  };
+  const prior = right((i) => -2 * (probe[i]?.features[0] as number));
+  expect(right((i) => scored[i] as number)).toBeGreaterThan(Math.max(0.93, prior));
 });
 
 const progress = (p: Partial<Progress>): Progress => ({ weight: 1, exhausted: false, history: [], pending: 0, ...p });

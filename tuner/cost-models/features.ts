@@ -8,6 +8,7 @@ import type { Buffer, Expr, Program, Stmt } from '../../compiler/program/index.t
 import { buffersOf, bytesOf, elements } from '../../compiler/program/index.ts';
 import type { KernelC } from '../../compiler/program/print-c.ts';
 import { flagSets } from '../../kernels/steps.ts';
+import type { StaticCycles } from './static-cycles.ts';
 
 const instructions = recipes.map((r) => r.name);
 const spaces = ['in', 'out', 'const', 'scratch', 'register'] as const;
@@ -42,12 +43,14 @@ export const featureNames: readonly string[] = [
   'text',
   'ram-code',
   'ram-constants',
+  'estimate',
+  'bound',
   ...flagNames.map((f) => `flag:${f}`),
 ];
 
 const log = (n: number): number => Math.log2(1 + n);
 
-export function featuresOf(p: Program, kernel: KernelC): Float64Array {
+export function featuresOf(p: Program, kernel: KernelC, cycles: StaticCycles): Float64Array {
   const c: Counts = { dynamic: new Map(), fixed: new Map() };
   const table = new Map(buffersOf(p).map((b) => [b.name, b]));
   let deepest = 0;
@@ -99,6 +102,10 @@ export function featuresOf(p: Program, kernel: KernelC): Float64Array {
         return kernel.codePlace === 'ram' ? 1 : 0;
       case 'ram-constants':
         return kernel.constants.filter((k) => k.place === 'ram').length;
+      case 'estimate':
+        return log(cycles.estimate);
+      case 'bound':
+        return log(cycles.bound);
       default:
         return log(c.dynamic.get(name) ?? 0);
     }

@@ -21,6 +21,7 @@ export function startTrainer(): Trainer {
   worker.on('message', ({ id, forest }: { id: number; forest: Forest }) => {
     waiting.get(id)?.resolve(forest);
     waiting.delete(id);
+    if (waiting.size === 0) worker.unref();
   });
   worker.on('error', (error: Error) => {
     for (const w of waiting.values()) w.reject(error);
@@ -31,6 +32,8 @@ export function startTrainer(): Trainer {
     new Promise((resolve, reject) => {
       const id = next++;
       waiting.set(id, { resolve, reject });
+      // An idle worker holds up nobody's end, one that somebody waits for does.
+      worker.ref();
       worker.postMessage({ id, samples });
     });
   return {

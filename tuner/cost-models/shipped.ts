@@ -25,7 +25,7 @@ export interface Trained {
 
 /** Counts of what is executed grow with the layer: per unit of work they say the same of all layers. */
 const isCount = (name: string): boolean =>
-  /^(reads|writes|instr|param-sum|ops):|^(requantize|mulhi|outside|loops|iterations|calls)$/.test(name);
+  /^(reads|writes|instr|param-sum|ops):|^(requantize|mulhi|outside|loops|iterations|calls|estimate|bound)$/.test(name);
 /** Stands for a count of nothing: less than any other. */
 const none = -40;
 

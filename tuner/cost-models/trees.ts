@@ -28,6 +28,8 @@ export interface Sample {
   readonly features: Float64Array;
   /** Log of the count; lower is better. Failures carry a value above all measured ones. */
   readonly cost: number;
+  /** What is thought of it before anything is learned, as a score: trees learn what that leaves open. 0 unless given. */
+  readonly prior?: number;
 }
 
 /** Higher is better (predicted faster). */
@@ -44,7 +46,7 @@ export function train(samples: readonly Sample[], options: TreeOptions = usualTr
   if (samples.length < 2) return { trees: [], rate: options.rate };
   const cuts = cutPoints(samples, options.bins);
   const binned = samples.map((s) => Uint8Array.from(cuts, (c, f) => binOf(c, s.features[f] as number)));
-  const scores = new Float64Array(samples.length);
+  const scores = Float64Array.from(samples, (s) => s.prior ?? 0);
   const trees: Tree[] = [];
   for (let round = 0; round < options.rounds; round++) {
     const { gradient, hessian } = options.loss === 'pairs' ? lambdas(samples, scores) : residuals(samples, scores);

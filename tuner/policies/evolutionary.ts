@@ -1,20 +1,25 @@
 /**
- * Evolution guided by a cost model: from the best configs measured so far a pool of mutations, crossings and newcomers is
- * bred, the model ranks them, the first are measured; a share of each batch is picked at random, so that the model learns
- * where it is wrong. Without a model the pool is not ranked, which is plain evolution.
+ * Evolution guided by a cost model: from the best configs measured so far a pool of neighbours, mutations, crossings and newcomers
+ * is bred, the model ranks them, the first are measured; a share of each batch is picked at random, so that the model learns
+ * where it is wrong. What it learns is how far static estimates are off: before it has learned anything they rank. Without a
+ * model the pool is not ranked, which is plain evolution.
  */
-import type { Candidate } from '../candidates.ts';
+import { type Candidate, isHopeless } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
 import type { Config, MeasureResult } from '../types.ts';
 import { type Policy, type PolicyContext, type PolicyFactory, patience } from './policy.ts';
 
 /** Candidates bred for each one measured. */
-const breeding = 6;
+const breeding = 4;
 /** Parents. */
 const elite = 12;
 /** Share of a batch that is not chosen by the model, and of a pool that has no parents. */
 const exploring = 0.2;
+/** The best, whose neighbours all get into the pool where it is ranked. */
+const settled = 3;
+/** Refusals in a row after which a template is not drawn from any more. */
+const barren = 60;
 /** Measurements before the model is asked. */
 const enough = 8;
 /** Draws for a child that is new and legal before a newcomer takes its place. */
@@ -38,6 +43,8 @@ class Evolution implements Policy {
   private pool: Candidate[] = [];
   private fitted = 0;
   private readonly openings: Config[];
+  /** By template: refusals since something of it was legal. */
+  private readonly refusals = new Map<string, number>();
 
   constructor(context: PolicyContext) {
     this.context = context;
@@ -45,35 +52,44 @@ class Evolution implements Policy {
   }
 
   async ask(count: number): Promise<readonly Candidate[]> {
-    if (this.context.space.size === 0) return [];
+    const { space, random, costModel } = this.context;
+    if (space.size === 0) return [];
     const ranked = await this.learn();
+    const best = this.best();
+    this.pool = this.pool.filter((c) => !isHopeless(c, best));
+    if (ranked !== undefined) await this.settle();
     await this.breed(ranked === undefined ? count : count * breeding);
-    if (ranked !== undefined) this.pool.sort((a, b) => ranked.rank(b.features) - ranked.rank(a.features));
+    if (ranked !== undefined) this.pool = sorted(this.pool, ranked);
     const out: Candidate[] = [];
     while (out.length < count && this.pool.length > 0) {
-      const { random } = this.context;
-      const at = ranked !== undefined && random.next() < exploring ? random.below(this.pool.length) : 0;
-      out.push(...this.pool.splice(at, 1));
+      const blind = costModel !== undefined && this.told.size >= enough && random.next() < exploring;
+      out.push(...this.pool.splice(blind ? random.below(this.pool.length) : 0, 1));
     }
     this.pool = this.pool.slice(0, count * breeding);
     return out;
   }
 
-  tell({ config, features }: Candidate, result: MeasureResult): void {
+  tell({ config, features, cycles }: Candidate, result: MeasureResult): void {
     const key = configKey(config);
     this.seen.add(key);
-    this.told.set(key, { config, features, cost: result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost });
+    const cost = result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost;
+    this.told.set(key, { config, features, cost, prior: priorOf(cycles) });
   }
 
-  /** The model, once it has learned from all that was told; undefined before there is enough, or where there is none. */
-  private async learn(): Promise<PolicyContext['costModel']> {
+  private best(): number {
+    const costs = Array.from(this.told.values(), (t) => t.cost).filter((c) => c < failedCost);
+    return costs.length === 0 ? Number.POSITIVE_INFINITY : 2 ** Math.min(...costs) - 1;
+  }
+
+  /** Higher is hoped to be faster, once the model has learned from all that was told; undefined where there is none. */
+  private async learn(): Promise<((candidate: Candidate) => number) | undefined> {
     const { costModel } = this.context;
-    if (costModel === undefined || this.told.size < enough) return undefined;
-    if (this.told.size > this.fitted) {
+    if (costModel === undefined) return undefined;
+    if (this.told.size >= enough && this.told.size > this.fitted) {
       this.fitted = this.told.size;
-      await costModel.fit([...this.told.values()].map(({ features, cost }) => ({ features, cost })));
+      await costModel.fit([...this.told.values()].map(({ config: _, ...sample }) => sample));
     }
-    return costModel;
+    return ({ features, cycles }) => costModel.rank(features) + priorOf(cycles);
   }
 
   /** Fills the pool; it stays short when the space runs out. Whoever else needs the event loop gets it after each child. */
@@ -84,6 +100,17 @@ class Evolution implements Policy {
       const child = this.fresh(() => this.child(parents), tries) ?? this.fresh(() => this.newcomer(), patience);
       if (child === undefined) return;
       this.pool.push(child);
+    }
+  }
+  /** What differs from the best in one knob joins the pool: whatever the model thinks of it, it is there to be ranked. */
+  private async settle(): Promise<void> {
+    for (const parent of this.parents().slice(0, settled)) {
+      for (const config of this.context.space.neighbours(parent)) {
+        const near = this.fresh(() => config, 1);
+        if (near === undefined) continue;
+        this.pool.push(near);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     }
   }
   private parents(): readonly Config[] {
@@ -102,9 +129,14 @@ class Evolution implements Policy {
     const at = Math.floor(parents.length * this.context.random.next() ** 2);
     return parents[at] ?? this.newcomer();
   }
-  /** What a human would begin with, once for each template; then chance. */
+  /** What a human would begin with, once for each template; then chance, among templates that still give something. */
   private newcomer(): Config {
-    return this.openings.shift() ?? this.context.space.sample(this.context.random);
+    const { space, random } = this.context;
+    const opening = this.openings.shift();
+    if (opening !== undefined) return opening;
+    let drawn = space.sample(random);
+    for (let i = 0; i < tries && (this.refusals.get(drawn.template) ?? 0) >= barren; i++) drawn = space.sample(random);
+    return drawn;
   }
 
   /** A candidate that was not seen before, legal, from what `make` draws. */
@@ -115,8 +147,17 @@ class Evolution implements Policy {
       if (this.seen.has(key)) continue;
       this.seen.add(key);
       const made = this.context.propose(config);
+      this.refusals.set(config.template, made.ok ? 0 : (this.refusals.get(config.template) ?? 0) + 1);
       if (made.ok) return made.candidate;
     }
     return undefined;
   }
+}
+
+/** A static estimate as a score, in the unit of costs. */
+const priorOf = ({ estimate }: Candidate['cycles']): number => -Math.log2(1 + estimate);
+
+function sorted(pool: readonly Candidate[], rank: (candidate: Candidate) => number): Candidate[] {
+  const scores = new Map(pool.map((c) => [c, rank(c)]));
+  return pool.toSorted((a, b) => (scores.get(b) ?? 0) - (scores.get(a) ?? 0));
 }

@@ -9,7 +9,7 @@ import type { Config, MeasureResult } from '../types.ts';
 export interface PolicyContext {
   readonly space: SearchSpace;
   readonly random: Random;
-  /** Replays a config; cheap enough for hundreds a batch. */
+  /** Replays a config; cheap enough for hundreds a batch. Refuses what is illegal, or bound to be slower than the best so far. */
   propose(config: Config): Proposed;
   /** A fresh cost model, or undefined where the policy must do without. */
   readonly costModel: CostModel | undefined;
