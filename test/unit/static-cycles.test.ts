@@ -97,7 +97,7 @@ const shipped = readdirSync(shippedDir)
   .filter((f) => f.endsWith('.jsonl'))
   .map((f) => f.slice(0, -'.jsonl'.length));
 const graphs = (): readonly Graph[] => [
-  ...['kws', 'ad', 'ic', 'vww'].flatMap((name) => {
+  ...(['kws', 'ad', 'ic', 'vww'] as const).flatMap((name) => {
     const model = goldenModel(name);
     return model === undefined ? [] : [graphOf(model, 'all')];
   }),
