@@ -67,7 +67,7 @@ function write(all: readonly TaskRuns[], { kind, toolchain }: Session): void {
   const whole = all
     .map((t) => ({ ...t, runs: t.runs.filter((r) => seedsOf(t).includes(r.seed)) }))
     .filter((t) => t.runs.length > 0);
-  const points = [25, 50, 100, 200].filter((n) => n < trials).concat(trials);
+  const points = [10, 25, 50, 100, 200].filter((n) => n < trials).concat(trials);
   const summary = summaryOf(whole, compared, points);
   const complete = whole.length === all.length && all.every((t) => seedsOf(t).length === seeds);
   const result = { board: values.board, kind, toolchain, trials, seeds, complete, summary, tasks: whole };
@@ -76,7 +76,9 @@ function write(all: readonly TaskRuns[], { kind, toolchain }: Session): void {
   writeFileSync(join(resultsDir, file), `${JSON.stringify(result, null, 1)}\n`);
   console.log(JSON.stringify({ complete, at: summary.at, guidedWithin5: summary.guidedWithin5 }, null, 1));
   for (const t of summary.tasks)
-    console.log(`${t.network} ${t.layer} x${t.occurrences}: ${JSON.stringify(t.above)}, pruned ${t.guidedPruned}`);
+    console.log(
+      `${t.network} ${t.layer} x${t.occurrences}: ${JSON.stringify(t.above)}, trials to 1 %: ${JSON.stringify(t.reached)}, pruned ${t.guidedPruned}`,
+    );
 }
 
 const sessions = new Map<string, Session>();

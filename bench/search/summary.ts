@@ -18,6 +18,8 @@ export interface TaskSummary extends Omit<TaskRuns, 'runs'> {
   readonly bestKnown: number;
   /** By policy: the median over seeds of the best after so many trials, over the best known. 1.05 is 5 % above it. */
   readonly above: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** By policy: trials until it was within 1 % of the best known, median over seeds; null where most seeds never were. */
+  readonly reached: Readonly<Record<string, number | null>>;
   /** Candidates that guided did not compile because a bound proved them hopeless, and what it measured; medians. */
   readonly guidedPruned: number;
   readonly guidedTrials: number;
@@ -38,6 +40,10 @@ export interface At {
 /** Best cycles after so many trials; infinite before the first success. A search that ran out of candidates stays where it is. */
 export const bestAfter = (run: Run, trials: number): number =>
   run.steps.findLast(([at]) => at <= trials)?.[1] ?? Number.POSITIVE_INFINITY;
+
+/** The trial that was the first to take no more than `cycles`; infinite where none was. */
+export const firstWithin = (run: Run, cycles: number): number =>
+  run.steps.find(([, c]) => c <= cycles)?.[0] ?? Number.POSITIVE_INFINITY;
 
 export const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? Number.NaN;
@@ -60,11 +66,16 @@ function taskSummary({ runs, ...t }: TaskRuns, policies: readonly string[], poin
   const of = (policy: string): readonly Run[] => runs.filter((r) => r.policy === policy);
   const above = (policy: string, n: number): number =>
     rounded(median(of(policy).map((r) => bestAfter(r, n))) / bestKnown);
+  const reached = (policy: string): number | null => {
+    const trials = median(of(policy).map((r) => firstWithin(r, 1.01 * bestKnown)));
+    return Number.isFinite(trials) ? trials : null;
+  };
   const last = points.at(-1) ?? 0;
   return {
     ...t,
     bestKnown,
     above: Object.fromEntries(policies.map((p) => [p, Object.fromEntries(points.map((n) => [n, above(p, n)]))])),
+    reached: Object.fromEntries(policies.map((p) => [p, reached(p)])),
     guidedPruned: median(of('guided').map((r) => r.pruned)),
     guidedTrials: median(of('guided').map((r) => r.trials)),
     guidedWithin5: above('guided', last) <= 1.05,
