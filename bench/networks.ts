@@ -4,8 +4,8 @@
  * --replay (the usual): compiles with the records that ship, runs, verifies, counts; --json prints {networks} and nothing else,
  *   --out DIR keeps the measured ELFs, --ram-budget N and --flash-budget N (bytes, or 64K) are compile's, --write keeps the
  *   results and writes docs/performance.md from them;
- * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task; --shapes: for the layers of
- *   other common networks;
+ * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task, and some more for
+ *   TFLite Micro's RAM; --shapes: for the layers of other common networks;
  * --refresh: measures the records again, without a search, after a change of kernels or compiler;
  * --leave-one-out: each network without its own records, against all of them;
  * --text: writes docs/performance.md from the results that are kept.

@@ -10,7 +10,7 @@ import { runPasses } from '../compiler/passes/index.ts';
 import type { Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
-import { defaultSchedule, templates } from '../kernels/index.ts';
+import { defaultSchedule, type Template, templates } from '../kernels/index.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
 import type { Candidate } from '../tuner/candidates.ts';
 import { benchOf } from '../tuner/measure/bench.ts';
@@ -49,6 +49,9 @@ export interface Search {
   readonly tasks?: readonly Task[];
   readonly seed: number;
   readonly trials: number;
+  /** The ones there are, where not given. */
+  readonly templates?: readonly Template[];
+  readonly scratchBytes?: TuneRequest['scratchBytes'];
   readonly progress?: NonNullable<TuneRequest['progress']>;
   /** Hears of each trial. */
   readonly record?: (trial: TrialRecord) => void;
@@ -101,7 +104,7 @@ export async function openSession(
     toolchain: must(await toolchainVersion(board.target)),
     graph,
     tasks,
-    async run({ policy, tasks: chosen, seed, trials, progress, record }) {
+    async run({ policy, tasks: chosen, seed, trials, templates: tried = templates, scratchBytes, progress, record }) {
       const named = typeof policy === 'string' ? policies[policy] : policy;
       if (named === undefined) throw new Error(`no policy ${policy}`);
       let records = 0;
@@ -110,7 +113,8 @@ export async function openSession(
         tasks: chosen ?? tasks,
         board,
         pool,
-        templates: { templates, defaultSchedule },
+        templates: { templates: tried, defaultSchedule },
+        ...(scratchBytes !== undefined && { scratchBytes }),
         policy: named,
         policyName: typeof policy === 'string' ? policy : 'bench',
         seed,

@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
-import { identifier, needsOf } from '../compiler/emit/network.ts';
+import { identifier } from '../compiler/emit/network.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import type { Task } from '../compiler/tasks.ts';
 import type { Store } from '../db/types.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { pruneCache, toolchainVersion } from '../toolchain/index.ts';
@@ -27,6 +26,7 @@ import type { Models, Prepared } from './models.ts';
 import { offersFor, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { recordsOfJob } from './records.ts';
+import { roomForScratch } from './scratch-room.ts';
 
 export interface WorkOptions {
   readonly store: Store;
@@ -127,7 +127,14 @@ class Work {
       policyName: job.policy,
       seed: job.seed,
       budget: { trials: job.trials, ...(timeMs !== undefined && { timeMs }) },
-      ...(job.ramBudget !== null && { scratchBytes: this.roomForScratch(toolchain) }),
+      ...(job.ramBudget !== null && {
+        scratchBytes: roomForScratch({
+          ...this.prepared,
+          board: this.board,
+          toolchain,
+          ramBytes: this.budgets.ramBytes,
+        }),
+      }),
       cores: this.o.cores,
       cacheDir: this.o.cacheDir,
       known: (task) => journal.known(task),
@@ -161,18 +168,6 @@ class Work {
     if (!fitting.ok) return fitting;
     const proven = await this.prove(fitting.value, this.o.verifiedInputs);
     return proven.ok ? ok({ ...proven.value, fitting: fitting.value }) : proven;
-  }
-
-  /** What a budget of RAM leaves a layer beside the tensors that live while it runs: no candidate with more could be used. */
-  private roomForScratch(toolchain: Toolchain): (task: Task) => number {
-    const { graph, tasks } = this.prepared;
-    const plain = selectKnown(tasks, this.board, undefined, toolchain).map((s) => s.choice);
-    const needs = needsOf(graph, 'network', plain);
-    const room = (node: number): number => {
-      const layer = needs[plain.findIndex((choice) => choice.node === node)];
-      return this.budgets.ramBytes - (layer === undefined ? 0 : layer.arenaBytes - layer.kernel.scratchBytes);
-    };
-    return (task) => Math.max(0, ...task.occurrences.map((o) => room(o.node)));
   }
 
   private get budgets(): Memories {

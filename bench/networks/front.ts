@@ -2,6 +2,7 @@
  * Which of a task's trials become records that ship: those that nothing else beats in cycles, flash and RAM at once, a few of them.
  * Must stay true: the fastest is among them, for every occurrence of the layer; for arenas the fastest that runs in place; and for
  * other constants the fastest of each form of requantisation, as a proof that fails elsewhere must not leave a layer with its default.
+ * Where RAM is short, that of layers is not added up but for what is placed there: those that place nothing have a front of their own.
  */
 import { schedule } from '../../compiler/lower.ts';
 import { operatorOf } from '../../compiler/ops/index.ts';
@@ -29,12 +30,19 @@ const noMore = (a: number, b: number): boolean => a <= b * slack.share + slack.b
 /** Of `all` trials of a task, the ones that ship, fastest first. */
 export function frontOf<T extends Measured>(task: Task, all: readonly T[]): readonly T[] {
   const sorted = [...all].sort((a, b) => a.cycles - b.cycles || flashOf(a) + ramOf(a) - flashOf(b) - ramOf(b));
-  const front: T[] = [];
-  for (const r of sorted)
-    if (!front.some((k) => noMore(flashOf(k), flashOf(r)) && noMore(ramOf(k), ramOf(r)))) front.push(r);
-  const chosen = new Set([...thinned(front), ...perOccurrence(task, sorted), ...perForm(sorted)]);
+  const front = unbeaten(sorted, (k, r) => noMore(flashOf(k), flashOf(r)) && noMore(ramOf(k), ramOf(r)));
+  const unplaced = sorted.filter((r) => placedInRam(r.schedule).length === 0);
+  const small = unbeaten(unplaced, (k, r) => noMore(ramOf(k), ramOf(r)));
+  const chosen = new Set([...thinned(front), ...thinned(small), ...perOccurrence(task, sorted), ...perForm(sorted)]);
   for (const r of sorted) if (r.config.template === 'default') chosen.add(r);
   return sorted.filter((r) => chosen.has(r));
+}
+
+/** Of `sorted`, fastest first, those that none of the faster ones `beats`. */
+function unbeaten<T>(sorted: readonly T[], beats: (faster: T, slower: T) => boolean): readonly T[] {
+  const front: T[] = [];
+  for (const r of sorted) if (!front.some((k) => beats(k, r))) front.push(r);
+  return front;
 }
 
 /** The ends and an even choice between them. */

@@ -5,3 +5,7 @@ import type { Published } from '../fidelity/measure.ts';
 
 export const publishedFigures = (): Published =>
   JSON.parse(readFileSync(resolve(import.meta.dirname, '../published.json'), 'utf8')) as Published;
+
+/** What TFLite Micro's arena takes of RAM for a reference network; undefined for what is none. */
+export const arenaBudget = (network: string): number | undefined =>
+  publishedFigures().networks.prototype.networks.find((n) => n.network === network)?.arenaBytes;

@@ -149,9 +149,10 @@ ${table(
 
 const wentText = (rows: readonly Went[]): string => `### How the records were found
 ${table(
-  ['layers of', 'seed', 'tasks', 'trials', 'failed', 'seconds', 'default cycles', 'found', ''],
+  ['layers of', 'within RAM', 'seed', 'tasks', 'trials', 'failed', 'seconds', 'default cycles', 'found', ''],
   rows.map((w) => [
     w.network,
+    w.ramBudget === undefined ? '' : thousands(w.ramBudget),
     ...[w.seed, w.tasks, w.trials, w.failed, w.seconds],
     ...[w.defaultCycles, w.cycles].map(thousands),
     `${(w.defaultCycles / w.cycles).toFixed(1)}×`,
@@ -199,8 +200,8 @@ How to read the tables:
 - **Without its own** records a layer gets settings of the nearest layers that have some, ranked by a cost model that was trained
   without the network's trials. **Nor any of its shapes** leaves out all layers that differ from one of the network's in zero points only,
   whichever network they are of (\`--leave-one-out\`).
-- Records are found by the guided search, from nothing (\`--tune\`); their cycles are sums over layers that run alone. Beside the reference
-  networks there may be layers of ${shapeFamilies.length} other ones ([shapes.ts](../bench/networks/shapes.ts)).
+- Records are found by the guided search, from nothing (\`--tune\`), for all of the board's RAM and then, with nothing placed in RAM, for
+  what TFLite Micro's arena takes; their cycles are sums over layers that run alone. Beside the reference networks there may be layers of ${shapeFamilies.length} other ones ([shapes.ts](../bench/networks/shapes.ts)).
 
 ${boards.map((b) => boardText(b, p)).join('\n')}`;
 }

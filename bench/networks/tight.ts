@@ -1,6 +1,6 @@
 /** The reference networks with no more RAM for everything than TFLite Micro's arena takes, which does without its own stack and code. */
 
-import { publishedFigures } from './published.ts';
+import { arenaBudget } from './published.ts';
 import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
 
 export interface Tight {
@@ -19,7 +19,7 @@ export async function replayTight(
 ): Promise<readonly Tight[]> {
   const rows: Tight[] = [];
   for (const network of networks) {
-    const ramBudget = publishedFigures().networks.prototype.networks.find((n) => n.network === network)?.arenaBytes;
+    const ramBudget = arenaBudget(network);
     if (ramBudget === undefined) continue;
     say(`${network} on ${board} within ${ramBudget} bytes of RAM`);
     const done = await replayNetwork(network, { board, budgets: { ramBytes: ramBudget } });

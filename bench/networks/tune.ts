@@ -6,6 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Task } from '../../compiler/tasks.ts';
+import { type Template, templates } from '../../kernels/index.ts';
+import { toolchainOf } from '../../server/offers.ts';
+import { roomForScratch } from '../../server/scratch-room.ts';
 import {
   type MeasuredOn,
   printShipped,
@@ -18,6 +21,7 @@ import { printRanker, rankerFile, type Trained, trainRanker } from '../../tuner/
 import type { TaskProgress, TrialRecord } from '../../tuner/tune.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { frontOf } from './front.ts';
+import { arenaBudget } from './published.ts';
 import { keepTrials } from './trials.ts';
 
 export interface Search {
@@ -30,6 +34,8 @@ export interface Search {
 /** How one search of one network went. */
 export interface Went {
   readonly network: string;
+  /** Where it was for less RAM than the board has. */
+  readonly ramBudget?: number;
   readonly seed: number;
   readonly tasks: number;
   readonly trials: number;
@@ -48,10 +54,11 @@ export async function tuneNetwork(name: string, about: string | Subject, s: Sear
   try {
     const found: Found = new Map(session.tasks.map((task) => [task.id, { task, trials: [] }]));
     const went: Went[] = [];
-    for (let seed = 1; seed <= s.seeds; seed++) {
-      went.push(await searchOnce(name, session, found, seed, s));
-      s.say(wentText(went.at(-1) as Went));
-    }
+    for (const room of [undefined, ...tightRooms(name, session)])
+      for (let seed = 1; seed <= s.seeds; seed++) {
+        went.push(await searchOnce(name, session, found, { ...s, seed, room }));
+        s.say(wentText(went.at(-1) as Went));
+      }
     keep(
       name,
       {
@@ -68,19 +75,45 @@ export async function tuneNetwork(name: string, about: string | Subject, s: Sear
   }
 }
 
+/** A search for networks that have less RAM than the board. */
+interface Room {
+  readonly ramBudget: number;
+  readonly scratchBytes: (task: Task) => number;
+}
+/** Parts of what a budget leaves for scratch: all of it, and so little that the stack and some code have room beside it. */
+const partsOfRoom = [1, 1 / 4];
+/** Trials of a task in each of them: fewer than with all RAM, as fewer settings are legal. */
+const tightTrials = (trials: number): number => Math.min(trials, Math.max(12, Math.ceil(trials / 4)));
+/** Within what TFLite Micro's arena takes; none for layers that are no network. */
+function tightRooms(name: string, { graph, tasks, module: board, toolchain }: Session): readonly Room[] {
+  const ramBudget = arenaBudget(name);
+  if (ramBudget === undefined) return [];
+  const room = roomForScratch({ graph, tasks, board, toolchain: toolchainOf(board, toolchain), ramBytes: ramBudget });
+  return partsOfRoom.map((part) => ({ ramBudget, scratchBytes: (task) => part * room(task) }));
+}
+/** Templates that place nothing in RAM. */
+const inFlash: readonly Template[] = templates.map((template) => ({
+  ...template,
+  knobs: (w, features) =>
+    template.knobs(
+      w,
+      features.filter((f) => f !== 'places'),
+    ),
+}));
+
 async function searchOnce(
   network: string,
   session: Session,
   found: Found,
-  seed: number,
-  { trials, say }: Search,
+  { trials, say, seed, room }: Search & { readonly seed: number; readonly room: Room | undefined },
 ): Promise<Went> {
   const since = performance.now();
   let last: readonly TaskProgress[] = [];
   await session.run({
     policy: 'guided',
     seed,
-    trials: trials * session.tasks.length,
+    trials: (room === undefined ? trials : tightTrials(trials)) * session.tasks.length,
+    ...(room !== undefined && { templates: inFlash, scratchBytes: room.scratchBytes }),
     record: (trial) => {
       found.get(trial.task.id)?.trials.push(trial);
       const { task, result, config } = trial;
@@ -96,6 +129,7 @@ async function searchOnce(
   const sum = (of: (t: TaskProgress) => number): number => last.reduce((n, t) => n + of(t), 0);
   return {
     network,
+    ...(room !== undefined && { ramBudget: room.ramBudget }),
     seed,
     tasks: session.tasks.length,
     trials: sum((t) => t.trials),
@@ -107,7 +141,7 @@ async function searchOnce(
 }
 
 export const wentText = (w: Went): string =>
-  `${w.network}: seed ${w.seed}, ${w.tasks} tasks, ${w.trials} trials (${w.failed} failed) in ${w.seconds} s: ` +
+  `${w.network}${w.ramBudget === undefined ? '' : ` within ${w.ramBudget} bytes of RAM`}: seed ${w.seed}, ${w.tasks} tasks, ${w.trials} trials (${w.failed} failed) in ${w.seconds} s: ` +
   `default ${w.defaultCycles} -> ${w.cycles} cycles, sum over layers`;
 
 /** Puts what was found in the place of what the network had. */
