@@ -5,13 +5,8 @@
  */
 
 import type { Layout } from '../program/layouts.ts';
-import type { Buffer, DType, Expr, Loop, Program } from '../program/program.ts';
+import type { DType, Loop, Program } from '../program/program.ts';
 
-/** Where an operand lies: its buffer, and the index of its first element there. */
-export interface Window {
-  readonly buffer: Buffer;
-  readonly origin: readonly Expr[];
-}
 export type Params = Readonly<Record<string, number>>;
 export interface Operand {
   readonly dtype: DType;
@@ -25,6 +20,8 @@ export interface Operand {
   derived?(values: (role: string) => Int32Array): Int32Array;
   /** Lies in registers: `c` gets each element as an lvalue, `role.0`, `role.1`, … in the order of its shape, and no address. */
   readonly cells?: true;
+  /** Its window is all of a buffer but for rows, which may begin anywhere, outside too: `c` reads `role.base` and `role.0`. */
+  readonly moves?: true;
 }
 /**
  * A block kernel: a function in assembly with loops and registers of its own, and what it does in plain C. It follows AAPCS:
@@ -47,10 +44,9 @@ export interface Instruction {
   readonly operands: Readonly<Record<string, Operand>>;
   /**
    * What it relies on beyond equality with its meaning, checked on the actual constants when `replace` puts it in: the reason
-   * why it must not be used, or undefined. `values` gives the whole constant named for a role, `window` the buffer and where in
-   * it the operand begins: for those that may leave it.
+   * why it must not be used, or undefined. `values` gives the whole constant named for a role.
    */
-  requires?(values: (role: string) => Int32Array, window: (role: string) => Window): string | undefined;
+  requires?(values: (role: string) => Int32Array): string | undefined;
   /** CPU features it needs: 'dsp', 'fpu'. */
   readonly features: readonly string[];
   /** Stack it uses beyond its caller's, bytes. */
@@ -61,7 +57,7 @@ export interface Instruction {
   readonly cycles?: number;
   /**
    * The C statement of a call, from the C expressions of the operands' addresses; `at.function` is the block kernel's name. For
-   * windows that may leave their buffer: `role.base` is the buffer's address, `role.0`, … the window's origin in it.
+   * windows that move: `role.base` is the buffer's address, `role.0`, … the window's origin in it.
    */
   c(at: Readonly<Record<string, string>>): string;
   /** A block kernel has its text here; `prelude` and `portable` are empty then, or what it calls. */

@@ -159,6 +159,7 @@ function check(b: Block, q: Params): void {
   const { C = 1, XC = C, WC = C, D = 1 } = q;
   need(b.wide === 1 || b.wide === 2, 'wide is 1 or 2');
   need(D === 1 || (XC === C && WC === C), 'a window covers all channels');
+  need(Math.min(b.PB, b.OB) >= 1, 'a pixel and a channel');
   need(registers(b) <= blockRegisters, `${b.PB}x${b.OB} needs ${registers(b)} registers`);
   need(
     b.length % 2 === 0 && b.xPixel % 2 === 0 && b.wChannel % 2 === 0 && b.wRow % 2 === 0,

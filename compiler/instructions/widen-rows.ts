@@ -6,7 +6,7 @@ import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store } from '../program/build.ts';
 import type { Expr, Loop, Program, Store } from '../program/program.ts';
 import { advance, park, unpark } from './asm-lines.ts';
-import type { Instruction, Params, Recipe, Window } from './instruction.ts';
+import type { Instruction, Params, Recipe } from './instruction.ts';
 import { straightCycles } from './static-cycles.ts';
 import { halves } from './widen.ts';
 
@@ -48,12 +48,6 @@ function borderOf({ value }: Store): Params {
   if (value.kind !== 'load') return refuse('widen_rows: a copy');
   const shift = affine(value.index.at(-2) ?? num(0)).get('')?.coef ?? 0;
   return { left: -shift, ...(value.outside === undefined ? {} : { bordered: 1, value: value.outside }) };
-}
-
-/** The text knows the image's extents, and that only rows move. */
-function wholeImage({ H, W, C }: Shape, { buffer: image, origin }: Window): string | undefined {
-  const fixed = origin.slice(1).every((e) => e.kind === 'const' && e.value === 0);
-  return fixed && image.shape.join() === [H, W, C].join() ? undefined : 'src is not the image it was made for';
 }
 
 /** Elements of a row of the copy: before the image, of it, behind it. */
@@ -197,8 +191,7 @@ export const widenRows: Recipe = {
       cycles: cycles(s),
       meaning: meaning(s),
       // The image itself begins at a word, as every buffer does; its rows may not.
-      operands: { src: { dtype: 'i8' }, dst: { dtype: 'i16', align: 4 } },
-      requires: (_, window) => wholeImage(s, window('src')),
+      operands: { src: { dtype: 'i8', moves: true }, dst: { dtype: 'i16', align: 4 } },
       c: (at) => `${at.function}(${at['src.base']}, ${at.dst}, ${at['src.0']});`,
       function: {
         params: ['const int8_t *src', 'int16_t *dst', 'int32_t row'],

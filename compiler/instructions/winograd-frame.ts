@@ -5,7 +5,7 @@
 import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Expr, Loop, Stmt } from '../program/program.ts';
-import type { Params, Recipe, Window } from './instruction.ts';
+import type { Params, Recipe } from './instruction.ts';
 
 const text = `static inline mt_word *mt_frame_fill(mt_word *to, int32_t words, uint32_t value) {
   while (words-- > 0) *to++ = value;
@@ -51,12 +51,6 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   return { H, W, C, PH: nest.extent, PW: columns.extent, top: top ?? 0, left: left ?? 0, border: value.outside ?? 0 };
 }
 
-/** The text knows the image's extents, and that only rows move. */
-function wholeImage(shape: readonly number[], { buffer: image, origin }: Window): string | undefined {
-  const fixed = origin.slice(1).every((e) => e.kind === 'const' && e.value === 0);
-  return fixed && image.shape.join() === shape.join() ? undefined : 'x is not the image it was made for';
-}
-
 /** y[a, b, c] = (x[a - top, b - left, c] or border) + 128. */
 export const winogradFrame: Recipe = {
   name: 'winograd_frame',
@@ -85,8 +79,7 @@ export const winogradFrame: Recipe = {
         [buffer('x', 'i8', [H, W, C], 'in'), buffer('y', 'u8', [PH, PW, C], 'out')],
         loop('a', PH, loop('b', PW, loop('c', C, store('y', [a, b, c], add(pixel, num(128)))))),
       ),
-      operands: { x: { dtype: 'i8', align: 4 }, y: { dtype: 'u8', align: 4 } },
-      requires: (_, window) => wholeImage([H, W, C], window('x')),
+      operands: { x: { dtype: 'i8', align: 4, moves: true }, y: { dtype: 'u8', align: 4 } },
       c: (at) =>
         `mt_frame(${at['x.base']}, ${at.y}, ${at['x.0']} - ${top}, ${PH}, ${H}, ${words.join(', ')}, ${border + 128});`,
       prelude: text,

@@ -22,6 +22,7 @@ import {
   rename,
   withBuffer,
 } from '../walk.ts';
+import { leaves, requireEdges, requireRows } from './edges.ts';
 import { knownSpan } from './known-span.ts';
 import { isPrivate } from './legality.ts';
 import type { StepOf } from './steps.ts';
@@ -53,17 +54,17 @@ function putIn(
   requireApart(ins, operands);
   const call: Call = { kind: 'call', instr: s.instr, params: s.params, operands };
   requireEqual(p, nest, call, s.instr);
-  for (const [role, w] of Object.entries(operands)) requireSpan(p, ins.operands[role], w.buf);
+  for (const [role, w] of Object.entries(operands)) {
+    requireSpan(p, ins.operands[role], w.buf);
+    (ins.operands[role]?.moves ? requireRows : requireEdges)(p, ins.meaning, role, w);
+  }
   const values = (role: string): Int32Array =>
     bufferOf(p, named(role)).values ?? refuse(`${named(role)} is not constant`);
   for (const [role, { derived }] of Object.entries(ins.operands)) {
     if (derived?.(values).some((v, i) => v !== values(role)[i]))
       refuse(`${named(role)} is not what ${s.instr} makes of it`);
   }
-  const why = ins.requires?.(values, (role) => ({
-    buffer: bufferOf(p, named(role)),
-    origin: operands[role]?.origin ?? [],
-  }));
+  const why = ins.requires?.(values);
   if (why !== undefined) refuse(`${s.instr}: ${why}`);
   return atLoop(p, s.loop, () => [call]);
 }
@@ -127,7 +128,7 @@ function operand(p: Program, nest: Loop, ins: Instruction, role: string, name: s
     refuse(`${name} is not ${want.dtype} in the layout of ${role}`);
   const skip = b.shape.length - shape.length;
   // What lies outside is the buffer's matter, so its first extent counts as well where a meaning reads there.
-  const whole = accesses(ins.meaning.body).some((a) => a.buf === role && a.outside !== undefined) ? 0 : 1;
+  const whole = leaves(ins.meaning, role) ? 0 : 1;
   if (skip < 0 || shape.some((n, d) => d >= whole && n !== b.shape[skip + d]))
     refuse(`${name} has another pitch than ${role}`);
   const mine = loopsIn([nest]).map((l) => l.iter);
