@@ -4,7 +4,7 @@
  * whose border differs (the first and last rows) are nests of their own. Needs a DSP extension, and an FPU whose registers
  * hold counters and weights.
  */
-import { stretchesOf } from '../compiler/instructions/packed-block.ts';
+import { mostPairs, stretchesOf } from '../compiler/instructions/packed-block.ts';
 import { isPointwise } from '../compiler/ops/conv2d.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
@@ -157,7 +157,7 @@ const cached = 12;
 /** Words of a stretch in a lap: few long laps first, then what an instruction cache holds. */
 function laps({ words, stretches }: Shape): readonly number[] {
   const divisors = Array.from({ length: words }, (_, i) => words - i).filter((d) => words % d === 0);
-  const fitting = divisors.filter((d) => d * stretches <= longest);
+  const fitting = divisors.filter((d) => d * stretches <= longest && (d === words || d <= mostPairs));
   const small = fitting.filter((d) => d * stretches <= cached);
   return [...new Set([...fitting.slice(0, 3), ...small.slice(0, 2), ...divisors.slice(-1)])];
 }

@@ -135,14 +135,18 @@ function blocksOf(s: Shape, q: Requantize): Blocks {
   return { ...all, walk: apart, offsets: offsets.slice(0, perRow), xGroup: 2 * s.DY * s.XW * s.C };
 }
 const farthest = 4095;
+/** Words of a stretch in one of several laps: a load moves x's pointer by them, and has 8 bits to say how far. */
+export const mostPairs = 63;
 
 function check(s: Shape, b: Blocks): void {
   need(s.OB === 1 || s.OB === 2, 'one or two channels');
   need(b.PB >= 1 && b.PB <= 4, 'one to four pixels');
   need(b.walk.run % 2 === 0 && b.xPixel % 4 === 0 && b.offsets.every((n) => n % 4 === 0), 'words begin at pairs');
   need(b.rows === 1 || b.xRow % 4 === 0, 'rows begin at words');
-  need(s.quad === 0 || s.C % 4 === 0, 'quads of channels');
-  need(Number.isInteger(lapsOf(b.walk)), `${b.walk.run / 2} words are not in laps of ${b.walk.pairs}`);
+  need(s.quad === 0 || (s.quad === 1 && s.C % 4 === 0), 'quads of channels');
+  const laps = lapsOf(b.walk);
+  need(b.walk.pairs >= 1 && Number.isInteger(laps), `${b.walk.run / 2} words are not in laps of ${b.walk.pairs}`);
+  need(b.walk.groups * laps === 1 || b.walk.pairs <= mostPairs, 'a lap is too long for an immediate increment');
   need(reach(b) <= farthest, 'the window is too far for an immediate offset');
 }
 
