@@ -46,7 +46,7 @@ export const firstWithin = (run: Run, cycles: number): number =>
   run.steps.find(([, c]) => c <= cycles)?.[0] ?? Number.POSITIVE_INFINITY;
 
 export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? Number.NaN;
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 const rounded = (n: number): number => Number(n.toFixed(4));
 
