@@ -3,8 +3,9 @@
  */
 import { type Graph, type TensorId, tensorBytes, tensorOf } from '../graph/graph.ts';
 import { operatorOf, viewOps } from '../ops/index.ts';
-import { type ArenaPlan, type Block, bytesAt, drawArena, planArena } from '../plan/arena.ts';
+import { type ArenaPlan, type Block, bytesAt, drawArena, type Overlap, planArena } from '../plan/arena.ts';
 import { runsInPlace } from '../plan/in-place.ts';
+import { leastDistance } from '../plan/overlap.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
 import type { Workload } from '../workload.ts';
@@ -69,9 +70,9 @@ export function networkOf(graph: Graph, name: string, choices: readonly Choice[]
   const layers = layersOf(graph, name, choices);
   const home = sharing(graph, layers);
   const blocks = blocksOf(graph, layers, home);
-  const plan = planArena(blocks);
+  const plan = planArena(blocks, overlapsOf(graph, layers, home));
   const at = (id: string): number => plan.offsets.get(id) ?? 0;
-  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(`t${home(t)}`), scratchOf: (l) => at(`s${l}`) };
+  return { graph, name, layers, plan, blocks, offsetOf: (t) => at(blockOf(home(t))), scratchOf: (l) => at(`s${l}`) };
 }
 
 /** What a layer's kernel needs with its choice; other layers' choices make no difference to it. */
@@ -83,8 +84,9 @@ export interface LayerNeeds {
 /** The needs of each layer, without a plan. */
 export function needsOf(graph: Graph, name: string, choices: readonly Choice[]): readonly LayerNeeds[] {
   const layers = layersOf(graph, name, choices);
-  const blocks = blocksOf(graph, layers, sharing(graph, layers));
-  return layers.map(({ kernel }, i) => ({ kernel, arenaBytes: bytesAt(blocks, i + 1) }));
+  const home = sharing(graph, layers);
+  const [blocks, overlaps] = [blocksOf(graph, layers, home), overlapsOf(graph, layers, home)];
+  return layers.map(({ kernel }, i) => ({ kernel, arenaBytes: bytesAt(blocks, i + 1, overlaps) }));
 }
 
 function layersOf(graph: Graph, name: string, choices: readonly Choice[]): readonly Layer[] {
@@ -137,13 +139,36 @@ function sharing(graph: Graph, layers: readonly Layer[]): Home {
 }
 
 function mayOverwrite(layer: Layer, x: TensorId, home: Home): boolean {
-  const { buffers } = layer.choice.program;
-  const inputs = buffers.filter((b) => b.space === 'in');
-  const sharingX = inputs.filter((_, i) => home(layer.tensors[i] ?? -1) === x).map((b) => b.name);
-  const y = buffers.find((b) => b.space === 'out')?.name ?? '';
-  return runsInPlace(layer.choice.program, new Set(sharingX), y);
+  const { inputs, y } = buffersAt(layer, x, home);
+  return runsInPlace(layer.choice.program, inputs, y);
+}
+/** Names of a kernel's inputs that lie at `x`, and of its output. */
+function buffersAt(
+  { choice: { program }, tensors }: Layer,
+  x: TensorId,
+  home: Home,
+): { readonly inputs: ReadonlySet<string>; readonly y: string } {
+  const runtime = program.buffers.filter((b) => b.space === 'in');
+  const inputs = runtime.filter((_, i) => home(tensors[i] ?? -1) === x).map((b) => b.name);
+  return { inputs: new Set(inputs), y: program.buffers.find((b) => b.space === 'out')?.name ?? '' };
 }
 
+/** Results that may lie partly over an input that nobody reads later. */
+function overlapsOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Overlap[] {
+  const spans = lifetimes(graph, layers, home);
+  return layers.flatMap((layer, i): readonly Overlap[] => {
+    const to = home(layer.tensors.at(-1) ?? -1);
+    if (spans.get(to)?.first !== i + 1) return [];
+    const dying = new Set(layer.tensors.map(home).filter((x) => x !== to && spans.get(x)?.last === i + 1));
+    return [...dying].map((x) => {
+      const { inputs, y } = buffersAt(layer, x, home);
+      return { below: blockOf(to), above: blockOf(x), bytes: leastDistance(layer.choice.program, inputs, y) };
+    });
+  });
+}
+
+/** The block of a memory. */
+const blockOf = (home: TensorId): string => `t${home}`;
 const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(tensorOf(graph, t));
 
 interface Span {
@@ -175,7 +200,7 @@ function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly 
   for (const t of graph.inputs) fillers.set(home(t), tensorOf(graph, t).name);
   const tensors = [...lifetimes(graph, layers, home)].map(([t, span]): Block => {
     const label = fillers.get(t) ?? tensorOf(graph, t).name;
-    return { id: `t${t}`, bytes: sizeOf(graph, t), ...span, label };
+    return { id: blockOf(t), bytes: sizeOf(graph, t), ...span, label };
   });
   const scratch = layers.flatMap((layer, i): Block[] => {
     const bytes = layer.kernel.scratchBytes;

@@ -1,7 +1,7 @@
 /**
  * The arena planner: blocks with lifetimes get offsets in one static area. Several orders are tried, the smallest result
  * wins; the lower bound (most bytes alive at once) is printed beside it. Must stay true: blocks that live at the same step
- * never overlap.
+ * never overlap, but for pairs of which the caller says so, and those no further.
  */
 export interface Block {
   readonly id: string;
@@ -11,6 +11,15 @@ export interface Block {
   readonly last: number;
   /** What it is, for people. */
   readonly label?: string;
+}
+/**
+ * Two blocks that share memory at the one step where `below` is filled and `above` is read for the last time: `above` begins
+ * `bytes` after `below`, or more; all of it may as well lie under `below`. May be negative.
+ */
+export interface Overlap {
+  readonly below: string;
+  readonly above: string;
+  readonly bytes: number;
 }
 export interface ArenaPlan {
   readonly offsets: ReadonlyMap<string, number>;
@@ -38,12 +47,20 @@ const orders: readonly Order[] = [
 /** Random exchanges of neighbours in the best order found, to leave its local minimum. */
 const exchanges = 400;
 
-export function planArena(blocks: readonly Block[]): ArenaPlan {
-  const lowerBound = liveBytes(blocks);
+/** Least bytes from the beginning of a block to that of one above it. */
+type Reach = (below: Block, above: Block) => number;
+function reachOf(overlaps: readonly Overlap[]): Reach {
+  const known = new Map(overlaps.map((o) => [`${o.below} ${o.above}`, o.bytes]));
+  return (below, above) => aligned(Math.min(below.bytes, known.get(`${below.id} ${above.id}`) ?? below.bytes));
+}
+
+export function planArena(blocks: readonly Block[], overlaps: readonly Overlap[] = []): ArenaPlan {
+  const lowerBound = liveBytes(blocks, overlaps);
+  const reach = reachOf(overlaps);
   let best: { order: readonly Block[]; offsets: ReadonlyMap<string, number>; bytes: number } | undefined;
   for (const order of orders) {
     const sorted = [...blocks].sort(order);
-    const placed = place(sorted);
+    const placed = place(sorted, reach);
     if (best === undefined || placed.bytes < best.bytes) best = { order: sorted, ...placed };
   }
   if (best === undefined || blocks.length === 0) return { offsets: new Map(), bytes: 0, lowerBound: 0 };
@@ -56,26 +73,30 @@ export function planArena(blocks: readonly Block[]): ArenaPlan {
     const order: Block[] = [...best.order];
     const [a, b] = [random(order.length), random(order.length)];
     [order[a], order[b]] = [order[b] as Block, order[a] as Block];
-    const placed = place(order);
+    const placed = place(order, reach);
     if (placed.bytes <= best.bytes) best = { order, ...placed };
   }
   return { offsets: best.offsets, bytes: best.bytes, lowerBound };
 }
 
 /** Each block at the lowest offset that is free for its whole life. */
-function place(order: readonly Block[]): { readonly offsets: ReadonlyMap<string, number>; readonly bytes: number } {
+function place(
+  order: readonly Block[],
+  reach: Reach,
+): { readonly offsets: ReadonlyMap<string, number>; readonly bytes: number } {
   const offsets = new Map<string, number>();
   let bytes = 0;
   const done: Block[] = [];
   for (const b of order) {
+    // Offsets of b that another block rules out: all between these two.
     const taken = done
       .filter((o) => together(o, b))
-      .map((o) => ({ from: offsets.get(o.id) ?? 0, to: (offsets.get(o.id) ?? 0) + aligned(o.bytes) }))
-      .sort((x, y) => x.from - y.from);
+      .map((o) => ({ after: (offsets.get(o.id) ?? 0) - reach(b, o), before: (offsets.get(o.id) ?? 0) + reach(o, b) }))
+      .sort((x, y) => x.after - y.after);
     let at = 0;
     for (const t of taken) {
-      if (at + aligned(b.bytes) <= t.from) break;
-      at = Math.max(at, t.to);
+      if (at <= t.after) break;
+      at = Math.max(at, t.before);
     }
     offsets.set(b.id, at);
     bytes = Math.max(bytes, at + aligned(b.bytes));
@@ -85,13 +106,23 @@ function place(order: readonly Block[]): { readonly offsets: ReadonlyMap<string,
 }
 
 /** Most bytes alive at one step. */
-function liveBytes(blocks: readonly Block[]): number {
+function liveBytes(blocks: readonly Block[], overlaps: readonly Overlap[]): number {
   const steps = new Set(blocks.map((b) => b.first));
-  return Math.max(0, ...[...steps].map((s) => bytesAt(blocks, s)));
+  return Math.max(0, ...[...steps].map((s) => bytesAt(blocks, s, overlaps)));
 }
-/** Bytes alive at a step. */
-export const bytesAt = (blocks: readonly Block[], step: number): number =>
-  blocks.filter((b) => b.first <= step && step <= b.last).reduce((n, b) => n + aligned(b.bytes), 0);
+/** Bytes alive at a step, less what blocks can share. */
+export function bytesAt(blocks: readonly Block[], step: number, overlaps: readonly Overlap[] = []): number {
+  const alive = blocks.filter((b) => b.first <= step && step <= b.last);
+  const total = (of: readonly Block[]): number => of.reduce((n, b) => n + aligned(b.bytes), 0);
+  const shared = alive.map((below): number => {
+    const over = alive.filter((above) => overlaps.some((o) => o.below === below.id && o.above === above.id));
+    const [first] = over;
+    if (first === undefined) return 0;
+    const begin = over.length === 1 ? Math.max(0, reachOf(overlaps)(below, first)) : 0;
+    return total([below, ...over]) - Math.max(aligned(below.bytes), begin + total(over));
+  });
+  return total(alive) - shared.reduce((a, b) => a + b, 0);
+}
 
 /** A picture: a line a block in order of offsets, its life as a bar. */
 export function drawArena(blocks: readonly Block[], plan: ArenaPlan): string {

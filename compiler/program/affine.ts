@@ -100,12 +100,22 @@ export function partition(e: Expr, names: ReadonlySet<string>): readonly [Expr, 
 export const flat = (shape: readonly number[], index: readonly Expr[]): Expr =>
   simplify(index.reduce((sum, e, d) => bin('+', bin('*', sum, num(shape[d] ?? 1)), e), num(0)));
 
-/** Smallest and largest value of an index inside `loops`; undefined where it is not made of iterators, min and max. */
-export function extent(e: Expr, loops: readonly Loop[]): readonly [number, number] | undefined {
+/** Smallest and largest value. */
+export type Range = readonly [number, number];
+
+/** The range of an index inside `loops`; undefined where it is not made of iterators, min and max. */
+export const extent = (e: Expr, loops: readonly Loop[]): Range | undefined =>
+  extentIn(e, (name) => {
+    const l = loops.find((x) => x.iter === name);
+    return l && [0, l.extent - 1];
+  });
+
+/** The same, from the ranges of iterators. */
+export function extentIn(e: Expr, rangeOf: (iter: string) => Range | undefined): Range | undefined {
   let lo = 0;
   let hi = 0;
   for (const { coef, atom } of affine(e).values()) {
-    const range = atomRange(atom, loops);
+    const range = atomRange(atom, rangeOf);
     if (range === undefined) return undefined;
     const [a, b] = [coef * range[0], coef * range[1]];
     lo += Math.min(a, b);
@@ -113,17 +123,14 @@ export function extent(e: Expr, loops: readonly Loop[]): readonly [number, numbe
   }
   return [lo, hi];
 }
-function atomRange(atom: Expr, loops: readonly Loop[]): readonly [number, number] | undefined {
+function atomRange(atom: Expr, rangeOf: (iter: string) => Range | undefined): Range | undefined {
   if (atom.kind === 'const') return [atom.value, atom.value];
-  if (atom.kind === 'iter') {
-    const l = loops.find((x) => x.iter === atom.name);
-    return l === undefined ? undefined : [0, l.extent - 1];
-  }
+  if (atom.kind === 'iter') return rangeOf(atom.name);
   // A value from memory: only a min and max around it can bring it into bounds (a table lookup).
   if (atom.kind === 'load') return [-(2 ** 31), 2 ** 31 - 1];
   if (atom.kind !== 'binary' || (atom.op !== 'min' && atom.op !== 'max')) return undefined;
-  const a = extent(atom.a, loops);
-  const b = extent(atom.b, loops);
+  const a = extentIn(atom.a, rangeOf);
+  const b = extentIn(atom.b, rangeOf);
   if (a === undefined || b === undefined) return undefined;
   const pick = atom.op === 'min' ? Math.min : Math.max;
   return [pick(a[0], b[0]), pick(a[1], b[1])];
