@@ -6,6 +6,11 @@ import type { Published } from '../fidelity/measure.ts';
 export const publishedFigures = (): Published =>
   JSON.parse(readFileSync(resolve(import.meta.dirname, '../published.json'), 'utf8')) as Published;
 
-/** What TFLite Micro's arena takes of RAM for a reference network; undefined for what is none. */
-export const arenaBudget = (network: string): number | undefined =>
-  publishedFigures().networks.prototype.networks.find((n) => n.network === network)?.arenaBytes;
+/** The core that TFLite Micro with CMSIS-NN was counted on. */
+export const prototypeCpu = 'cortex-m4';
+
+/** What TFLite Micro's arena takes of RAM for a reference network on a board of that core; undefined for whatever else. */
+export const arenaBudget = (network: string, cpu: string): number | undefined =>
+  cpu === prototypeCpu
+    ? publishedFigures().networks.prototype.networks.find((n) => n.network === network)?.arenaBytes
+    : undefined;

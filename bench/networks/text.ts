@@ -3,6 +3,7 @@ import { type BoardModule, type Cause, causes } from '../../boards/index.ts';
 import type { Published } from '../fidelity/measure.ts';
 import { millions, table, thousands } from '../markdown.ts';
 import type { LeftOut } from './leave-out.ts';
+import { prototypeCpu } from './published.ts';
 import { type LayerResult, type NetworkResult, networkNames } from './replay.ts';
 import type { Results } from './results.ts';
 import { shapeFamilies } from './shapes.ts';
@@ -27,9 +28,6 @@ const best: Readonly<Record<string, { readonly perMac: number; readonly words: s
 };
 /** Layers this many times above the best, if they take this share of their network, are explained. */
 const explained = { times: 1.5, share: 0.03 };
-/** The core that CMSIS-NN's layers were counted on. */
-const prototypeCpu = 'cortex-m4';
-
 /** What CMSIS-NN takes for a layer: its operator's figure, with flash where that was counted. */
 function cmsisOf(p: Published, network: string, { source }: LayerResult): string {
   const found = p.networks.prototype.layers.find((l) => l.network === network && l.operator === source);

@@ -1,5 +1,6 @@
 /** The reference networks with no more RAM for everything than TFLite Micro's arena takes, which does without its own stack and code. */
 
+import { boardOf } from '../../boards/index.ts';
 import { arenaBudget } from './published.ts';
 import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
 
@@ -19,7 +20,7 @@ export async function replayTight(
 ): Promise<readonly Tight[]> {
   const rows: Tight[] = [];
   for (const network of networks) {
-    const ramBudget = arenaBudget(network);
+    const ramBudget = arenaBudget(network, boardOf(board)?.cpu ?? '');
     if (ramBudget === undefined) continue;
     say(`${network} on ${board} within ${ramBudget} bytes of RAM`);
     const done = await replayNetwork(network, { board, budgets: { ramBytes: ramBudget } });

@@ -84,9 +84,9 @@ interface Room {
 const partsOfRoom = [1, 1 / 4];
 /** Trials of a task in each of them: fewer than with all RAM, as fewer settings are legal. */
 const tightTrials = (trials: number): number => Math.min(trials, Math.max(12, Math.ceil(trials / 4)));
-/** Within what TFLite Micro's arena takes; none for layers that are no network. */
+/** Within what TFLite Micro's arena takes; none for layers that are no network, and on cores where nobody measured it. */
 function tightRooms(name: string, { graph, tasks, module: board, toolchain }: Session): readonly Room[] {
-  const ramBudget = arenaBudget(name);
+  const ramBudget = arenaBudget(name, board.cpu);
   if (ramBudget === undefined) return [];
   const room = roomForScratch({ graph, tasks, board, toolchain: toolchainOf(board, toolchain), ramBytes: ramBudget });
   return partsOfRoom.map((part) => ({ ramBudget, scratchBytes: (task) => part * room(task) }));
