@@ -235,15 +235,16 @@ describe('the nearest', () => {
 });
 
 describe('the cost model', () => {
-  /** Layers of several sizes, whose cycles grow with what they load for each unit of work. */
+  /** Layers of several sizes, whose cycles grow with what they load for each unit of work; estimates do not know that. */
   const trials = (seed: number, count: number) => {
     const r = new Random(seed);
-    const at = featureNames.indexOf('reads:in');
+    const [at, estimate] = [featureNames.indexOf('reads:in'), featureNames.indexOf('estimate')];
     return Array.from({ length: count }, () => {
       const work = 2 ** r.int(8, 20);
       const loads = 2 ** r.int(-2, 2);
       const features = new Float64Array(featureNames.length);
       features[at] = Math.log2(1 + work * loads);
+      features[estimate] = Math.log2(1 + work);
       return { features, work, cycles: work * (0.5 + loads) };
     });
   };
@@ -253,6 +254,21 @@ describe('the cost model', () => {
     const others = trials(2, 50);
     const errors = others.map((t) => Math.abs(rank(t.features, t.work) - Math.log2(t.cycles / t.work)));
     expect(errors.reduce((n, e) => n + e, 0) / errors.length).toBeLessThan(0.1);
+  });
+
+  test('follows an estimate that is right where no tree has been', () => {
+    const rank = rankerOf(trainRanker(trials(1, 200)));
+    const estimate = featureNames.indexOf('estimate');
+    const [t] = trials(2, 1);
+    if (t === undefined) throw new Error('no trial');
+    const slower = t.features.with(estimate, (t.features[estimate] as number) + 3);
+    expect(rank(slower, t.work) - rank(t.features, t.work)).toBeCloseTo(3, 1);
+  });
+
+  test('of a file that knows no estimates ranks by its trees alone', () => {
+    const features = featureNames.filter((name) => name !== 'estimate');
+    const rank = rankerOf({ features, rate: 1, base: 2, trees: [{ leaf: 0.5 }] });
+    for (const t of trials(4, 5)) expect(rank(t.features, t.work)).toBe(1.5);
   });
 
   test('is the same each time, and survives its file, where features may have come or gone', () => {

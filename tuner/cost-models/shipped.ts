@@ -33,11 +33,20 @@ const none = -40;
 const relative = (features: Float64Array, names: readonly string[], work: number): Float64Array =>
   Float64Array.from(features, (v, i) => (!isCount(names[i] ?? '') ? v : v === 0 ? none : v - Math.log2(1 + work)));
 
+/**
+ * What is thought of a candidate before trees say how far off that is, log2 of cycles per unit of work: its static estimate. 0 for a file
+ * of trees that never saw one.
+ */
+function priorOf(features: Float64Array, names: readonly string[], work: number): number {
+  const at = names.includes('estimate') ? featureNames.indexOf('estimate') : -1;
+  return at < 0 ? 0 : (features[at] as number) - Math.log2(work);
+}
+
 /** Few and shallow: the file ships, and what it must tell apart are the plans, not the last percent. */
 const options = { rounds: 80, depth: 5, rate: 0.15, bins: 24, ridge: 1, loss: 'squares' } as const;
 
 export function trainRanker(trials: readonly Trained[]): NamedForest {
-  const costs = trials.map((t) => Math.log2(t.cycles / t.work));
+  const costs = trials.map((t) => Math.log2(t.cycles / t.work) - priorOf(t.features, featureNames, t.work));
   const base = costs.reduce((n, c) => n + c, 0) / Math.max(1, costs.length);
   const samples = trials.map((t, i) => ({
     features: relative(t.features, featureNames, t.work),
@@ -55,6 +64,7 @@ export function rankerOf({ features, rate, base, trees }: NamedForest): Ranker {
     const now = relative(values, featureNames, work);
     // Trees predict what is good; cost is its opposite.
     return (
+      priorOf(values, features, work) +
       base -
       predict(
         forest,
