@@ -61,6 +61,13 @@ function accessors(n: Network, ids: readonly TensorId[], what: 'input' | 'output
 export const accessor = (n: Network, port: Port, what: 'input' | 'output'): string =>
   `${port.ctype} *${n.name}_${what}${port.suffix}(void *arena)`;
 
+/** What init is for, and what a user may rely on. */
+const initWords = (n: Network): string =>
+  keeper(n) === undefined
+    ? 'Before the first run of each arena; a second time does no harm.'
+    : `Before the first run of each arena; a second time does no harm. Copies the constants that kernels read from RAM, which all
+   arenas share; without it outputs are wrong.`;
+
 export function publicHeader(n: Network, measured: Measured): string {
   const { graph, name } = n;
   const body = [
@@ -69,7 +76,7 @@ export function publicHeader(n: Network, measured: Measured): string {
     sizeMacros(n, measured),
     ...portsOf(graph, graph.inputs).map((p) => describe(n, p, 'INPUT')),
     ...portsOf(graph, graph.outputs).map((p) => describe(n, p, 'OUTPUT')),
-    `/* Once, before the first run${keeper(n) === undefined ? '' : ': copies constants into RAM'}. Returns 0, or -1 if the arena is null or not 16-byte aligned. */\nint ${name}_init(void *arena);\n`,
+    `/* ${initWords(n)} Returns 0, or -1 if the arena is null or not 16-byte aligned. */\nint ${name}_init(void *arena);\n`,
     `/* One inference: reads the inputs in the arena, leaves the outputs there. Returns 0. */\nint ${name}_run(void *arena);\n`,
     accessors(n, graph.inputs, 'input'),
     accessors(n, graph.outputs, 'output'),

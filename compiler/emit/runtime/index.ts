@@ -16,6 +16,11 @@ export const runtimeHeader = `/*
 
 #include <stdint.h>
 
+/* The assembly of a block is one string, longer than the 4095 characters that every C99 compiler must take. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Woverlength-strings"
+#endif
+
 /* Code and constants that a schedule places in RAM; a board's link script collects the sections. */
 #ifndef MT_RAM_SECTION
 #define MT_RAM_SECTION ".ramfunc"
