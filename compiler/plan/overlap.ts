@@ -48,13 +48,13 @@ type Outline =
 /** `count`: iterations of the opened loops around. */
 function outline(stmts: readonly Stmt[], count: number, shared: Shared): readonly Outline[] {
   return stmts.flatMap((s): readonly Outline[] => {
-    const places = placesIn(s, shared);
-    if (places.length === 0) return [];
+    const used = accesses([s]).map((a) => a.buf);
+    const [reads, writes] = [used.some((buf) => shared.xs.has(buf)), used.includes(shared.y)];
+    if (!reads && !writes) return [];
     // Of what only reads or only writes, no order is asked.
-    const both = new Set(places.map((p) => p.how)).size === 2;
-    return s.kind === 'loop' && both && count * s.extent <= mostIterations
+    return s.kind === 'loop' && reads && writes && count * s.extent <= mostIterations
       ? [{ kind: 'loop', loop: s, body: outline(s.body, count * s.extent, shared) }]
-      : [{ kind: 'step', places }];
+      : [{ kind: 'step', places: placesIn(s, shared) }];
   });
 }
 
