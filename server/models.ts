@@ -117,8 +117,8 @@ function describe(row: ModelRow, p: Prepared): ModelBody {
 }
 
 /**
- * Refuses what no schedule can make fit: constants beyond the flash, or a layer whose operands exceed the RAM. What a
- * schedule adds (packing, scratch) is known only when it is built.
+ * Refuses what no schedule can make fit: constants beyond the flash, or a layer whose inputs or outputs exceed the RAM; those two
+ * may lie over each other. What a schedule adds (packing, scratch) is known only when it is built.
  */
 export function checkFits({ graph }: Prepared, board: Board, budgets: Memories): Result<void> {
   const has = (memory: keyof Memories): string =>
@@ -131,7 +131,7 @@ export function checkFits({ graph }: Prepared, board: Board, budgets: Memories):
   const rows = graph.nodes.map((node) => ({
     name: `${node.op} ${node.source.index}`,
     constants: bytesOf(node.inputs, 'constant'),
-    operands: bytesOf([...node.inputs, ...node.outputs], 'computed'),
+    operands: Math.max(bytesOf(node.inputs, 'computed'), bytesOf(node.outputs, 'computed')),
   }));
   const largest = (of: 'constants' | 'operands'): string =>
     [...rows]
@@ -154,7 +154,7 @@ export function checkFits({ graph }: Prepared, board: Board, budgets: Memories):
     return failed(
       'select',
       'MODEL_TOO_BIG',
-      `one layer's operands are ${widest} bytes, ${has('ramBytes')} of RAM; by layer: ${largest('operands')}`,
+      `one layer's inputs or outputs are ${widest} bytes, ${has('ramBytes')} of RAM; by layer: ${largest('operands')}`,
     );
   return ok(undefined);
 }

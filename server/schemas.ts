@@ -36,6 +36,9 @@ export const ModelBody = Type.Object({
 });
 export type ModelBody = Static<typeof ModelBody>;
 
+/** A number of bytes that stays what it is in JavaScript and in the database. */
+const Bytes = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+
 export const JobRequest = Type.Object(
   {
     model: Type.String({ description: 'id of an uploaded model' }),
@@ -51,8 +54,8 @@ export const JobRequest = Type.Object(
     budgets: Type.Optional(
       Type.Object(
         {
-          ramBytes: Type.Optional(Type.Integer({ minimum: 1 })),
-          flashBytes: Type.Optional(Type.Integer({ minimum: 1 })),
+          ramBytes: Type.Optional(Bytes),
+          flashBytes: Type.Optional(Bytes),
         },
         { additionalProperties: false, description: "what the network may take; else the board's memory" },
       ),

@@ -3,10 +3,13 @@ import { type Point, ramOf } from '../compiler/plan/front.ts';
 import type { Memories } from './build.ts';
 import type { Portfolio } from './portfolio.ts';
 
-/** A network that could be had with less memory, and what it costs by the trials of its layers. */
+/** A network that could be had with less memory, and what it costs by what is known of its layers. */
 export interface Trade extends Memories {
   readonly arenaBytes: number;
+  /** Null where a layer was never measured on this board: what was counted on another one is of another kind, perhaps. */
   readonly cycles: number | null;
+  /** Time over that of the fastest network, by estimates where there are no cycles; null where there are not even those. */
+  readonly relative: number | null;
 }
 export interface Trades {
   /** From the fastest within the budget of RAM to the one with least flash. */
@@ -28,23 +31,29 @@ export function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memorie
     flashBytes: built.flashBytes - expected.flashBytes,
   };
   const trade = (p: Point): Trade => {
-    const { ramBytes, flashBytes, arenaBytes, cycles } = portfolio.estimate(p);
+    const { ramBytes, flashBytes, arenaBytes, cycles, selected } = portfolio.estimate(p);
     const needs = { ramBytes: ramBytes + extra.ramBytes, flashBytes: flashBytes + extra.flashBytes };
-    return { ...needs, arenaBytes, cycles: cycles ?? null };
+    const stands = selected.every(({ offer }) => offer.cycles !== undefined);
+    const relative = cycles === undefined ? null : ratio(cycles, points[0]?.cycles ?? cycles);
+    return { ...needs, arenaBytes, cycles: stands ? (cycles ?? null) : null, relative };
   };
   const within = (memory: keyof Memories): readonly Point[] =>
     points.filter((p) => needsAtLeast(p)[memory] + extra[memory] <= budgets[memory]);
-  const smallest = points.reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
-  const { arenaBytes, arenaLowerBound } = portfolio.estimate(smallest);
-  return {
-    flash: steps(
-      stairs(within('ramBytes'), (p) => p.flashBytes),
-      (p) => p.flashBytes,
-    ).map(trade),
-    ram: steps(stairs(within('flashBytes'), ramOf), ramOf).map(trade),
-    smallestArena: { arenaBytes, arenaLowerBound },
-  };
+  const flash = steps(
+    stairs(within('ramBytes'), (p) => p.flashBytes),
+    (p) => p.flashBytes,
+  );
+  const ram = steps(stairs(within('flashBytes'), ramOf), ramOf);
+  // Which arena comes out smallest is known of those that are planned: where layers shift against each other, bounds promise too much.
+  const least = points.reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
+  const { arenaBytes, arenaLowerBound } = [least, ...flash, ...ram]
+    .map((p) => portfolio.estimate(p))
+    .reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
+  return { flash: flash.map(trade), ram: ram.map(trade), smallestArena: { arenaBytes, arenaLowerBound } };
 }
+
+/** To three digits behind the point. */
+const ratio = (a: number, b: number): number => Math.round((1000 * a) / Math.max(1, b)) / 1000;
 
 /** Of a point, but for what a plan of the arena adds. */
 export const needsAtLeast = (p: Point): Memories => ({ ramBytes: ramOf(p), flashBytes: p.flashBytes });

@@ -64,9 +64,10 @@ export const wishesOf = (o: BudgetOptions): Wishes => ({
 export function byteCount(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(K?)$/i.exec(text) ?? [];
   const bytes = Number(number) * (unit === '' ? 1 : 1024);
-  if (number === undefined || bytes < 1 || (unit === '' && !Number.isInteger(bytes)))
+  const whole = unit === '' ? bytes : Math.floor(bytes);
+  if (number === undefined || whole < 1 || !Number.isSafeInteger(whole))
     throw new InvalidArgumentError('Bytes are needed, like 65536 or 64K.');
-  return Math.floor(bytes);
+  return whole;
 }
 
 export interface DeviceOptions {

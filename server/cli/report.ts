@@ -106,15 +106,15 @@ export const proofText = (a: Report): string => {
 /** What the last kilobytes of flash and of RAM bought, where there was a choice. */
 export function tradesText({ trades, kind }: Report): string {
   if (trades === undefined) return '';
+  const counted = [...trades.flash, ...trades.ram].every((t) => t.cycles !== null);
+  const time = (t: Trade): string => (counted ? count(t.cycles) : t.relative === null ? '' : t.relative.toFixed(2));
   const rows = (title: string, of: readonly Trade[]): readonly string[] => {
-    const columns = [`>${unit(kind)}`, '>flash', '>RAM', '>of it arena'];
-    const lines = of.map((t) => [t.cycles, t.flashBytes, t.ramBytes, t.arenaBytes].map(count));
+    const columns = [counted ? `>${unit(kind)}` : '>time, fastest = 1', '>flash', '>RAM', '>of it arena'];
+    const lines = of.map((t) => [time(t), ...[t.flashBytes, t.ramBytes, t.arenaBytes].map(count)]);
     return of.length < 2 ? [] : [title, table(columns, lines)];
   };
-  const less = [
-    ...rows('With less flash, by the trials of the layers:', trades.flash),
-    ...rows('With less RAM:', trades.ram),
-  ];
+  const by = counted ? 'by the trials of the layers' : 'estimated from other boards or layers';
+  const less = [...rows(`With less flash, ${by}:`, trades.flash), ...rows('With less RAM:', trades.ram)];
   const { arenaBytes, arenaLowerBound } = trades.smallestArena;
   const smallest = `smallest arena  ${count(arenaBytes)} bytes (no plan can be below ${count(arenaLowerBound)})`;
   return less.length === 0 ? '' : [...less, smallest].join('\n');

@@ -59,14 +59,16 @@ test('a job has budgets of RAM and flash, within which a model that cannot fit i
   expect((await b.post('/v1/jobs', job)).json<JobBody>().budgets).toEqual({ ramBytes: null, flashBytes: null });
   for (const [budgets, detail] of [
     [{ flashBytes: 20 }, /constants alone are \d+ bytes, the budget is 20 of flash/],
-    [{ ramBytes: 10 }, /operands are \d+ bytes, the budget is 10 of RAM/],
+    [{ ramBytes: 10 }, /inputs or outputs are \d+ bytes, the budget is 10 of RAM/],
   ] as const) {
     const refused = await b.post('/v1/jobs', { ...job, budgets });
     expect([refused.statusCode, errorIn(refused).code]).toEqual([422, 'MODEL_TOO_BIG']);
     expect(errorIn(refused).detail).toMatch(detail);
   }
-  const wrong = await b.post('/v1/jobs', { ...job, budgets: { ramBytes: 0 } });
-  expect([wrong.statusCode, errorIn(wrong).code]).toEqual([400, 'BAD_REQUEST']);
+  for (const ramBytes of [0, -1, 1.5, 1e300, 2 ** 53, '9K', null]) {
+    const wrong = await b.post('/v1/jobs', { ...job, budgets: { ramBytes } });
+    expect([wrong.statusCode, errorIn(wrong).code], String(ramBytes)).toEqual([400, 'BAD_REQUEST']);
+  }
 });
 
 test('times are read as people write them', async () => {

@@ -48,7 +48,7 @@ describe('options', () => {
   });
   test('one of a few words', () => {
     expect(['4096', '64K', '22.8k', '0.5K'].map(byteCount)).toEqual([4096, 65536, 23347, 512]);
-    for (const wrong of ['', '0', '-1', '1.5', 'K', '64M', '0K', '1e3', ' 5'])
+    for (const wrong of ['', '0', '-1', '1.5', 'K', '64M', '0K', '1e3', ' 5', '9'.repeat(20), `${'9'.repeat(400)}K`])
       expect(() => byteCount(wrong), wrong).toThrow(InvalidArgumentError);
     expect(oneOf('all', 'none')('none')).toBe('none');
     expect(() => oneOf('all', 'none')('some')).toThrow('One of all, none is needed.');

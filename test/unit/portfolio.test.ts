@@ -4,6 +4,7 @@ import { instruction } from '../../compiler/instructions/index.ts';
 import { schedule } from '../../compiler/lower.ts';
 import type { Point } from '../../compiler/plan/front.ts';
 import { callsIn } from '../../compiler/program/walk.ts';
+import { select } from '../../compiler/select.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule, type Schedule, templatesFor } from '../../kernels/index.ts';
 import type { KnownOffer } from '../../server/offers.ts';
@@ -163,4 +164,36 @@ test('the table: each row is the fastest within the other budget, corrected by w
       [400, 30],
     ],
   });
+});
+
+test('the table: counts of another board only say how much slower a network is', () => {
+  const [task] = tasks;
+  if (task === undefined) throw new Error('no task');
+  const guessed: Portfolio = {
+    ...three,
+    estimate: (p) => ({ ...three.estimate(p), selected: select([task], () => [plain(task).offer]) }),
+  };
+  const budgets = { ramBytes: 1000, flashBytes: 1000 };
+  const built = { ramBytes: 58, flashBytes: 900 };
+  const { flash } = tradesOf(guessed, budgets, built, guessed.points[0]);
+  expect(flash.map((t) => [t.cycles, t.relative])).toEqual([
+    [null, 1],
+    [null, 1.5],
+    [null, 4],
+  ]);
+  expect(tradesOf(three, budgets, built, three.points[0]).flash.map((t) => [t.cycles, t.relative])).toEqual([
+    [100, 1],
+    [150, 1.5],
+    [400, 4],
+  ]);
+});
+
+test('the smallest arena is that of a plan, whatever others promise', () => {
+  const drifting: Portfolio = {
+    points: three.points,
+    estimate: (p) => ({ ...three.estimate(p), arenaBytes: p.arenaBytes === 20 ? 90 : p.arenaBytes }),
+  };
+  const memory = { ramBytes: 1000, flashBytes: 1000 };
+  const { smallestArena } = tradesOf(drifting, memory, { ramBytes: 58, flashBytes: 900 }, three.points[0]);
+  expect(smallestArena).toEqual({ arenaBytes: 50, arenaLowerBound: 50 });
 });
