@@ -39,10 +39,12 @@ const flashWord = 1.5;
 /** Code that the cache of a flash holds; what is larger is fetched again in every lap. */
 const cachedCode = 1024;
 
+/** Cores of which it is certain that they start one instruction at a time. */
+const oneAtATime: readonly string[] = ['cortex-m0', 'cortex-m0plus', 'cortex-m3', 'cortex-m4'];
 /** Instructions that a core starts at once at most; what block kernels say of themselves is about Arm's. */
 function width(cpu: string): number {
   if (!cpu.startsWith('cortex-m')) return Number.POSITIVE_INFINITY;
-  return cpu === 'cortex-m7' || cpu === 'cortex-m55' ? 2 : 1;
+  return oneAtATime.includes(cpu) ? 1 : 2;
 }
 
 /** Sums over a program, each statement times its executions. */
