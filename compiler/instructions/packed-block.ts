@@ -139,6 +139,10 @@ const farthest = 4095;
 export const mostPairs = 63;
 
 function check(s: Shape, b: Blocks): void {
+  need(
+    Object.values(s).every((n) => n >= 0),
+    'sizes and distances are not negative',
+  );
   need(s.OB === 1 || s.OB === 2, 'one or two channels');
   need(b.PB >= 1 && b.PB <= 4, 'one to four pixels');
   need(b.walk.run % 2 === 0 && b.xPixel % 4 === 0 && b.offsets.every((n) => n % 4 === 0), 'words begin at pairs');

@@ -94,6 +94,7 @@ export const widen: Recipe = {
   ],
   infer,
   make({ R = 0, K = 0, quad: quads = 0, S = 1 }) {
+    if (S < 1 || (R === 0 && S > 1)) refuse('widen: rows that lie apart');
     const total = Math.max(1, R) * K;
     if (total < 4 || total % 4 !== 0 || (S > 1 && K % 4 !== 0)) refuse('widen works on four bytes at a time');
     const at = R === 0 ? [iter('b')] : [iter('a'), iter('b')];

@@ -58,7 +58,7 @@ test('what the assembly cannot reach or does not compute is refused with the rea
   expect(make({ P: 4, OB: 3, C: 8, pairs: 4 })).toThrow('one or two channels');
   expect(make({ P: 4, OB: 2, C: 7, pairs: 1 })).toThrow('words begin at pairs');
   expect(make({ P: 4, OB: 2, C: 6, pairs: 3, quad: 1 })).toThrow('quads of channels');
-  expect(make({ P: 4, OB: 2, C: 8, pairs: -2 })).toThrow('laps of -2');
+  expect(make({ P: 4, OB: 2, C: 8, pairs: -2 })).toThrow('not negative');
   expect(make({ P: 4, OB: 2, C: 8, N: 1400, pairs: 4 })).toThrow('immediate offset');
   expect(make({ P: 1, OB: 2, C: 256, pairs: 64 })).toThrow('immediate increment');
   expect(make({ P: 1, OB: 2, C: 128, pairs: 64 })).not.toThrow();

@@ -1,0 +1,134 @@
+/**
+ * Schedules come from files and databases: the parameters of an instruction may be any numbers. What nobody chose is refused, or
+ * computes what the nest computes; nothing else happens.
+ */
+import { expect, test } from 'vitest';
+import { instruction, recipe, recipes } from '../../compiler/instructions/index.ts';
+import type { Params } from '../../compiler/instructions/instruction.ts';
+import { Illegal } from '../../compiler/program/build.ts';
+import { elements, interpret, type Program, replay, type Step, type Stmt } from '../../compiler/program/index.ts';
+import { callsIn } from '../../compiler/program/walk.ts';
+import { templatesFor } from '../../kernels/index.ts';
+import { samples } from '../samples.ts';
+import { callOf, valuesFor } from './instruction-calls.ts';
+import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { type Kind, kinds, sample } from './kernels-workloads.ts';
+import { inputsOf, random } from './print-c-nests.ts';
+
+interface Case {
+  readonly label: string;
+  readonly run: KernelRun;
+  /** Bytes of all outputs. */
+  readonly want: readonly number[];
+}
+type Draw = () => number;
+const pick = <T>(r: Draw, of: readonly T[]): T => of[Math.floor(r() * of.length)] as T;
+
+/** Another value for one or two of `names`: a neighbour, a sign, nothing, or one far too large. */
+function changed(r: Draw, params: Params, names: readonly string[]): Params {
+  const one = (): Params => {
+    const name = pick(r, names);
+    const old = params[name] ?? 1;
+    const near = [old + 1, old - 1, 2 * old, -old, old + 4, old - 4];
+    return { [name]: pick(r, [...near, 0, 1, 2, 3, -1, -2, 5, 16, 33, 64, 100, 300, 4100, 70_000]) };
+  };
+  return { ...one(), ...(r() < 0.5 && one()) };
+}
+const namesOf = (name: string): readonly string[] => [...new Set(recipe(name).examples.flatMap((e) => Object.keys(e)))];
+
+const bytesOf = (p: Program, inputs: KernelRun['inputs']): readonly number[] =>
+  Object.values(interpret(p, inputs)).flatMap((a) => [...new Uint8Array(a.buffer)]);
+
+/** Cases that are compiled and linked together. */
+const batch = 60;
+function compare(cases: readonly Case[]): void {
+  for (let n = 0; n < cases.length; n += batch) {
+    const some = cases.slice(n, n + batch);
+    for (const machine of [runOnHost, runOnBoard]) {
+      machine(some.map((c) => c.run)).forEach((got, i) => {
+        expect([[...got.bytes], got.contained], some[i]?.label).toEqual([some[i]?.want, true]);
+      });
+    }
+  }
+}
+
+/** What a refusal is: a value for a schedule, an Illegal for a recipe. Anything else that is thrown fails the test. */
+function unlessIllegal<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof Illegal) return undefined;
+    throw error;
+  }
+}
+const rounds = (body: readonly Stmt[]): number =>
+  body.reduce((n, s) => n + (s.kind === 'loop' ? s.extent * rounds(s.body) : 1), 0);
+
+test('instructions of any parameters are refused, or do what they mean', () => {
+  const cases: Case[] = [];
+  const drawn = recipes.flatMap(({ name, examples }) => examples.map((params) => ({ name, params })));
+  const texts = new Map<string, string>();
+  for (let n = 0; n < drawn.length * samples(1, 12); n++) {
+    const r = random(40_000 + n);
+    const { name, params } = drawn[n % drawn.length] as (typeof drawn)[number];
+    const other = { ...params, ...changed(r, params, namesOf(name)) };
+    const made = unlessIllegal(() => instruction(name, other));
+    // Too large to compute here: that its text can be made is what is tested.
+    const text = JSON.stringify([made?.function, made?.prelude]);
+    if (made === undefined || made.meaning.buffers.some((b) => elements(b.shape) > 5000)) continue;
+    if (rounds(made.meaning.body) > 50_000) continue;
+    const label = `${name} ${JSON.stringify(other)}`;
+    expect(texts.get(made.symbol) ?? text, `two texts of one name: ${label}`).toBe(text);
+    texts.set(made.symbol, text);
+    const p = unlessIllegal(() => callOf(name, other, r));
+    if (p === undefined || n % samples(2, 1) > 0) continue;
+    const inputs = valuesFor(p, made.operands, r);
+    cases.push({ label, run: kernelRun(p, `k${cases.length}`, inputs), want: bytesOf(p, inputs) });
+  }
+  expect(cases.length).toBeGreaterThan(20);
+  compare(cases);
+});
+
+/** A setting of a template that is legal for this layer, or nothing. */
+function legal(
+  kind: Kind,
+  seed: number,
+  r: Draw,
+): { readonly naive: Program; readonly steps: readonly Step[]; readonly done: Program } | undefined {
+  const { workload, program } = sample(kind, seed);
+  const found = [[], ['dsp', 'fpu', 'places']].flatMap((cpu) => templatesFor(workload, cpu));
+  if (found.length === 0) return undefined;
+  const { template, knobs } = pick(r, found);
+  const setting = Object.fromEntries(knobs.map((k) => [k.name, (r() < 0.5 ? k.values[0] : pick(r, k.values)) ?? 0]));
+  const { steps } = template.schedule(workload, setting);
+  const done = replay(program, steps);
+  return done.ok ? { naive: program, steps, done: done.program } : undefined;
+}
+
+test.each(Object.keys(kinds) as Kind[])('%s: schedules with other parameters are refused, or exact', (kind) => {
+  const cases: Case[] = [];
+  for (let seed = 60_000; seed < 60_000 + samples(3, 40); seed++) {
+    const r = random(seed);
+    const found = legal(kind, seed, r);
+    if (found === undefined) continue;
+    const { naive, steps, done } = found;
+    const calls = callsIn(done.body);
+    if (calls.length === 0) continue;
+    for (let n = 0; n < 8; n++) {
+      const { instr, params } = pick(r, calls);
+      const change = changed(r, params, [...new Set([...Object.keys(params), ...namesOf(instr)])]);
+      const hostile = steps.map(
+        (s): Step =>
+          s.primitive === 'replace' && s.instr === instr ? { ...s, params: { ...s.params, ...change } } : s,
+      );
+      const replayed = replay(naive, hostile);
+      if (!replayed.ok) continue;
+      const inputs = inputsOf(naive, seed);
+      const label = `${kind} ${seed} ${instr} ${JSON.stringify(change)}`;
+      const want = bytesOf(naive, inputs);
+      expect(bytesOf(replayed.program, inputs), label).toEqual(want);
+      cases.push({ label, run: kernelRun(replayed.program, `k${cases.length}`, inputs), want });
+    }
+  }
+  compare(cases.slice(0, samples(6, 400)));
+});
