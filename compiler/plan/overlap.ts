@@ -14,11 +14,12 @@ const mostIterations = 256;
 
 /**
  * Bytes from the first of output `y` to the first of the inputs `xs`, at least; all of `xs` are one memory. Negative where y may begin
- * above them. What is read and written in other units than bytes stays apart: C lets compilers exchange such accesses.
+ * above them. What is read and written in other units than bytes stays apart, for C lets compilers exchange such accesses; so does what
+ * is laid out in an order of its own.
  */
 export function leastDistance(p: Program, xs: ReadonlySet<string>, y: string): number {
   const shared = p.buffers.filter((b) => xs.has(b.name) || b.name === y);
-  if (shared.some((b) => bytesOf(b.dtype) !== 1)) return Number.POSITIVE_INFINITY;
+  if (shared.some((b) => bytesOf(b.dtype) !== 1 || b.layout !== undefined)) return Number.POSITIVE_INFINITY;
   const steps = outline(p.body, 1, { xs, y, buffers: new Map(shared.map((b) => [b.name, b])) });
   let [distance, stillRead] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (const { from, to } of steps.flatMap((s) => unfolded(s, new Map())).reverse()) {
