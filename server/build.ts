@@ -2,7 +2,7 @@
  * From chosen schedules to things on disk: the C library, and firmware with the network linked in. run-network.ts proves, by
  * running it, that it computes what the model says. Serves `compile`, `run` and the end of every job.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import PQueue from 'p-queue';
@@ -207,6 +207,13 @@ const largest = (rows: readonly { readonly name: string; readonly bytes: number 
     .map((r) => `${r.name} ${r.bytes}`)
     .join(', ');
 
+/** What was written, below the output folder: another network's files may lie there too. */
+const filesOf = ({ name, outDir }: BuildOptions) => {
+  const made = (path: string): string | null => (existsSync(join(outDir, path)) ? path : null);
+  const firmware = { elf: made(`firmware/${name}.elf`), bin: made(`firmware/${name}.bin`) };
+  return { header: `${name}.h`, source: `${name}.c`, ...firmware };
+};
+
 /**
  * Writes report.json. `stable`: counts of a board that does not count the same each time stay out of it, so that equal
  * models and schedules give equal artifacts, byte for byte. A tuning job is about its counts and wants `all`.
@@ -236,6 +243,7 @@ export function finishArtifact(
       record: o.selected[i]?.offer.record ?? null,
       refused: o.selected[i]?.refused ?? [],
     })),
+    files: filesOf(o),
     ...extra,
   };
   put(o.outDir, 'report.json', `${JSON.stringify(report, null, 2)}\n`);

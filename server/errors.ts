@@ -91,6 +91,12 @@ export const errors = {
     'A file of records that cannot be read; the detail names the line.',
     'Make it with `microtune records --format jsonl`.',
   ),
+  SHIPPED_DAMAGED: row(
+    500,
+    4,
+    'A file of records that ships with microtune is damaged; the detail names it.',
+    'Restore it (`git checkout records` in the clone), or do without with --records none.',
+  ),
   DAEMON_UNREACHABLE: row(
     503,
     4,

@@ -202,7 +202,7 @@ class Work {
   /** Completes the artifact; the report, as report.json has it. */
   private finish(baseline: Proven, best: Proven, { trades }: Fitting): Readonly<Record<string, unknown>> {
     const { job } = this.run;
-    const { name, outDir } = best.options;
+    const { outDir } = best.options;
     const layers = best.verified.layers.map((l, i) => {
       const defaultCycles = baseline.verified.layers[i]?.cycles ?? 0;
       return { ...l, defaultCycles, speedup: ratio(defaultCycles, l.cycles) };
@@ -217,7 +217,6 @@ class Work {
       trades: trades(),
       policy: job.policy,
       seed: job.seed,
-      files: { header: `${name}.h`, source: `${name}.c`, elf: `firmware/${name}.elf`, bin: `firmware/${name}.bin` },
     };
     finishArtifact(best.built, best.options, { ...best.verified, layers }, extra, 'all');
     rmSync(baseline.options.outDir, { recursive: true, force: true });

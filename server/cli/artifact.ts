@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import type { BoardModule } from '../../boards/index.ts';
 import { identifier } from '../../compiler/emit/index.ts';
 import { runtimeHeaderName } from '../../compiler/emit/runtime/index.ts';
-import type { Result } from '../../compiler/result.ts';
+import { failed, type Result } from '../../compiler/result.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
 import { budgetsOf, buildWithin, type Fitting, type Wishes } from '../budgets.ts';
 import type { Prepared } from '../models.ts';
 import { offersFor, toolchainOf } from '../offers.ts';
+import { DamagedFile } from '../shipped/file.ts';
 import { shippedRecords, withShipped } from '../shipped/records.ts';
 import { openKnown } from './known.ts';
 import type { CommonOptions } from './options.ts';
@@ -21,7 +22,7 @@ type Where = Pick<CommonOptions, 'data' | 'records'> & {
   readonly shipped?: typeof shippedRecords;
 };
 
-/** Builds a model with the best schedules known that fit, shipped ones included. Failures: those of build, RECORD_BAD. */
+/** Builds a model with the best schedules known that fit, shipped ones included. Failures: those of build, RECORD_BAD, SHIPPED_DAMAGED. */
 export async function buildModel(model: Prepared, board: BoardModule, where: Where): Promise<Result<Fitting>> {
   const known = openKnown(where);
   if (!known.ok) return known;
@@ -44,6 +45,9 @@ export async function buildModel(model: Prepared, board: BoardModule, where: Whe
       outDir: where.outDir,
       cacheDir: cache.dir,
     });
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error;
+    return failed('record', 'SHIPPED_DAMAGED', error.message);
   } finally {
     known.value.close();
     cache.done();

@@ -1,5 +1,5 @@
 /** An artifact on disk, told to a person: layers, sizes, where things lie, and what was proved. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Trade, Trades } from '../trades.ts';
 import { count, speedUp, table, unit } from './table.ts';
@@ -27,6 +27,8 @@ export interface Report {
     readonly defaultCycles?: number;
   }[];
   readonly defaultCycles?: number;
+  /** Below the folder of the artifact. */
+  readonly files: { readonly elf: string | null; readonly bin: string | null };
   /** What other networks would cost. */
   readonly trades?: Trades;
 }
@@ -42,13 +44,9 @@ export function readArtifact(out: string): Artifact {
 }
 
 export function artifactOf(report: Report, out: string): Artifact {
-  const folder = join(out, 'firmware');
-  const files = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const find = (end: string): string | null => {
-    const file = files.find((f) => f.endsWith(end));
-    return file === undefined ? null : join(folder, file);
-  };
-  return { ...report, out, elf: find('.elf'), bin: find('.bin') };
+  const at = (path: string | null): string | null =>
+    path !== null && existsSync(join(out, path)) ? join(out, path) : null;
+  return { ...report, out, elf: at(report.files.elf), bin: at(report.files.bin) };
 }
 
 /** A line a layer: with default counts and speed-up where it was tuned, without counts where none are stable. */
@@ -114,7 +112,7 @@ export function tradesText({ trades, kind }: Report): string {
     return of.length < 2 ? [] : [title, table(columns, lines)];
   };
   const by = counted ? 'by the trials of the layers' : 'estimated from other boards or layers';
-  const less = [...rows(`With less flash, ${by}:`, trades.flash), ...rows('With less RAM:', trades.ram)];
+  const less = [...rows(`What flash buys, ${by}:`, trades.flash), ...rows('What RAM buys:', trades.ram)];
   const { arenaBytes, arenaLowerBound } = trades.smallestArena;
   const smallest = `smallest arena  ${count(arenaBytes)} bytes (no plan can be below ${count(arenaLowerBound)})`;
   return less.length === 0 ? '' : [...less, smallest].join('\n');

@@ -1,7 +1,7 @@
 /**
  * The records that ship: records/BOARD.jsonl, the schedules that were found best for a board's layers. The first line says on what
  * they were measured, each other line is a schedule. Must stay true: equal contents give equal bytes; a line holds its steps, so
- * that it stays what it was whatever becomes of the templates; what is wrong in a file of our own is a bug, and thrown.
+ * that it stays what it was whatever becomes of the templates; a file of our own that cannot be read is thrown as DamagedFile.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -43,12 +43,42 @@ const fileOf = (dir: string, board: string): string => resolve(dir, `${board}.js
 /** The records that were measured on a board; undefined where it has none. */
 export function readShipped(board: string, dir = shippedDir): ShippedFile | undefined {
   const file = fileOf(dir, board);
-  return existsSync(file) ? parseShipped(readFileSync(file, 'utf8')) : undefined;
+  return existsSync(file) ? intact(file, () => parseShipped(readFileSync(file, 'utf8'))) : undefined;
 }
 
+/** Throws DamagedFile. */
 export function parseShipped(text: string): ShippedFile {
-  const [on, ...records] = text.split('\n').filter((line) => line !== '');
-  return { on: JSON.parse(on ?? '') as MeasuredOn, records: records.map(recordOf) };
+  const [on = '', ...records] = text.split('\n').filter((line) => line !== '');
+  return {
+    on: lineAt<MeasuredOn>(on, 1, (v) => [v.board, v.kind, v.toolchain, v.flags]),
+    records: records.map((line, i) =>
+      recordOf(lineAt<Line>(line, i + 2, (v) => [v.task, v.cycles, v.sizes, v.workload, v.schedule.steps])),
+    ),
+  };
+}
+
+/** A file that ships is damaged: it is the copy of microtune that is wrong, not what its user does. */
+export class DamagedFile extends Error {}
+
+/** What `read` makes of a file. Throws DamagedFile with the file's name where it cannot. */
+export function intact<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof DamagedFile || error instanceof SyntaxError)) throw error;
+    throw new DamagedFile(`${file}: ${error.message}`);
+  }
+}
+
+/** A line's object, in which nothing of `needed` may be missing. */
+function lineAt<T>(text: string, line: number, needed: (value: T) => readonly unknown[]): T {
+  try {
+    const value = JSON.parse(text) as T;
+    if (needed(value).every((v) => v !== undefined)) return value;
+  } catch {
+    // Told below.
+  }
+  throw new DamagedFile(`line ${line} is damaged`);
 }
 
 /** A line: a template's setting has its name, version and knobs beside the steps, any other schedule has no knobs. */
@@ -58,8 +88,7 @@ interface Line extends Omit<ShippedRecord, 'config'> {
   readonly knobs?: Readonly<Record<string, number | string>>;
 }
 
-function recordOf(text: string): ShippedRecord {
-  const { template, version, knobs, ...rest } = JSON.parse(text) as Line;
+function recordOf({ template, version, knobs, ...rest }: Line): ShippedRecord {
   const { schedule } = rest;
   const config: Config =
     knobs === undefined

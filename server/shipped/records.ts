@@ -7,9 +7,9 @@ import { type Board, type BoardModule, boards } from '../../boards/index.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { TuningRecord } from '../../db/types.ts';
 import { placedInRam } from '../../kernels/index.ts';
-import { type Ranker, readRanker } from '../../tuner/cost-models/shipped.ts';
+import { type Ranker, rankerFile, readRanker } from '../../tuner/cost-models/shipped.ts';
 import type { Records, Toolchain } from '../offers.ts';
-import { readShipped, type ShippedFile, type ShippedRecord, shippedDir } from './file.ts';
+import { intact, readShipped, type ShippedFile, type ShippedRecord, shippedDir } from './file.ts';
 import { nearest } from './nearest.ts';
 
 /** A schedule for a task that is not in the database: what of a TuningRecord is known of it. */
@@ -29,7 +29,7 @@ export function shippedFor(board: Board, dir = shippedDir): ShippedFile | undefi
   return undefined;
 }
 
-/** Shipped records of `tasks`, and for a task that has none the nearest ones, as records of this board and toolchain. */
+/** Shipped records of `tasks`, and for a task that has none the nearest ones, as records of this board and toolchain. Throws DamagedFile. */
 export function shippedRecords(
   tasks: readonly Task[],
   board: BoardModule,
@@ -37,7 +37,9 @@ export function shippedRecords(
   dir = shippedDir,
 ): Records | undefined {
   const file = shippedFor(board, dir);
-  return file && recordsFrom(file, tasks, board, toolchain, readRanker(dir, file.on.board));
+  if (file === undefined) return undefined;
+  const ranker = intact(rankerFile(dir, file.on.board), () => readRanker(dir, file.on.board));
+  return recordsFrom(file, tasks, board, toolchain, ranker);
 }
 
 /** The same from a file and a cost model that are at hand. */

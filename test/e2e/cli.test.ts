@@ -11,11 +11,13 @@ import { runReference } from '../../compiler/ops/run-reference.ts';
 import { encode } from '../../compiler/ops/values.ts';
 import { readDaemon } from '../../db/lock.ts';
 import { strictFlags } from '../../server/build.ts';
+import { buildModel } from '../../server/cli/artifact.ts';
 import { main } from '../../server/cli/index.ts';
 import { readNpy, writeNpy } from '../../server/cli/npy.ts';
 import { prepare } from '../../server/models.ts';
 import { valuesOf } from '../../server/run-network.ts';
 import type { JobSummary } from '../../server/schemas.ts';
+import { DamagedFile } from '../../server/shipped/file.ts';
 import { run as runTool } from '../../toolchain/index.ts';
 import { emulatedBoards } from '../emulated.ts';
 import { smallModel } from '../server/model.ts';
@@ -269,6 +271,20 @@ test.each(refusals)('"%s": one line, an exit code, nothing on standard output', 
   expect([ended.code, ended.out]).toEqual([code, '']);
 });
 
+test('records of ours that are damaged are told, and --records none does without', async () => {
+  const small = prepare(readFileSync(model), 'small', 'all');
+  const host = boards.find((b) => b.id === 'host');
+  if (!small.ok || host === undefined) throw new Error('no model or no board');
+  const shipped = (): never => {
+    throw new DamagedFile('host.jsonl: line 3 is damaged');
+  };
+  const where = { data: at('nothing'), outDir: at('without'), shipped };
+  expect(await buildModel(small.value, host, where)).toMatchObject({
+    error: { code: 'SHIPPED_DAMAGED', detail: 'host.jsonl: line 3 is damaged' },
+  });
+  expect(await buildModel(small.value, host, { ...where, records: 'none' })).toMatchObject({ ok: true });
+});
+
 test('serve: a busy port', async () => {
   const busy = createServer().listen(0, '127.0.0.1');
   await new Promise((done) => busy.once('listening', done));
@@ -311,9 +327,13 @@ test('tune: from a model to a library; its records and jobs are told the same wi
   expect([second.code, second.out]).toEqual([4, '']);
   expect(second.err).toMatch(/^error DATA_IN_USE: .*http:/);
   // Compiling reads the database beside the daemon, and takes what was found.
-  type Layers = { readonly layers: readonly { readonly record: string | null }[] };
+  type Layers = { readonly layers: readonly { readonly record: string | null }[]; readonly elf: string };
+  // The firmware that is named is the one that was built, whatever else lies in the folder.
+  mkdirSync(at('best/firmware'), { recursive: true });
+  writeFileSync(at('best/firmware/another.elf'), '');
   const best = await json<Layers>('compile ./small.tflite --board host --out ./best --data ./data');
   const plain = await json<Layers>('compile ./small.tflite --board host --out ./plain --data ./data --records none');
+  expect(best.elf).toBe(at('best/firmware/small.elf'));
   expect(best.layers.some((l) => l.record !== null)).toBe(true);
   expect(plain.layers.every((l) => l.record === null)).toBe(true);
   daemon.child.kill('SIGTERM');

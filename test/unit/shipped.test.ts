@@ -15,6 +15,7 @@ import type { TuningRecord } from '../../db/types.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
 import { selectKnown, toolchainOf } from '../../server/offers.ts';
 import {
+  DamagedFile,
   parseShipped,
   printShipped,
   type ShippedFile,
@@ -22,7 +23,7 @@ import {
   shippedDir,
 } from '../../server/shipped/file.ts';
 import { distance, nearest } from '../../server/shipped/nearest.ts';
-import { recordsFrom, shippedFor, withShipped } from '../../server/shipped/records.ts';
+import { recordsFrom, shippedFor, shippedRecords, withShipped } from '../../server/shipped/records.ts';
 import { featureNames } from '../../tuner/cost-models/features.ts';
 import { parseRanker, printRanker, rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import { spaceOf } from '../../tuner/space.ts';
@@ -101,6 +102,32 @@ describe('files', () => {
       expect(faster.length).toBeGreaterThan(tasks.size * 0.8);
     });
   }
+});
+
+test('a damaged file is refused with its name and line, never read in part', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-shipped-'));
+  const task = pointwise(4, 8);
+  const text = printShipped(fileOf(found(task, 100)));
+  const [first = '', second = ''] = text.split('\n');
+  const read = (records: string, trees?: string) => {
+    writeFileSync(join(dir, `${board.id}.jsonl`), records);
+    if (trees !== undefined) writeFileSync(join(dir, `${board.id}.trees`), trees);
+    return shippedRecords([task], board, toolchain, dir)?.known(task.id, board.id, board.kind).length;
+  };
+  expect(read(text)).toBeGreaterThan(1);
+  const file = `${board.id}.jsonl: line`;
+  for (const [damaged, where] of [
+    ['', `${file} 1 is damaged`],
+    [second, `${file} 1 is damaged`],
+    [`{}\n${second}`, `${file} 1 is damaged`],
+    [`${first}\n${second.slice(0, -9)}`, `${file} 2 is damaged`],
+    [`${first}\n${second}\nnull`, `${file} 3 is damaged`],
+    [`${first}\n<<<<<<< HEAD\n${second}`, `${file} 2 is damaged`],
+  ] as const)
+    expect(() => read(damaged), damaged.slice(0, 40)).toThrow(where);
+  expect(() => read(text, '{"features":["a'), 'trees').toThrow(`${board.id}.trees: `);
+  expect(() => read(text, ''), 'no trees').toThrow(DamagedFile);
+  rmSync(dir, { recursive: true, force: true });
 });
 
 test('a board gets its own file, else one of its CPU, else one of its instruction set', () => {
