@@ -12,6 +12,12 @@ test('docs/performance.md is what the bench writes', () => {
   expect(text('docs/performance.md')).toBe(performanceText(allResults(), publishedFigures()));
 });
 
+test("the README's row is what the bench measured last, to two digits", () => {
+  const measured = allResults()[0]?.networks ?? [];
+  const cells = measured.map((n) => (n.cycles / 1e6).toPrecision(2)).join(' | ');
+  expect(text('README.md')).toContain(`| microtune, records that ship | \`model\` | ${cells} |`);
+});
+
 test('within the RAM that was given, and exact', () => {
   for (const { network, ramBudget, result } of allResults().flatMap((r) => r.tight)) {
     if ('refused' in result) continue;
