@@ -29,7 +29,7 @@ import {
 } from './steps.ts';
 import type { Knobs, Template } from './template.ts';
 
-interface Shape {
+export interface ConvShape {
   readonly W: number;
   readonly C: number;
   readonly N: number;
@@ -39,7 +39,8 @@ interface Shape {
   readonly KW: number;
   readonly padded: boolean;
 }
-function convShape(w: Workload): Shape | undefined {
+/** A convolution that is neither dilated nor a matrix product, of one image. */
+export function convShape(w: Workload): ConvShape | undefined {
   if (w.op !== 'conv2d' || isPointwise(w) || (shapeIn(w)[0] ?? 1) !== 1 || list(w, 'dilation').some((d) => d !== 1))
     return undefined;
   const [, , W = 1, C = 1] = shapeIn(w);
@@ -80,7 +81,7 @@ export const conv: Template = {
   },
 };
 
-function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
+function steps(s: ConvShape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
   const { PB, OB, wide } = blockOf(String(k.block));
   const { quad, weight } = operandsOf(k.operands);

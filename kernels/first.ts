@@ -3,9 +3,9 @@
  * is whole words in place (first_conv). More channels: packed.ts, conv.ts.
  */
 import { columnsOf, windowWords } from '../compiler/instructions/first-conv.ts';
-import { isPointwise } from '../compiler/ops/conv2d.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
+import { type ConvShape, convShape } from './conv.ts';
 import {
   has,
   list,
@@ -16,8 +16,6 @@ import {
   requantize,
   requantizeConstants,
   requantKnob,
-  shapeIn,
-  shapeOut,
   split,
   upTo,
 } from './steps.ts';
@@ -28,23 +26,13 @@ const mostChannels = 4;
 /** Words of weights whose sums, written out, stay with the rest of the loop in a cache of 1 KiB. */
 const cachedWords = 15;
 
-interface Shape {
-  readonly C: number;
-  readonly N: number;
-  readonly OH: number;
-  readonly OW: number;
-  readonly KH: number;
-  readonly KW: number;
+interface Shape extends ConvShape {
   readonly SX: number;
 }
 function shapeOf(w: Workload): Shape | undefined {
-  if (w.op !== 'conv2d' || isPointwise(w) || (shapeIn(w)[0] ?? 1) !== 1 || list(w, 'dilation').some((d) => d !== 1))
-    return undefined;
-  const C = shapeIn(w)[3] ?? 1;
-  const [, OH = 1, OW = 1, N = 1] = shapeOut(w);
-  const [KH = 1, KW = 1] = list(w, 'kernel');
+  const s = convShape(w);
   const [, SX = 1] = list(w, 'stride');
-  return C > mostChannels || N < 2 ? undefined : { C, N, OH, OW, KH, KW, SX };
+  return s === undefined || s.C > mostChannels || s.N < 2 ? undefined : { ...s, SX };
 }
 
 export const first: Template = {

@@ -20,13 +20,14 @@ import {
   reorder,
   replace,
   requantize,
+  requantizeConstants,
   requantKnob,
   shapeIn,
   shapeOut,
   split,
   upTo,
 } from './steps.ts';
-import type { Knobs, KnobValue, Template } from './template.ts';
+import type { Knobs, Template } from './template.ts';
 
 /** The layer in the words of its naive nest. */
 interface Shape {
@@ -196,18 +197,6 @@ function partsOf(
   return [...(head ? [part('_h', [0])] : []), part('', middle), ...(tail ? [part('_l', [count - 1])] : [])];
 }
 
-/** Roles of the constants of a requantise form, and the buffers that the form's step makes. */
-function constantsOf(form: KnobValue | undefined): Readonly<Record<string, string>> {
-  switch (form) {
-    case 'affine':
-      return { mul: 'mul', add: 'add' };
-    case 'signed':
-      return { mul: 'mul', add: 'add', fix: 'fix' };
-    default:
-      return { mult: 'mult', shift: 'shift' };
-  }
-}
-
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
   const size = number(k.part);
@@ -237,7 +226,7 @@ function partSteps(s: Shape, k: Knobs, cut: boolean, part: Part): readonly Step[
     replace(
       `${loops[0]}${tail}`,
       'packed_block',
-      { x: xw, y: 'y', w: 'w', bias: 'bias_z', ...constantsOf(k.requantize) },
+      { x: xw, y: 'y', w: 'w', bias: 'bias_z', ...requantizeConstants(k.requantize) },
       { PB: number(k.pixels), pairs: number(k.pairs), quad },
     ),
   ];

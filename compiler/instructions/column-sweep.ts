@@ -6,8 +6,9 @@
  */
 import { add, buffer, iter, load, loop, mul, num, program, refuse, register, store } from '../program/build.ts';
 import type { Expr, Loop, Program } from '../program/program.ts';
-import { chainOf, coefficient } from './affine-index.ts';
+import { enterThumb, leaveThumb } from './asm-lines.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
+import { loopsOf, stepOf } from './nest.ts';
 import {
   inferParts,
   type PartsForm,
@@ -52,9 +53,9 @@ function sweepOf(q: Params): Sweep {
 }
 
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const outer = chainOf(nest);
+  const outer = loopsOf(nest);
   const body = outer.at(-1)?.body ?? [];
-  const inner = body.flatMap((s) => (s.kind === 'loop' ? chainOf(s) : []));
+  const inner = body.flatMap(loopsOf);
   const [sum] = inner.at(-1)?.body ?? [];
   if (outer.length !== 2 || inner.length !== 2 || sum?.kind !== 'store' || sum.value.kind !== 'binary')
     return not('rows and columns around rows and columns of a window');
@@ -66,10 +67,10 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
     OW: outer[1]?.extent ?? 1,
     KH: inner[0]?.extent ?? 1,
     KW: inner[1]?.extent ?? 1,
-    SY: coefficient(row, outer[0]?.iter) || 1,
-    DY: coefficient(row, inner[0]?.iter) || 1,
-    SX: coefficient(column, outer[1]?.iter) || 1,
-    DX: coefficient(column, inner[1]?.iter) || 1,
+    SY: stepOf(row, outer[0]),
+    DY: stepOf(row, inner[0]),
+    SX: stepOf(column, outer[1]),
+    DX: stepOf(column, inner[1]),
     pitch: shape('x').at(-2) ?? 1,
     channels: shape('y').at(-1) ?? 1,
     ...inferParts(body.at(-1)),
@@ -160,12 +161,7 @@ function assembly(s: Sweep): readonly string[] {
   const copies = (from: string, count: number, to: (n: number) => readonly string[]): readonly string[] =>
     Array.from({ length: count }, (_, n) => [`ldr r4, [${from}, #${4 * n}]`, ...to(n)]).flat();
   return [
-    'push {r4-r7, lr}',
-    'mov r4, r8',
-    'mov r5, r9',
-    'mov r6, r10',
-    'mov r7, r11',
-    'push {r4-r7}',
+    ...enterThumb(4),
     `sub sp, #${frame.bytes}`,
     ...copies('r2', rowWords(s.form), (n) => [`str r4, [sp, #${4 * n}]`]),
     ...copies('r1', s.KH * s.KW, (n) => [
@@ -197,12 +193,7 @@ function assembly(s: Sweep): readonly string[] {
     'bl 1b',
     '5:',
     `add sp, #${frame.bytes}`,
-    'pop {r4-r7}',
-    'mov r8, r4',
-    'mov r9, r5',
-    'mov r10, r6',
-    'mov r11, r7',
-    'pop {r4-r7, pc}',
+    ...leaveThumb(4),
   ];
 }
 

@@ -18,8 +18,9 @@ import {
   sub,
 } from '../program/build.ts';
 import type { Expr, Loop, Program } from '../program/program.ts';
-import { chainOf, coefficient, constantIn } from './affine-index.ts';
-import type { AsmFunction, Operand, Params } from './instruction.ts';
+import type { Code } from './code.ts';
+import type { AsmFunction, Instruction, Operand, Params } from './instruction.ts';
+import { coefficient, constantIn, loopsOf } from './nest.ts';
 import { type Tap, tapLanes } from './packings/depthwise-taps.ts';
 import {
   inferRequantize,
@@ -65,9 +66,9 @@ const not = (why: string): never => refuse(`no depthwise nest: ${why}`);
 
 /** `for c: [for q:] for oy: for ox: {acc = bias; for ky: for kx: acc += x * w; y = ...}`. */
 export function inferDepthwise(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const [ox, oy, ...outer] = chainOf(nest).toReversed();
+  const [ox, oy, ...outer] = loopsOf(nest).toReversed();
   const window = ox?.body.find((s): s is Loop => s.kind === 'loop');
-  const [ky, kx] = window === undefined ? [] : chainOf(window);
+  const [ky, kx] = loopsOf(window);
   const sum = kx?.body[0];
   const y = ox?.body.at(-1);
   if (ox === undefined || oy === undefined || outer.length < 1 || outer.length > 2) return not('other loops');
@@ -128,7 +129,7 @@ export function depthwiseOf(p: Params): DepthwiseNest {
 }
 
 /** What the kernel computes of `x` [H, planes, pitch], `w` [KH, KW, channels] and constants a channel into `y` [OH, OW, channels]. */
-export function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
+function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
   const [c, q, oy, ox, ky, kx] = ['c', 'q', 'oy', 'ox', 'ky', 'kx'].map(iter) as [Expr, Expr, Expr, Expr, Expr, Expr];
   const nested = n.each > 1 && !n.single;
   const out = nested ? add(mul(num(n.each), c), q) : c;
@@ -172,7 +173,7 @@ const looksAtSign = ({ requantize: { form } }: DepthwiseNest): boolean => form =
 /** Biases that `fittingBias` allows and so many products make sums of 24 bits. */
 const mostTaps = 256;
 
-export function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): Readonly<Record<string, Operand>> {
+function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): Readonly<Record<string, Operand>> {
   const params = { rolling: order === 'rolling' ? 1 : 0, scale: scaleOf(n) };
   return {
     x: { dtype: 'i8', align: 4 },
@@ -183,7 +184,7 @@ export function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): 
   };
 }
 /** Roles in the order of the function's parameters. */
-export const depthwiseRoles = (n: DepthwiseNest): readonly string[] => [
+const depthwiseRoles = (n: DepthwiseNest): readonly string[] => [
   'x',
   'y',
   'w',
@@ -192,14 +193,14 @@ export const depthwiseRoles = (n: DepthwiseNest): readonly string[] => [
 ];
 
 /** Everything that the text depends on. */
-export function depthwiseTag(n: DepthwiseNest): string {
+function depthwiseTag(n: DepthwiseNest): string {
   const channels = `${n.planes}x${n.each}${n.single ? 's' : ''}of${n.channels}`;
   const border = n.zero === undefined ? '' : `_t${n.top}z${n.zero}`.replace('-', 'm');
   return `${n.KH}x${n.KW}s${n.SY}x${n.SX}d${n.DY}x${n.DX}_${n.H}p${n.pitch}_${n.OH}x${n.OW}_${channels}${border}_${requantizeTag(n.requantize)}`;
 }
 
 /** The parameters and the plain C of the function. */
-export function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): Omit<AsmFunction, 'lines'> {
+function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): Omit<AsmFunction, 'lines'> {
   const lanes = tapLanes(n.KH, n.KW, order);
   const lane = (ky: number, kx: number): number =>
     lanes.findIndex((tap: Tap | undefined) => tap?.[0] === ky && tap[1] === kx);
@@ -234,5 +235,30 @@ export function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): 
     }
   }
 `,
+  };
+}
+
+/** The instruction around a kernel of this nest: its name and how it reads weights, what its text and its symbol add to the nest. */
+export function depthwiseInstruction(
+  name: string,
+  n: DepthwiseNest,
+  order: 'rows' | 'rolling',
+  kernel: { readonly symbolEnd: string; readonly code: Code; readonly stackBytes: number },
+): Instruction {
+  const { lines, cycles } = kernel.code;
+  return {
+    symbol: `mt_${name}_${depthwiseTag(n)}${kernel.symbolEnd}`,
+    features: ['dsp', 'fpu'],
+    stackBytes: kernel.stackBytes,
+    cycles,
+    meaning: depthwiseMeaning(name, n),
+    operands: depthwiseOperands(n, order),
+    c: (at) =>
+      `${at.function}(${depthwiseRoles(n)
+        .map((role) => at[role])
+        .join(', ')});`,
+    function: { ...depthwiseFunction(n, order), lines },
+    prelude: '',
+    portable: '',
   };
 }

@@ -4,16 +4,7 @@
  */
 import { refuse } from '../program/build.ts';
 import { pushedBytes } from './depthwise-frame.ts';
-import {
-  type DepthwiseNest,
-  depthwiseFunction,
-  depthwiseMeaning,
-  depthwiseOf,
-  depthwiseOperands,
-  depthwiseRoles,
-  depthwiseTag,
-  inferDepthwise,
-} from './depthwise-nest.ts';
+import { type DepthwiseNest, depthwiseInstruction, depthwiseOf, inferDepthwise } from './depthwise-nest.ts';
 import { beginnings, mostBeginnings, rolesOf, sweepCode } from './depthwise-sweep-asm.ts';
 import type { Params, Recipe } from './instruction.ts';
 
@@ -77,22 +68,10 @@ export const depthwiseSweep: Recipe = {
     const n = depthwiseOf(params);
     const { unroll = 2 } = params;
     requireShape(n, unroll);
-    const code = sweepCode(n, unroll);
-    const symbol = `mt_depthwise_sweep_${depthwiseTag(n)}_u${unroll}`;
-    return {
-      symbol,
-      features: ['dsp', 'fpu'],
+    return depthwiseInstruction('depthwise_sweep', n, 'rolling', {
+      symbolEnd: `_u${unroll}`,
+      code: sweepCode(n, unroll),
       stackBytes: pushedBytes,
-      cycles: code.cycles,
-      meaning: depthwiseMeaning('depthwise_sweep', n),
-      operands: depthwiseOperands(n, 'rolling'),
-      c: (at) =>
-        `${at.function}(${depthwiseRoles(n)
-          .map((role) => at[role])
-          .join(', ')});`,
-      function: { ...depthwiseFunction(n, 'rolling'), lines: code.lines },
-      prelude: '',
-      portable: '',
-    };
+    });
   },
 };

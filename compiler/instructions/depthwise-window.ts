@@ -7,16 +7,7 @@ import { refuse } from '../program/build.ts';
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
 import { channelConstants, channels, pushedBytes, slots } from './depthwise-frame.ts';
-import {
-  type DepthwiseNest,
-  depthwiseFunction,
-  depthwiseMeaning,
-  depthwiseOf,
-  depthwiseOperands,
-  depthwiseRoles,
-  depthwiseTag,
-  inferDepthwise,
-} from './depthwise-nest.ts';
+import { type DepthwiseNest, depthwiseInstruction, depthwiseOf, inferDepthwise } from './depthwise-nest.ts';
 import type { Params, Recipe } from './instruction.ts';
 import { tapLanes } from './packings/depthwise-taps.ts';
 import { constantRegisters, requantizeLines } from './requantize-lines.ts';
@@ -199,21 +190,10 @@ export const depthwiseWindow: Recipe = {
   make(params) {
     const n = depthwiseOf(params);
     requireShape(n);
-    const code = windowCode(n);
-    return {
-      symbol: `mt_depthwise_window_${depthwiseTag(n)}`,
-      features: ['dsp', 'fpu'],
+    return depthwiseInstruction('depthwise_window', n, 'rows', {
+      symbolEnd: '',
+      code: windowCode(n),
       stackBytes: pushedBytes + 4 * words(n),
-      cycles: code.cycles,
-      meaning: depthwiseMeaning('depthwise_window', n),
-      operands: depthwiseOperands(n, 'rows'),
-      c: (at) =>
-        `${at.function}(${depthwiseRoles(n)
-          .map((role) => at[role])
-          .join(', ')});`,
-      function: { ...depthwiseFunction(n, 'rows'), lines: code.lines },
-      prelude: '',
-      portable: '',
-    };
+    });
   },
 };

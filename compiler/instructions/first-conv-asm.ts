@@ -8,7 +8,7 @@
  * another. Counters and pointers wait in s0-s14.
  * Frame, from SP up: the gap; the pair's constants, even channel first, then its biases; the weights, last pass first.
  */
-import { advance, park, unpark } from './asm-lines.ts';
+import { advance, each, moveWords, park, unpark } from './asm-lines.ts';
 import { constantRegisters, prepareLines, type Requantize, requantizeLines, takesScaled } from './requantize-lines.ts';
 import { straightCycles } from './static-cycles.ts';
 
@@ -67,7 +67,6 @@ const parked = {
 } as const;
 
 const saved = 36;
-const each = <T>(n: number, f: (i: number) => T): readonly T[] => Array.from({ length: n }, (_, i) => f(i));
 
 const passesOf = ({ KH, pass }: FirstConv): number => KH / pass;
 const passBytes = ({ words, pass }: FirstConv): number => 4 * words * pass;
@@ -179,10 +178,7 @@ function copyWeights(f: FirstConv): readonly string[] {
   const registers = ['r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11'];
   const words = weightWords(f) - held(f);
   const [whole, rest] = [words >> 3, words & 7];
-  const move = (n: number): readonly string[] => {
-    const some = registers.slice(0, n).join(', ');
-    return [`ldmia r2!, {${some}}`, `stmia r12!, {${some}}`];
-  };
+  const move = (n: number): readonly string[] => moveWords('r2', 'r12', registers.slice(0, n));
   return [
     unpark('r2', parked.weights),
     ...(held(f) > 0 ? [`vldmia r2!, {${each(held(f), (i) => `s${16 + i}`).join(', ')}}`] : []),
@@ -277,7 +273,7 @@ function passLines(f: FirstConv, s: Sweep, many: boolean): readonly string[] {
   }).flat();
 }
 
-/** Sums to bytes: the mixed ones lose the even channel first, which leaves 256 times the odd one. */
+/** Sums to bytes: the mixed ones lose the even channel first, which leaves 256 times the odd one. SP is back at the bottom. */
 function finish(f: FirstConv, { lanes, y }: Sweep): readonly string[] {
   const scaled = takesScaled(f.q);
   const parted = each(lanes, (i) => [
@@ -286,15 +282,13 @@ function finish(f: FirstConv, { lanes, y }: Sweep): readonly string[] {
   ]).flat();
   const registers = { constants: pixels.slice(0, constantRegisters(f.q)), temp: 'r4' };
   const channel = (sums: readonly string[], o: number): readonly string[] => [
-    ...each(f.constants, (c) => `ldr ${pixels[c]}, [sp, #${gapAfter(f) + 4 * (o * f.constants + c)}]`),
+    ...each(f.constants, (c) => `ldr ${pixels[c]}, [sp, #${gap(f) + 4 * (o * f.constants + c)}]`),
     ...prepareLines(f.q, registers),
     ...each(lanes, (i) => requantizeLines(f.q, sums[i] as string, registers)).flat(),
     ...each(lanes, (i) => `strb ${sums[i]}, [r5, #${i * y.lane + o}]`),
   ];
   return [...parted, unpark('r5', parked.yBlock), ...channel(even, 0), ...channel(mixed, 1)];
 }
-/** Where the constants lie after the last pass: SP is back at the bottom. */
-const gapAfter = (f: FirstConv): number => gap(f);
 
 /** Cycles of a call that waits for no memory. */
 export function firstConvCycles(f: FirstConv): number {

@@ -2,18 +2,21 @@
 import { add, buffer, iter, load, loop, num, program, refuse, store } from '../program/build.ts';
 import type { Params, Recipe } from './instruction.ts';
 
+/** C statements, each after `pad`: sixteen bytes from `from` to `to`, which move on. */
+export const flipSixteen = (pad: string): string =>
+  [
+    'const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];',
+    ...['a', 'b', 'c', 'd'].map((word, i) => `to[${i}] = ${word} ^ 0x80808080u;`),
+    'from += 4;',
+    'to += 4;',
+  ]
+    .map((line) => `${pad}${line}\n`)
+    .join('');
 const text = `static inline void mt_flip(const int8_t *src, uint8_t *dst, int32_t words) {
   const mt_word *from = (const mt_word *)(const void *)src;
   mt_word *to = (mt_word *)(void *)dst;
   for (; words >= 4; words -= 4) {
-    const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
-    to[0] = a ^ 0x80808080u;
-    to[1] = b ^ 0x80808080u;
-    to[2] = c ^ 0x80808080u;
-    to[3] = d ^ 0x80808080u;
-    from += 4;
-    to += 4;
-  }
+${flipSixteen('    ')}  }
   while (words-- > 0) *to++ = *from++ ^ 0x80808080u;
 }
 `;

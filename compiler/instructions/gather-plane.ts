@@ -4,8 +4,8 @@
  */
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store } from '../program/build.ts';
 import type { Expr, Program, Stmt } from '../program/program.ts';
-import { constantIn } from './affine-index.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
+import { constantIn } from './nest.ts';
 
 interface Plane {
   /** The image, channels between pixels. */

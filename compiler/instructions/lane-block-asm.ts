@@ -2,6 +2,7 @@
  * The assembly of lane_block, in Thumb-1: any Cortex-M runs it. Registers: lane-taps.ts. Lanes are taken apart in r2-r4, with r5-r7 for
  * what becomes of each sum. Weights on the stack are read from slow memory once for many pixels.
  */
+import { enterThumb, leaveThumb } from './asm-lines.ts';
 import { accumulators, advance, Frame, type LaneBlock, stretchesOf, Taps, tapsOf } from './lane-taps.ts';
 import { chunksOf, groupWords } from './packings/sum-lanes.ts';
 import { partsCycles, partsLines, rowWords } from './requantize-parts.ts';
@@ -185,12 +186,7 @@ export function laneBlockAsm(b: LaneBlock): {
     `str r7, ${slot}`,
   ];
   const begin = [
-    'push {r4-r7, lr}',
-    'mov r4, r8',
-    'mov r5, r9',
-    'mov r6, r10',
-    'mov r7, r11',
-    'push {r4-r7}',
+    ...enterThumb(4),
     `ldr r7, =${-size}`,
     'add sp, r7',
     `str r0, ${from}`,
@@ -210,16 +206,7 @@ export function laneBlockAsm(b: LaneBlock): {
   return { lines: [...begin, ...lines, ...end(size)], stackBytes: size + 36, cycles: cyclesOf(b, copyBytes) };
 }
 
-const end = (size: number): readonly string[] => [
-  `ldr r7, =${size}`,
-  'add sp, r7',
-  'pop {r4-r7}',
-  'mov r8, r4',
-  'mov r9, r5',
-  'mov r10, r6',
-  'mov r11, r7',
-  'pop {r4-r7, pc}',
-];
+const end = (size: number): readonly string[] => [`ldr r7, =${size}`, 'add sp, r7', ...leaveThumb(4)];
 
 /** Taps, the words that chunks start from, taking apart, requantising, the loop over pixels; copying once. */
 function cyclesOf(b: LaneBlock, copyBytes: number): number {

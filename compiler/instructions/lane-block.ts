@@ -6,10 +6,10 @@
  */
 import { add, buffer, iter, load, loop, mul, num, program, refuse, register, store } from '../program/build.ts';
 import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
-import { chainOf, coefficient } from './affine-index.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { laneBlockAsm } from './lane-block-asm.ts';
 import { type LaneBlock, type Stretch, stretchesOf } from './lane-taps.ts';
+import { coefficient, loopsOf } from './nest.ts';
 import { startsOf } from './packings/sum-lanes.ts';
 import { inferParts, partsFormOf, partsMeaning, partsPlain, partsTag, rowWords } from './requantize-parts.ts';
 import { lanesOf, unpackPlain } from './sum-lanes.ts';
@@ -18,9 +18,9 @@ const not = (why: string): never => refuse(`lane_block: ${why}`);
 
 /** Loops over pixels (D=1) or rows and columns (D=3), channels of the block; inside a sum over taps, or over rows, columns, inputs. */
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const outer = chainOf(nest);
+  const outer = loopsOf(nest);
   const body: readonly Stmt[] = outer.at(-1)?.body ?? [];
-  const inner = body.flatMap((s) => (s.kind === 'loop' ? chainOf(s) : []));
+  const inner = body.flatMap(loopsOf);
   const [sum] = inner.at(-1)?.body ?? [];
   if (sum?.kind !== 'store' || sum.value.kind !== 'binary') return not('what is summed are no products');
   const x = [sum.value.a, sum.value.b].find((e) => e.kind === 'load' && e.buf !== 'w' && e.index.length !== 0);

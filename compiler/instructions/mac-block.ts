@@ -5,8 +5,9 @@
  */
 import { add, buffer, iter, load, loop, mul, num, program, refuse, store } from '../program/build.ts';
 import type { Layout } from '../program/layouts.ts';
-import type { Expr, Loop, Program, Stmt } from '../program/program.ts';
+import type { Loop, Program, Stmt } from '../program/program.ts';
 import type { Operand, Params, Recipe } from './instruction.ts';
+import { coefficient } from './nest.ts';
 import {
   addressW,
   addressX,
@@ -85,20 +86,11 @@ function stride(nest: Loop): number {
     }
     const pixel = names.at(-2) ?? '';
     if (s?.kind !== 'store' || s.value.kind !== 'binary' || s.value.a.kind !== 'load') return;
-    found = Math.max(1, coefficient(s.value.a.index.at(-2) ?? num(0), pixel));
+    found = Math.max(1, coefficient(s.value.a.index.at(-2), pixel));
   };
   go(nest);
   return found;
 }
-function coefficient(e: Expr, name: string): number {
-  if (e.kind === 'iter') return e.name === name ? 1 : 0;
-  if (e.kind !== 'binary') return 0;
-  if (e.op === '+') return coefficient(e.a, name) + coefficient(e.b, name);
-  if (e.op === '*' && e.a.kind === 'const') return e.a.value * coefficient(e.b, name);
-  if (e.op === '*' && e.b.kind === 'const') return e.b.value * coefficient(e.a, name);
-  return 0;
-}
-
 function meaningOf(q: Params): Program {
   const { D = 1, PB = 1, OB = 1, C = 1, KX = 1, R = 1, W = 1, KY = 1, S = 1, weight = 2, XC = C, WC = C } = q;
   const [k, kx, ky, p, o] = [iter('k'), iter('kx'), iter('ky'), iter('p'), iter('o')];

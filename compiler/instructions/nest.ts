@@ -1,5 +1,6 @@
 /** What recipes read off the nest that they are to replace. */
 import { affine } from '../program/affine.ts';
+import { num } from '../program/build.ts';
 import type { Expr, Loop, Stmt } from '../program/program.ts';
 
 /** The loops of a nest that stand one inside the other, and what the innermost of them does; declarations do nothing. */
@@ -12,7 +13,14 @@ export function chainOf(nest: Loop): { readonly loops: readonly Loop[]; readonly
     loops.push(only);
   }
 }
+/** The same, of a statement that may be none. */
+export const loopsOf = (s: Stmt | undefined): readonly Loop[] => (s?.kind === 'loop' ? chainOf(s).loops : []);
 
+/** How far an index moves with an iterator. */
+export const coefficient = (e: Expr | undefined, name: string | undefined): number =>
+  affine(e ?? num(0)).get(name ?? '')?.coef ?? 0;
 /** How far an index moves with a loop; 1 where it does not, as strides and dilations count that do not matter. */
 export const stepOf = (e: Expr | undefined, l: Loop | undefined): number =>
   (e !== undefined && l !== undefined && affine(e).get(l.iter)?.coef) || 1;
+/** The constant of an index. */
+export const constantIn = (e: Expr | undefined): number => affine(e ?? num(0)).get('')?.coef ?? 0;

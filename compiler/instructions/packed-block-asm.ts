@@ -9,7 +9,7 @@
  * Frame, from SP up: the gap; constants; the weights, last lap first.
  * Loads are wide and begin at words: others do not overlap.
  */
-import { advance, park, unpark } from './asm-lines.ts';
+import { advance, each, moveWords, park, unpark } from './asm-lines.ts';
 import { lapOrder, lapsOf, type Walk, wordsOf } from './packings/lane-pairs.ts';
 import { constantRegisters, prepareLines, type Requantize, requantizeLines, takesScaled } from './requantize-lines.ts';
 import { straightCycles } from './static-cycles.ts';
@@ -77,7 +77,6 @@ export const reach = (b: Blocks): number =>
     (b.PB - 1) * b.yPixel + 1,
   );
 
-const each = <T>(n: number, f: (i: number) => T): readonly T[] => Array.from({ length: n }, (_, i) => f(i));
 /** One of `names`; there are as many as a block may be large. */
 const of = (names: readonly string[], i: number): string => names[i] as string;
 
@@ -151,10 +150,7 @@ const fetch = (b: Blocks, register: string, i: number): string =>
 function copyWeights(b: Blocks): readonly string[] {
   const words = wordsOf(b.walk) - held(b);
   const [whole, rest] = [words >> 3, words & 7];
-  const move = (registers: readonly string[]): readonly string[] => [
-    `ldmia r2!, {${registers.join(', ')}}`,
-    `stmia r12!, {${registers.join(', ')}}`,
-  ];
+  const move = (registers: readonly string[]): readonly string[] => moveWords('r2', 'r12', registers);
   return [
     ...(held(b) > 0 ? [`vldmia r2!, ${heldRegisters(b)}`] : []),
     'mov r12, sp',

@@ -4,10 +4,10 @@
  */
 import { buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Loop, Stmt } from '../program/program.ts';
-import { chainOf, constantIn } from './affine-index.ts';
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
 import type { Params, Recipe } from './instruction.ts';
+import { constantIn, loopsOf } from './nest.ts';
 
 interface Planes {
   readonly many: number;
@@ -29,7 +29,7 @@ function need(holds: boolean, why: string): void {
 }
 
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
-  const [, column, plane] = chainOf(nest);
+  const [, column, plane] = loopsOf(nest);
   const [copy] = plane?.body ?? [];
   if (column === undefined || plane === undefined || copy?.kind !== 'store' || copy.value.kind !== 'load')
     return refuse('planes: not a copy of rows, columns, channels');

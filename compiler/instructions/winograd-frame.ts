@@ -5,6 +5,7 @@
 import { affine } from '../program/affine.ts';
 import { add, buffer, iter, load, loadOr, loop, num, program, refuse, store, sub } from '../program/build.ts';
 import type { Expr, Loop, Stmt } from '../program/program.ts';
+import { flipSixteen } from './flip-bytes.ts';
 import type { Params, Recipe } from './instruction.ts';
 
 const text = `static inline mt_word *mt_frame_fill(mt_word *to, int32_t words, uint32_t value) {
@@ -25,14 +26,7 @@ static inline void mt_frame(const int8_t *x, uint8_t *y, int32_t row, int32_t ro
     from = (const mt_word *)(const void *)(x + 4 * words * row);
     to = mt_frame_fill(to, left, value);
     for (i = words; i >= 4; i -= 4) {
-      const uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
-      to[0] = a ^ 0x80808080u;
-      to[1] = b ^ 0x80808080u;
-      to[2] = c ^ 0x80808080u;
-      to[3] = d ^ 0x80808080u;
-      from += 4;
-      to += 4;
-    }
+${flipSixteen('      ')}    }
     while (i-- > 0) *to++ = *from++ ^ 0x80808080u;
     to = mt_frame_fill(to, right, value);
   }

@@ -4,6 +4,7 @@
  *   r0 where values are read or stored; r8 a row of x, r9 six products of v and r11 one, in bytes; r10 where a column goes; r12 x.
  */
 import { buffer, num, program, refuse } from '../program/build.ts';
+import { countAgain, countFrom, enterThumb, highNumber, leaveThumb } from './asm-lines.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { type Region, tileOf } from './winograd-tile.ts';
 import { wordInputNest } from './winograd-words.ts';
@@ -89,35 +90,20 @@ function tileLines(C: number): readonly string[] {
 function assembly({ region, C, pitch }: Shape): readonly string[] {
   const { down, across, tile } = region;
   const tiles = down * across;
-  const high = (register: string, value: number): readonly string[] => [`ldr r4, =${value}`, `mov ${register}, r4`];
   const add = (register: string, value: number): readonly string[] => [`ldr r5, =${value}`, `add ${register}, r5`];
-  const loop = (counter: string, label: string): readonly string[] => [
-    `ldr r4, ${counter}`,
-    'subs r4, #1',
-    `str r4, ${counter}`,
-    'beq 4f',
-    `bl ${label}`,
-    '4:',
-  ];
-  const counted = (counter: string, value: number): readonly string[] => [`movs r4, #${value}`, `str r4, ${counter}`];
   return [
-    'push {r4-r7, lr}',
-    'mov r4, r8',
-    'mov r5, r9',
-    'mov r6, r10',
-    'mov r7, r11',
-    'push {r4-r7}',
+    ...enterThumb(4),
     `sub sp, #${frameBytes}`,
     'mov r12, r0',
     `str r1, ${vTile}`,
-    ...high('r8', pitch * C),
-    ...high('r9', 6 * 4 * C * tiles),
-    ...high('r11', 4 * C * tiles),
-    ...counted(rows, down),
+    ...highNumber('r8', pitch * C),
+    ...highNumber('r9', 6 * 4 * C * tiles),
+    ...highNumber('r11', 4 * C * tiles),
+    ...countFrom(rows, down),
     'b 1f',
     '.ltorg',
     '1:',
-    ...counted(left, across),
+    ...countFrom(left, across),
     '2:',
     `ldr r4, ${vTile}`,
     `str r4, ${vHere}`,
@@ -140,16 +126,11 @@ function assembly({ region, C, pitch }: Shape): readonly string[] {
     'adds r4, #4',
     `str r4, ${vTile}`,
     ...add('r12', (tile.m - 1) * C),
-    ...loop(left, '2b'),
+    ...countAgain(left, '2b'),
     ...add('r12', tile.m * (pitch - across) * C),
-    ...loop(rows, '1b'),
+    ...countAgain(rows, '1b'),
     `add sp, #${frameBytes}`,
-    'pop {r4-r7}',
-    'mov r8, r4',
-    'mov r9, r5',
-    'mov r10, r6',
-    'mov r11, r7',
-    'pop {r4-r7, pc}',
+    ...leaveThumb(4),
   ];
 }
 

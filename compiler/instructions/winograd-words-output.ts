@@ -7,6 +7,7 @@
 import { buffer, num, program, refuse } from '../program/build.ts';
 import type { Stmt, Store } from '../program/program.ts';
 import { loopsIn } from '../program/walk.ts';
+import { countAgain, countFrom, enterThumb, highNumber, leaveThumb } from './asm-lines.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import {
   inferParts,
@@ -110,50 +111,32 @@ function assembly(s: Shape): readonly string[] {
   const { region, W, N, form } = s;
   const { m } = region.tile;
   const frame = frameOf(form);
-  const high = (register: string, value: number): readonly string[] => [`ldr r4, =${value}`, `mov ${register}, r4`];
-  const loop = (slot: string, label: string): readonly string[] => [
-    `ldr r4, ${slot}`,
-    'subs r4, #1',
-    `str r4, ${slot}`,
-    'beq 4f',
-    `bl ${label}`,
-    '4:',
-  ];
-  const counted = (slot: string, value: number): readonly string[] => [`movs r4, #${value}`, `str r4, ${slot}`];
   return [
-    'push {r4-r7, lr}',
-    'mov r4, r8',
-    'mov r5, r9',
-    'mov r6, r10',
-    'push {r4-r6}',
+    ...enterThumb(3),
     `sub sp, #${frame.bytes}`,
     ...Array.from({ length: rowWords(form) }, (_, n) => [`ldr r4, [r1, #${4 * n}]`, `str r4, [sp, #${4 * n}]`]).flat(),
     `ldr r4, =${s.inverse}`,
     `str r4, ${frame.at(0)}`,
     `str r0, ${frame.at(1)}`,
     'mov r8, r2',
-    ...high('r9', W * N),
-    ...high('r10', N - m * W * N),
-    ...counted(frame.at(3), region.down),
+    ...highNumber('r9', W * N),
+    ...highNumber('r10', N - m * W * N),
+    ...countFrom(frame.at(3), region.down),
     'b 1f',
     '.ltorg',
     '1:',
-    ...counted(frame.at(2), region.across),
+    ...countFrom(frame.at(2), region.across),
     '2:',
     ...tileLines(s),
     `ldr r4, ${frame.at(1)}`,
     'adds r4, #4',
     `str r4, ${frame.at(1)}`,
-    ...loop(frame.at(2), '2b'),
+    ...countAgain(frame.at(2), '2b'),
     `ldr r4, =${m * (W - region.across) * N}`,
     'add r8, r4',
-    ...loop(frame.at(3), '1b'),
+    ...countAgain(frame.at(3), '1b'),
     `add sp, #${frame.bytes}`,
-    'pop {r4-r6}',
-    'mov r8, r4',
-    'mov r9, r5',
-    'mov r10, r6',
-    'pop {r4-r7, pc}',
+    ...leaveThumb(3),
   ];
 }
 

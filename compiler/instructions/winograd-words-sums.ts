@@ -5,6 +5,7 @@
  * Both streams are read to their ends in order; a filter word serves two channels of all tiles.
  */
 import { buffer, num, program, refuse } from '../program/build.ts';
+import { enterThumb, leaveThumb } from './asm-lines.ts';
 import type { Instruction, Params, Recipe } from './instruction.ts';
 import { tileOfProducts } from './winograd-tile.ts';
 import { wordSumNest } from './winograd-words.ts';
@@ -41,12 +42,7 @@ function assembly(s: Shape): readonly string[] {
   // The end of a product's filters.
   const looped = ['ldr r7, [sp, #4]', 'adds r7, r1, r7', 'mov lr, r7', ...zero, '2:', ...pairs, 'cmp r1, lr', 'beq 4f'];
   return [
-    'push {r4-r7, lr}',
-    'mov r4, r8',
-    'mov r5, r9',
-    'mov r6, r10',
-    'mov r7, r11',
-    'push {r4-r7}',
+    ...enterThumb(4),
     'sub sp, #8',
     'mov r12, r2',
     `ldr r7, =${4 * tiles * s.products}`,
@@ -68,12 +64,7 @@ function assembly(s: Shape): readonly string[] {
     'bl 1b',
     '5:',
     'add sp, #8',
-    'pop {r4-r7}',
-    'mov r8, r4',
-    'mov r9, r5',
-    'mov r10, r6',
-    'mov r11, r7',
-    'pop {r4-r7, pc}',
+    ...leaveThumb(4),
   ];
 }
 
