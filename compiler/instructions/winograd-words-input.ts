@@ -18,7 +18,7 @@ interface Shape {
 type Access = (register: string, k: number) => readonly string[];
 
 /** B times six values, results in order; r7 is free while `load` runs, r5-r7 are temporaries. */
-export function inputTransform(load: Access, store: Access): readonly string[] {
+function inputTransform(load: Access, store: Access): readonly string[] {
   const four = [1, 2, 3, 4].flatMap((k) => load(`r${k}`, k));
   return [
     ...four,

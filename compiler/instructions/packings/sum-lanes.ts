@@ -9,7 +9,7 @@ import { type Lanes, lanesOf, packLanes, unpackLanes } from '../sum-lanes.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
 
 /** Largest input that a lane allows for. */
-export const mostInput = 255;
+const mostInput = 255;
 /** Chunks of K taps. */
 export const chunksOf = (K: number, chunk: number): readonly { readonly from: number; readonly length: number }[] =>
   Array.from({ length: Math.ceil(K / chunk) }, (_, i) => ({
