@@ -32,7 +32,10 @@ export function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memorie
   };
   const trade = (p: Point): Trade => {
     const { ramBytes, flashBytes, arenaBytes, cycles, selected } = portfolio.estimate(p);
-    const needs = { ramBytes: ramBytes + extra.ramBytes, flashBytes: flashBytes + extra.flashBytes };
+    const needs = {
+      ramBytes: Math.max(arenaBytes, ramBytes + extra.ramBytes),
+      flashBytes: flashBytes + extra.flashBytes,
+    };
     const stands = selected.every(({ offer }) => offer.cycles !== undefined);
     const relative = cycles === undefined ? null : ratio(cycles, points[0]?.cycles ?? cycles);
     return { ...needs, arenaBytes, cycles: stands ? (cycles ?? null) : null, relative };

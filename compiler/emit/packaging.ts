@@ -7,7 +7,7 @@ import { type Port, portsOf } from './types.ts';
 export function cmakeText(n: Network, sources: readonly Source[]): string {
   const special = sources.filter((s) => s.flags.length > 0);
   const flags = special.map(
-    (s) => `set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`,
+    (s) => `  set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`,
   );
   return `cmake_minimum_required(VERSION 3.16)
 project(${n.name} C)
@@ -21,7 +21,7 @@ if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   # See include/mt_kernel.h.
   target_compile_options(${n.name} PRIVATE -fomit-frame-pointer -DMT_NO_FRAME_POINTER)
 endif()
-${flags.length > 0 ? `# What the schedules were measured with.\n${flags.join('')}` : ''}
+${flags.length > 0 ? `# What the schedules were measured with; other compilers do not know all of these flags.\nif(CMAKE_C_COMPILER_ID STREQUAL "GNU")\n${flags.join('')}endif()\n` : ''}
 option(${n.name.toUpperCase()}_EXAMPLE "Build the example program" OFF)
 if(${n.name.toUpperCase()}_EXAMPLE)
   add_executable(${n.name}_example example_main.c)
