@@ -35,7 +35,7 @@ interface Shape {
 type Load = (register: string, k: number) => readonly string[];
 
 /** A times six values: results by number in `resultOf`; r2 is a temporary. */
-export const outputTransform = (load: Load): readonly string[] => [
+const outputTransform = (load: Load): readonly string[] => [
   ...load('r2', 1),
   ...load('r3', 2),
   'adds r4, r2, r3',
