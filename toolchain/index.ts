@@ -304,7 +304,7 @@ export async function linkFirmware(f: Firmware): Promise<Result<{ readonly elf: 
   if (ran.code !== 0)
     return fail(
       'link',
-      /overflow|will not fit|not within region/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED',
+      /overflow|will not fit|not within region|overlaps section/.test(ran.stderr) ? 'MODEL_TOO_BIG' : 'LINK_FAILED',
       linkReason(ran),
     );
   return { ok: true, value: { elf: f.out } };

@@ -87,6 +87,13 @@ function inBytes(detail: string, { linkFlags }: BuildRecipe): string {
       return beyond > 0 ? `region \`${region}' overflowed by ${beyond} bytes` : whole;
     },
   );
+  // The end of the arena lies in what is in the next memory.
+  const inNext = /section \.\w+ VMA \[(\w+),\w+\] overlaps section \.network VMA \[\w+,(\w+)\]/g;
+  const all = words.replace(
+    inNext,
+    (_, taken: string, last: string) =>
+      `region \`DATA' overflowed by ${Number.parseInt(last, 16) + 1 - Number.parseInt(taken, 16)} bytes`,
+  );
   // The linker says it for each time that it tries.
-  return [...new Set(words.split('\n'))].join('\n');
+  return [...new Set(all.split('\n'))].join('\n');
 }

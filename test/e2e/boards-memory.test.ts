@@ -12,6 +12,7 @@ import { nucleoF446re } from '../../boards/nucleo-f446re/index.ts';
 import { nucleoG0b1re } from '../../boards/nucleo-g0b1re/index.ts';
 import { nucleoH743zi } from '../../boards/nucleo-h743zi/index.ts';
 import { nucleoL4r5zi } from '../../boards/nucleo-l4r5zi/index.ts';
+import { pico } from '../../boards/pico/index.ts';
 import { riscv32Virt } from '../../boards/riscv32-virt/index.ts';
 import type { Result } from '../../compiler/result.ts';
 import { compileUnit } from '../../toolchain/index.ts';
@@ -150,4 +151,10 @@ test("a network that is too large for flash or RAM is MODEL_TOO_BIG, with the li
     expect(r, name).toMatchObject({ ok: false, error: { stage: 'link', code: 'MODEL_TOO_BIG' } });
     expect(r.ok ? '' : r.error.detail).toMatch(words);
   }
+});
+
+test('so is one whose arena ends in the memory that follows, with the bytes that it is beyond', async () => {
+  const r = await built(pico, 'into-the-next', { arena: 2600, flash: 1000, ram: 259_600, code: 'flash' });
+  expect(r).toMatchObject({ ok: false, error: { stage: 'link', code: 'MODEL_TOO_BIG' } });
+  expect(r.ok ? '' : r.error.detail).toMatch(/region `DATA' overflowed by \d{2,3} bytes/);
 });
