@@ -29,8 +29,8 @@ import type { Step } from './steps.ts';
 import { tabulate } from './tabulate.ts';
 import { unroll } from './unroll.ts';
 import { wellFormed } from './well-formed.ts';
-import { winogradWords } from './winograd-words.ts';
 import { winograd } from './winograd.ts';
+import { winogradWords } from './winograd-words.ts';
 
 export type { Memo } from './affine-fit.ts';
 export type { Step } from './steps.ts';
