@@ -171,8 +171,19 @@ test('the example network has just room, and is right', async () => {
   }
 });
 
-const tooLarge = { ad: /bytes of flash are missing/, kws: /bytes of RAM are missing/ } as const;
-for (const [name, words] of Object.entries(tooLarge) as ['ad' | 'kws', RegExp][]) {
+// Its activations have room because results lie partly over inputs that nobody reads later.
+const kws = goldenModel('kws');
+test.skipIf(kws === undefined)('kws has just room, and is right', async () => {
+  if (kws === undefined) return;
+  const graph = graphOf(kws, 'all');
+  const selected = schedulesFor(graph, board.target.features, 'default');
+  const where = { outDir: join(folder.dir, 'kws'), cacheDir: join(folder.dir, 'cache') };
+  const built = unwrap(await build({ graph, name: 'kws', board, selected, ...where }));
+  expect(unwrap(await verify(built, board, graphOf(kws, 'none'), 1)).inputs).toBe(1);
+});
+
+const tooLarge = { ad: /bytes of flash are missing/, ic: /bytes of RAM are missing/ } as const;
+for (const [name, words] of Object.entries(tooLarge) as ['ad' | 'ic', RegExp][]) {
   const model = goldenModel(name);
   test.skipIf(model === undefined)(`${name} does not fit, and by how many bytes is said`, async () => {
     if (model === undefined) return;
