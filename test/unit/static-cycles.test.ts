@@ -110,7 +110,7 @@ for (const id of shipped) {
     if (board === undefined || file === undefined) throw new Error(`no board ${id}`);
     const tasks = new Map(graphs().flatMap((g) => tasksOf(g, { rounding: 'double' }).map((t) => [t.id, t])));
     let [seen, near] = [0, 0];
-    for (const task of [...tasks.values()].filter((_, i) => i % samples(12, 1) === 0)) {
+    for (const task of [...tasks.values()].filter((_, i) => i % samples(4, 1) === 0)) {
       const all = said(
         board,
         task,
