@@ -9,11 +9,8 @@ import { mapCauses, type TwinCounters } from '../boards/index.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { describeSchedule, type Knobs, type KnobValue, templatesFor } from '../kernels/index.ts';
-import type { Candidate } from '../tuner/candidates.ts';
-import type { PolicyFactory } from '../tuner/policies/index.ts';
 import { seeded } from '../tuner/random.ts';
-import type { TrialRecord } from '../tuner/tune.ts';
-import type { Config } from '../tuner/types.ts';
+import type { Config, MeasureResult } from '../tuner/types.ts';
 import { openSession, type Session } from './session.ts';
 
 const { values, positionals } = parseArgs({
@@ -58,32 +55,12 @@ function configs(task: Task, features: readonly string[]): readonly Config[] {
     });
 }
 
-/** Measures what the list says, in its order. */
-const listed =
-  (list: readonly Config[]): PolicyFactory =>
-  (context) => {
-    const left = [...list];
-    return {
-      ask: (count) => {
-        const out: Candidate[] = [];
-        for (let next = left.shift(); next !== undefined; next = left.shift()) {
-          const made = context.propose(next);
-          if (made.ok) out.push(made.candidate);
-          else console.log(`  refused  ${JSON.stringify('knobs' in next ? next.knobs : {})}: ${made.detail}`);
-          if (out.length === count) break;
-        }
-        return Promise.resolve(out);
-      },
-      tell: () => undefined,
-    };
-  };
-
 const shapes = (task: Task): string =>
   `${task.workload.inputs.map((t) => t.shape.join('x')).join(' ')} -> ${task.workload.outputs[0]?.shape.join('x')}`;
 const describe = (c: Config): string =>
   describeSchedule('knobs' in c ? { template: c.template, knobs: c.knobs } : { schedule: c.schedule });
 
-function line(task: Task, { config, result }: TrialRecord): string {
+function line(task: Task, config: Config, result: MeasureResult): string {
   if (result.status === 'failed')
     return `  FAILED ${result.stage} ${result.code}: ${result.detail}  ${describe(config)}`;
   const { codeBytes, constBytes, scratchBytes, stackBytes } = result.sizes;
@@ -91,35 +68,23 @@ function line(task: Task, { config, result }: TrialRecord): string {
   return `${String(result.cycles).padStart(10)}${perMac}  code ${codeBytes} const ${constBytes} scratch ${scratchBytes} stack ${stackBytes}  ${describe(config)}`;
 }
 
-async function look(session: Session, task: Task, device: () => Device | undefined): Promise<void> {
-  const list = configs(task, session.module.target.features);
-  /** Measures the default schedule and `part`; what the twin counted meanwhile, cause by cause. */
-  const run = async (part: readonly Config[]): Promise<TwinCounters['causes'] | undefined> => {
-    const on = device();
-    const before = on === undefined ? undefined : await session.module.counters?.(on);
-    await session.run({
-      policy: { make: listed(part), model: 'without' },
-      tasks: [task],
-      seed: 1,
-      trials: part.length + 1,
-      record: (trial) => {
-        if (trial.config.template !== 'default') console.log(line(task, trial));
-      },
-    });
-    const now = device();
-    const after = now === undefined ? undefined : await session.module.counters?.(now);
-    return after && mapCauses((cause) => after.causes[cause] - (before?.causes[cause] ?? 0));
-  };
-  if (list.length > mostExplained) return void (await run(list));
-  const plain = await run([]);
-  for (const config of list) {
-    const both = await run([config]);
-    if (plain !== undefined && both !== undefined)
-      console.log(`            ${JSON.stringify(mapCauses((cause) => both[cause] - plain[cause]))}`);
+async function look(session: Session, task: Task, counted: () => Promise<TwinCounters | undefined>): Promise<void> {
+  const { space, propose, measure } = session.workbench(task);
+  // The default first, so that the device is open when its counters are read.
+  for (const config of [space.fallback, ...configs(task, session.module.target.features)]) {
+    const made = propose(config);
+    if (!made.ok) {
+      console.log(`  refused  ${JSON.stringify('knobs' in config ? config.knobs : {})}: ${made.detail}`);
+      continue;
+    }
+    const before = await counted();
+    const result = await measure(made.candidate);
+    const after = await counted();
+    console.log(line(task, config, result));
+    if (before !== undefined && after !== undefined)
+      console.log(`            ${JSON.stringify(mapCauses((cause) => after.causes[cause] - before.causes[cause]))}`);
   }
 }
-/** Settings that are measured one at a time, so that their causes can be told apart. */
-const mostExplained = 12;
 
 let device: Device | undefined;
 const session = await openSession(file, values.board, 1, async (board, firmware) => {
@@ -128,11 +93,12 @@ const session = await openSession(file, values.board, 1, async (board, firmware)
   if (opened.ok) device = opened.value;
   return opened;
 });
+const counted = async (): Promise<TwinCounters | undefined> => device && session.module.counters?.(device);
 try {
   for (const [i, task] of session.tasks.entries()) {
     if (number !== undefined && Number(number) !== i) continue;
     console.log(`${i} ${task.workload.op} ${shapes(task)} x${task.occurrences.length}, ${task.macs} MACs`);
-    if (number !== undefined) await look(session, task, () => device);
+    if (number !== undefined) await look(session, task, counted);
   }
 } finally {
   await session.close();

@@ -12,13 +12,15 @@ import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { defaultSchedule, type Template, templates } from '../kernels/index.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
-import type { Candidate } from '../tuner/candidates.ts';
+import { type Candidate, candidateMaker, type Proposed } from '../tuner/candidates.ts';
 import { benchOf } from '../tuner/measure/bench.ts';
 import { buildCandidate, vectorOf } from '../tuner/measure/builder.ts';
 import { DevicePool } from '../tuner/measure/pool.ts';
+import { scratchRoom } from '../tuner/measure/rooms.ts';
 import { type NamedPolicy, policies } from '../tuner/policies/index.ts';
+import { type SearchSpace, spaceOf } from '../tuner/space.ts';
 import { type TrialRecord, type TuneRequest, tune } from '../tuner/tune.ts';
-import type { MeasureResult } from '../tuner/types.ts';
+import { type Config, lostDevice, type MeasureResult } from '../tuner/types.ts';
 
 export const resultsDir = resolve(import.meta.dirname, 'results');
 
@@ -33,13 +35,12 @@ export interface Session {
   readonly model: { readonly file: string; readonly sha256: string };
   readonly board: BoardModule['id'];
   readonly module: BoardModule;
-  readonly kind: string;
+  readonly kind: BoardModule['kind'];
   readonly toolchain: string;
   readonly graph: Graph;
   readonly tasks: readonly Task[];
   run(search: Search): Promise<void>;
-  /** What measures candidates of a task one by one, without a search around them. */
-  measurer(task: Task): (candidate: Candidate) => Promise<MeasureResult>;
+  workbench(task: Task): Workbench;
   close(): Promise<void>;
 }
 export interface Search {
@@ -132,18 +133,41 @@ export async function openSession(
       });
       if (end.reason === 'failed') must({ ok: false, error: end.error });
     },
-    measurer(task) {
-      const bench = benchOf(task, graph);
-      return async ({ kernel }) => {
-        const built = await buildCandidate(kernel, board.target, cacheDir);
-        if (!built.ok) return { ...built.error, status: 'failed', stage: 'compile', times: {} };
-        const vector = vectorOf(built.value);
-        return must(await pool.use((station) => station.measure({ kernel, built: built.value, bench, vector })));
-      };
-    },
+    workbench: (task) => workbenchOf(task, { graph, board, pool, cacheDir }),
     async close() {
       await pool.closeAll();
       rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Makes and measures candidates of one task, whichever are asked for: no search around them, so that none is hopeless. */
+export interface Workbench {
+  readonly space: SearchSpace;
+  readonly propose: (config: Config) => Proposed;
+  /** Throws where the device is lost. */
+  readonly measure: (candidate: Candidate) => Promise<MeasureResult>;
+}
+export interface Room {
+  readonly graph: Graph;
+  readonly board: BoardModule;
+  readonly pool: DevicePool;
+  readonly cacheDir: string;
+}
+
+export function workbenchOf(task: Task, { graph, board, pool, cacheDir }: Room): Workbench {
+  const space = spaceOf(task.workload, board.target.features, { templates, defaultSchedule });
+  const bench = benchOf(task, graph);
+  return {
+    space,
+    propose: candidateMaker(task, space, { board, scratchBytes: scratchRoom(board, bench) }),
+    measure: async ({ kernel }) => {
+      const built = await buildCandidate(kernel, board.target, cacheDir);
+      if (!built.ok) return { ...built.error, status: 'failed', stage: 'compile', times: {} };
+      const vector = vectorOf(built.value);
+      const result = must(await pool.use((station) => station.measure({ kernel, built: built.value, bench, vector })));
+      if (lostDevice(result)) throw new Error(`the device was lost: ${JSON.stringify(result)}`);
+      return result;
     },
   };
 }

@@ -2,22 +2,12 @@
  * Measures the records that ship again, without a search: after a change of kernels, templates or compiler their settings mean what
  * they mean today. Must stay true: what is not legal any more goes, and of a task all records are measured or none.
  */
-import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import type { Task } from '../../compiler/tasks.ts';
-import {
-  type MeasuredOn,
-  printShipped,
-  readShipped,
-  type ShippedRecord,
-  shippedDir,
-} from '../../server/shipped/file.ts';
-import type { Candidate } from '../../tuner/candidates.ts';
-import type { PolicyFactory } from '../../tuner/policies/index.ts';
-import type { Config } from '../../tuner/types.ts';
+import { type MeasuredOn, readShipped, type ShippedRecord } from '../../server/shipped/file.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { frontOf } from './front.ts';
+import { measuredOn, recordOf, writeShipped } from './shipped.ts';
 
 /** `names`: whose records, all where it is left out. `aboutOf`: the model or the layers that a name in the records stands for. */
 export async function refresh(
@@ -34,7 +24,7 @@ export async function refresh(
   const wanted = file.records.flatMap((r) => r.for).filter((name) => names?.includes(name) ?? true);
   for (const name of new Set(wanted)) {
     const session = await openSession(aboutOf(name), board, cpus().length);
-    on = { ...on, toolchain: session.toolchain, flags: session.module.target.flags.join(' ') };
+    on = measuredOn(session);
     try {
       for (const task of session.tasks) {
         const old = file.records.filter((r) => r.task === task.id);
@@ -45,10 +35,7 @@ export async function refresh(
     }
     say(`${name}: measured again`);
   }
-  writeFileSync(
-    join(shippedDir, `${board}.jsonl`),
-    printShipped({ on, records: [...stays, ...[...done.values()].flat()] }),
-  );
+  writeShipped({ on, records: [...stays, ...[...done.values()].flat()] });
 }
 
 /** The records of a task, as they are now. */
@@ -58,41 +45,21 @@ async function again(
   old: readonly ShippedRecord[],
   say: (line: string) => void,
 ): Promise<readonly ShippedRecord[]> {
-  const fresh: ShippedRecord[] = [];
   const names = [...new Set(old.flatMap((r) => r.for))].sort();
-  const configs = old.filter((r) => r.config.template !== 'default').map((r) => r.config);
-  await session.run({
-    policy: { make: listed(configs, say), model: 'without' },
-    tasks: [task],
-    seed: 1,
-    trials: configs.length + 1,
-    record: ({ config, schedule, result }) => {
-      if (result.status === 'failed') return say(`${task.workload.op} ${result.code}: ${result.detail}`);
-      const { cycles, sizes } = result;
-      fresh.push({ for: names, task: task.id, workload: task.workload, cycles, sizes, config, schedule });
-    },
-  });
+  const { space, propose, measure } = session.workbench(task);
+  const configs = [space.fallback, ...old.filter((r) => r.config.template !== 'default').map((r) => r.config)];
+  const measured = await Promise.all(
+    configs.map(async (config) => {
+      const made = propose(config);
+      if (!made.ok) return void say(`refused now: ${JSON.stringify(config)}: ${made.detail}`);
+      const result = await measure(made.candidate);
+      if (result.status === 'ok') return recordOf(names, task, made.candidate, result);
+      return void say(`${task.workload.op} ${result.code}: ${result.detail}`);
+    }),
+  );
+  const fresh = measured.filter((r) => r !== undefined);
   const before = Math.min(...old.map((r) => r.cycles));
   const now = Math.min(...fresh.map((r) => r.cycles));
   if (now !== before) say(`${task.id} ${task.workload.op}: ${before} -> ${now} cycles`);
   return frontOf(task, fresh);
 }
-
-/** A policy that asks for what the list says, in its order, and tells what of it is not legal. */
-const listed =
-  (list: readonly Config[], say: (line: string) => void): PolicyFactory =>
-  ({ propose }) => {
-    const left = [...list];
-    return {
-      ask: (count) => {
-        const out: Candidate[] = [];
-        for (let next = left.shift(); next !== undefined; next = out.length < count ? left.shift() : undefined) {
-          const made = propose(next);
-          if (made.ok) out.push(made.candidate);
-          else say(`refused now: ${JSON.stringify(next)}: ${made.detail}`);
-        }
-        return Promise.resolve(out);
-      },
-      tell: () => undefined,
-    };
-  };

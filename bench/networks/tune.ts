@@ -2,26 +2,20 @@
  * Makes the records that ship anew, from nothing: searches all layers of networks on emulated boards, keeps what frontOf() chooses, trains the cost
  * model on all trials. What other networks' searches found stays in the file, as long as compiler and board are the same.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import type { Task } from '../../compiler/tasks.ts';
 import { type Template, templates } from '../../kernels/index.ts';
 import { toolchainOf } from '../../server/offers.ts';
 import { roomForScratch } from '../../server/scratch-room.ts';
-import {
-  type MeasuredOn,
-  printShipped,
-  readShipped,
-  type ShippedRecord,
-  shippedDir,
-} from '../../server/shipped/file.ts';
+import { type MeasuredOn, readShipped, type ShippedRecord, shippedDir } from '../../server/shipped/file.ts';
 import { workOf } from '../../server/shipped/nearest.ts';
 import { printRanker, rankerFile, type Trained, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import type { TaskProgress, TrialRecord } from '../../tuner/tune.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { frontOf } from './front.ts';
 import { arenaBudget } from './published.ts';
+import { measuredOn, recordOf, writeShipped } from './shipped.ts';
 import { keepTrials } from './trials.ts';
 
 export interface Search {
@@ -59,16 +53,7 @@ export async function tuneNetwork(name: string, about: string | Subject, s: Sear
         went.push(await searchOnce(name, session, found, { ...s, seed, room }));
         s.say(wentText(went.at(-1) as Went));
       }
-    keep(
-      name,
-      {
-        board: s.board,
-        kind: session.module.kind,
-        toolchain: session.toolchain,
-        flags: session.module.target.flags.join(' '),
-      },
-      found,
-    );
+    keep(name, measuredOn(session), found);
     return went;
   } finally {
     await session.close();
@@ -146,13 +131,12 @@ export const wentText = (w: Went): string =>
 
 /** Puts what was found in the place of what the network had. */
 function keep(name: string, on: MeasuredOn, found: Found): void {
-  mkdirSync(shippedDir, { recursive: true });
   const before = readShipped(on.board);
   const same = before !== undefined && JSON.stringify(before.on) === JSON.stringify(on);
   const others = without(name, same ? before.records : []);
   const records = [...found.values()].flatMap(({ task, trials }) => merged(name, task, trials, others));
   const rest = others.filter((r) => !found.has(r.task));
-  writeFileSync(join(shippedDir, `${on.board}.jsonl`), printShipped({ on, records: [...rest, ...records] }));
+  writeShipped({ on, records: [...rest, ...records] });
   writeFileSync(
     rankerFile(shippedDir, on.board),
     printRanker(trainRanker(Object.values(keepTrials(name, on.board, trained(found))).flat())),
@@ -172,20 +156,8 @@ function merged(
 ): readonly ShippedRecord[] {
   const known = others.filter((r) => r.task === task.id);
   const names = [...new Set([name, ...known.flatMap((r) => r.for)])].sort();
-  const fresh = trials.flatMap(({ config, schedule, result }): readonly ShippedRecord[] =>
-    result.status === 'ok'
-      ? [
-          {
-            for: names,
-            task: task.id,
-            workload: task.workload,
-            cycles: result.cycles,
-            sizes: result.sizes,
-            config,
-            schedule,
-          },
-        ]
-      : [],
+  const fresh = trials.flatMap((trial) =>
+    trial.result.status === 'ok' ? [recordOf(names, task, trial, trial.result)] : [],
   );
   // The default stays one, although a template may have come to the same steps.
   const keyOf = (r: ShippedRecord): string => `${r.config.template === 'default'} ${JSON.stringify(r.schedule)}`;

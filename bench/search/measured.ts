@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Candidate } from '../../tuner/candidates.ts';
-import { lostDevice, type MeasureResult } from '../../tuner/types.ts';
+import type { MeasureResult } from '../../tuner/types.ts';
 
 interface Entry {
   readonly key: string;
@@ -45,12 +45,11 @@ export class Measured {
     return this.known.size;
   }
 
-  /** The result kept for `key`; measures where there is none. */
+  /** The result kept for `key`; measures where there is none. Throws what `measure` throws, and keeps nothing then. */
   async of(key: string, measure: () => Promise<MeasureResult>): Promise<MeasureResult> {
     const known = this.known.get(key);
     if (known !== undefined) return known;
     const result = await measure();
-    if (lostDevice(result)) throw new Error(`the device was lost: ${JSON.stringify(result)}`);
     this.known.set(key, result);
     appendFileSync(this.file, `${JSON.stringify({ key, result } satisfies Entry)}\n`);
     return result;

@@ -3,14 +3,11 @@
  * after batch, each measured to its end. A trial is a binary that this search had not met, as in the tune loop.
  */
 import type { Task } from '../../compiler/tasks.ts';
-import { defaultSchedule, templates } from '../../kernels/index.ts';
-import { type Candidate, candidateMaker, type Proposed, withoutHopeless } from '../../tuner/candidates.ts';
+import { type Candidate, type Proposed, withoutHopeless } from '../../tuner/candidates.ts';
 import type { Trainer } from '../../tuner/cost-models/index.ts';
-import { benchOf } from '../../tuner/measure/bench.ts';
-import { scratchRoom } from '../../tuner/measure/rooms.ts';
 import type { NamedPolicy } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
-import { configKey, type SearchSpace, spaceOf } from '../../tuner/space.ts';
+import { configKey, type SearchSpace } from '../../tuner/space.ts';
 import type { Config, MeasureResult } from '../../tuner/types.ts';
 import type { Session } from '../session.ts';
 import { keyOf, type Measured } from './measured.ts';
@@ -37,13 +34,9 @@ export interface Run {
 }
 
 export function groundOf(session: Session, task: Task, measured: Measured): Ground {
-  const { board, graph } = { board: session.module, graph: session.graph };
-  const space = spaceOf(task.workload, board.target.features, { templates, defaultSchedule });
-  const scratchBytes = scratchRoom(board, benchOf(task, graph));
-  const make = candidateMaker(task, space, { board, scratchBytes });
+  const { space, propose: make, measure: measureNow } = session.workbench(task);
   const keys = new WeakMap<Candidate, string>();
   const proposals = new Map<string, Proposed>();
-  const measureNow = session.measurer(task);
   return {
     task,
     space,

@@ -8,18 +8,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { networkNames, replayNetwork } from '../../bench/networks/replay.ts';
 import { mainBoard } from '../../bench/networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from '../../bench/networks/shapes.ts';
+import { type Room, workbenchOf } from '../../bench/session.ts';
 import { type BoardModule, boardOf } from '../../boards/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
 import { type Task, tasksOf } from '../../compiler/tasks.ts';
-import { defaultSchedule, templates } from '../../kernels/index.ts';
 import { readShipped, type ShippedFile, type ShippedRecord, shippedDir } from '../../server/shipped/file.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
-import { candidateMaker } from '../../tuner/candidates.ts';
-import { benchOf } from '../../tuner/measure/bench.ts';
-import { buildCandidate, vectorOf } from '../../tuner/measure/builder.ts';
 import { DevicePool } from '../../tuner/measure/pool.ts';
-import { scratchRoom } from '../../tuner/measure/rooms.ts';
-import { spaceOf } from '../../tuner/space.ts';
 import { started } from '../emulated.ts';
 import { graphOf, unwrap } from '../golden-run.ts';
 import { goldenModel } from '../models.ts';
@@ -33,26 +28,16 @@ const shipped = readdirSync(shippedDir)
   .sort((a, b) => Number(b === mainBoard) - Number(a === mainBoard) || (a < b ? -1 : 1));
 
 /** What measures schedules on one board. */
-interface Meter {
-  readonly board: BoardModule;
+interface Meter extends Omit<Room, 'graph'> {
   readonly file: ShippedFile;
-  readonly pool: DevicePool;
-  readonly cacheDir: string;
 }
 
 /** Cycles of a record's schedule on the layer that it was found for, or how that failed. */
 async function measured(m: Meter, task: Task, graph: Graph, record: ShippedRecord): Promise<number | string> {
-  const { target } = m.board;
-  const space = spaceOf(task.workload, target.features, { templates, defaultSchedule });
-  const bench = benchOf(task, graph);
-  const propose = candidateMaker(task, space, { board: m.board, scratchBytes: scratchRoom(m.board, bench) });
+  const { propose, measure } = workbenchOf(task, { ...m, graph });
   const made = propose({ template: 'literal', version: 1, schedule: record.schedule });
   if (!made.ok) return `${made.code}: ${made.detail}`;
-  const { kernel } = made.candidate;
-  const built = unwrap(await buildCandidate(kernel, target, m.cacheDir));
-  const result = unwrap(
-    await m.pool.use((station) => station.measure({ kernel, built, bench, vector: vectorOf(built) })),
-  );
+  const result = await measure(made.candidate);
   return result.status === 'ok' ? result.cycles : `${result.code}: ${result.detail}`;
 }
 
