@@ -11,7 +11,7 @@ import type { Device } from '../firmware-rpc/host/device.ts';
 import { describeSchedule, type Knobs, type KnobValue, templatesFor } from '../kernels/index.ts';
 import { seeded } from '../tuner/random.ts';
 import type { Config, MeasureResult } from '../tuner/types.ts';
-import { openSession, type Session } from './session.ts';
+import { layerOf, openSession, type Session } from './session.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -55,8 +55,6 @@ function configs(task: Task, features: readonly string[]): readonly Config[] {
     });
 }
 
-const shapes = (task: Task): string =>
-  `${task.workload.inputs.map((t) => t.shape.join('x')).join(' ')} -> ${task.workload.outputs[0]?.shape.join('x')}`;
 const describe = (c: Config): string =>
   describeSchedule('knobs' in c ? { template: c.template, knobs: c.knobs } : { schedule: c.schedule });
 
@@ -97,7 +95,7 @@ const counted = async (): Promise<TwinCounters | undefined> => device && session
 try {
   for (const [i, task] of session.tasks.entries()) {
     if (number !== undefined && Number(number) !== i) continue;
-    console.log(`${i} ${task.workload.op} ${shapes(task)} x${task.occurrences.length}, ${task.macs} MACs`);
+    console.log(`${i} ${layerOf(task)} x${task.occurrences.length}, ${task.macs} MACs`);
     if (number !== undefined) await look(session, task, counted);
   }
 } finally {

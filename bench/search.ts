@@ -16,7 +16,7 @@ import { networkNames } from './networks/replay.ts';
 import { Measured } from './search/measured.ts';
 import { type Ground, groundOf, type Run, searchTask } from './search/run.ts';
 import { summaryOf, type TaskRuns } from './search/summary.ts';
-import { openSession, resultsDir, type Session } from './session.ts';
+import { layerOf, openSession, resultsDir, type Session } from './session.ts';
 
 const compared = ['guided', 'evolutionary', 'random'] as const;
 const usualBoard = 'nucleo-l4r5zi';
@@ -54,9 +54,6 @@ function costly(sessions: ReadonlyMap<string, Session>): readonly Costly[] {
   );
   return all.toSorted((a, b) => weight(b) - weight(a)).slice(0, Number(values.tasks));
 }
-
-const layerOf = ({ workload: { op, inputs, outputs } }: Task): string =>
-  `${op} ${inputs.map((t) => t.shape.join('x')).join(' ')} -> ${outputs[0]?.shape.join('x')}`;
 
 function write(all: readonly TaskRuns[], { kind, toolchain }: Session): void {
   // Only what every policy searched with equal seeds is compared.

@@ -58,6 +58,10 @@ export interface Search {
   readonly record?: (trial: TrialRecord) => void;
 }
 
+/** A task's layer in words. */
+export const layerOf = ({ workload: { op, inputs, outputs } }: Task): string =>
+  `${op} ${inputs.map((t) => t.shape.join('x')).join(' ')} -> ${outputs[0]?.shape.join('x')}`;
+
 /** Starts a device of a board with its firmware. */
 export type Opener = (board: BoardModule, firmware: BuiltFirmware) => Promise<Result<Device>>;
 const emulated: Opener = (board, firmware) => {

@@ -1,6 +1,6 @@
 /**
  * Runs printed kernels, many in one binary: on the PC (gcc, undefined-behaviour checks on) and on an emulated Cortex-M4
- * (QEMU mps2-an386, bare metal, instructions counted). For tests and bench/kernels.ts; the product has its own road.
+ * (QEMU mps2-an386, bare metal, instructions counted). For tests; the product has its own road.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
