@@ -8,29 +8,28 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modelsDir } from '../test/models.ts';
-import { type Fidelity, measureAllRules, measureNetworks, type Published } from './fidelity/measure.ts';
+import { type Fidelity, measureAllRules, measureNetworks } from './fidelity/measure.ts';
 import { countProgram } from './fidelity/program.ts';
 import { fidelityText } from './fidelity/text.ts';
+import { publishedFigures } from './networks/published.ts';
 import { resultsDir } from './session.ts';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, elf: { type: 'string' }, board: { type: 'string', default: 'nucleo-l4r5zi' } },
 });
 const kept = join(resultsDir, 'fidelity.json');
-const json = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
 /** Measures what is asked for and can be measured here, and keeps it; the rest stays as it was. */
 async function report(): Promise<void> {
   const wanted = (part: 'rules' | 'networks'): boolean => values.only === undefined || values.only === part;
-  let found = existsSync(kept) ? (json(kept) as Fidelity) : { rules: {}, networks: [] };
+  let found = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as Fidelity) : { rules: {}, networks: [] };
   const keep = (more: Partial<Fidelity>): void => {
     found = { ...found, ...more };
     writeFileSync(kept, `${JSON.stringify(found, null, 2)}\n`);
   };
   if (wanted('rules')) keep({ rules: await measureAllRules() });
   if (wanted('networks') && existsSync(modelsDir)) keep({ networks: await measureNetworks(modelsDir) });
-  const published = json(join(import.meta.dirname, 'published.json')) as Published;
-  writeFileSync(resolve(import.meta.dirname, '../docs/fidelity.md'), fidelityText(found, published));
+  writeFileSync(resolve(import.meta.dirname, '../docs/fidelity.md'), fidelityText(found, publishedFigures()));
 }
 
 if (values.elf === undefined) await report();

@@ -13,10 +13,10 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { byteCount, wishesOf } from '../server/cli/options.ts';
-import { modelsDir } from '../test/models.ts';
+import { modelsDir, type NetworkName, networkNames } from '../test/models.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
 import { refresh } from './networks/refresh.ts';
-import { isNetwork, type NetworkResult, networkNames, replayNetwork } from './networks/replay.ts';
+import { type NetworkResult, replayNetwork } from './networks/replay.ts';
 import { keepResults, mainBoard, writePerformance } from './networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from './networks/shapes.ts';
 import { replayTight } from './networks/tight.ts';
@@ -50,7 +50,7 @@ const known: readonly string[] = [...networkNames, ...families];
 const names = values.networks?.split(',') ?? (values.shapes ? families : networkNames);
 const unknown = names.find((n) => !known.includes(n));
 if (unknown !== undefined) throw new Error(`no network ${unknown}; known are ${known.join(', ')}`);
-const networks = names.filter(isNetwork);
+const networks = names.filter((name): name is NetworkName => networkNames.some((n) => n === name));
 const { board, 'ram-budget': ram, 'flash-budget': flash } = values;
 const budgets = wishesOf({
   ...(ram !== undefined && { ramBudget: byteCount(ram) }),

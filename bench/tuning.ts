@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modelsDir } from '../test/models.ts';
 import type { TaskProgress } from '../tuner/tune.ts';
+import { millions } from './markdown.ts';
 import { openSession, resultsDir, type Session } from './session.ts';
 
 const searches = ['guided', 'evolutionary', 'random'] as const;
@@ -44,7 +45,6 @@ async function search(session: Session, policy: Policy, seed: number, trials: nu
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? Number.NaN;
-const millions = (n: number): string => `${(n / 1e6).toFixed(2)} M`;
 
 function summary(runs: readonly Run[], trials: number, step: number) {
   const at = (policy: Policy, n: number): number =>
@@ -80,7 +80,7 @@ for (let seed = 1; seed <= Number(values.seeds); seed++) {
     runs.push(run);
     const half = run.curve[Math.floor(trials / 2 / step) - 1] ?? Number.NaN;
     console.log(
-      `${policy.padEnd(12)} seed ${seed}: default ${millions(run.default)}, after ${trials / 2} trials ${millions(half)}, after ${trials} ${millions(run.curve.at(-1) ?? Number.NaN)}`,
+      `${policy.padEnd(12)} seed ${seed}: default ${millions(run.default)} M, after ${trials / 2} trials ${millions(half)} M, after ${trials} ${millions(run.curve.at(-1) ?? Number.NaN)} M`,
     );
   }
 }

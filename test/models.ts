@@ -29,8 +29,11 @@ export const modelsDir = resolve(
   flag > 0 ? (process.argv[flag + 1] ?? '') : join(import.meta.dirname, '../../shared/models'),
 );
 
-/** A model of kws, ic, vww, ad; undefined (and the caller skips) when the folder is absent. */
-export function goldenModel(name: 'kws' | 'ic' | 'vww' | 'ad'): GoldenModel | undefined {
+export const networkNames = ['vww', 'ic', 'kws', 'ad'] as const;
+export type NetworkName = (typeof networkNames)[number];
+
+/** Undefined (and the caller skips) when the folder is absent. */
+export function goldenModel(name: NetworkName): GoldenModel | undefined {
   const file = join(modelsDir, `${name}_int8.tflite`);
   const golden = join(modelsDir, 'golden', `${name}_int8.json`);
   if (!existsSync(file) || !existsSync(golden)) return undefined;

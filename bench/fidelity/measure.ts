@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { boards } from '../../boards/index.ts';
+import { networkNames } from '../../test/models.ts';
 import {
   coreRules,
   type Experiment,
@@ -79,7 +80,6 @@ export interface Published {
   };
 }
 
-export const networks = ['vww', 'ic', 'kws', 'ad'] as const;
 export const placeOf = (where: string, rule: string): string => `${where}: ${rule}`;
 
 async function cyclesOf(where: string, e: Experiment): Promise<readonly (readonly [string, number])[]> {
@@ -120,7 +120,7 @@ export const measuredTwins = boards.filter((b) => b.kind === 'model' && !tooSlow
 export async function measureNetworks(dir: string): Promise<readonly NetworkCycles[]> {
   const found: NetworkCycles[] = [];
   for (const board of measuredTwins)
-    for (const network of networks) {
+    for (const network of networkNames) {
       const file = join(dir, `${network}_int8.tflite`);
       if (existsSync(file)) found.push({ board: board.id, network, cycles: await inference(board.id, file) });
     }

@@ -1,5 +1,6 @@
 /** docs/fidelity.md from what was measured and published. A rule without a measurement throws: the bench has to run again. */
 import type { Board } from '../../boards/board.ts';
+import { networkNames } from '../../test/models.ts';
 import {
   type CoreRules,
   coreRules,
@@ -7,8 +8,8 @@ import {
   memoryExperiments,
   memorySources,
 } from '../../test/timing/index.ts';
-import { millions, table, thousands } from '../markdown.ts';
-import { type Fidelity, measuredTwins, networks, type Published, placeOf, type RuleCycles } from './measure.ts';
+import { cyclesAndTime, millions, table, thousands } from '../markdown.ts';
+import { type Fidelity, measuredTwins, type Published, placeOf, type RuleCycles } from './measure.ts';
 
 /** A sequence in one line; the assembler's repetitions as n × (…). */
 function sequence(body: string): string {
@@ -114,23 +115,23 @@ function oursText(f: Fidelity, p: Published): string {
     .filter((b) => measured.has(b.id))
     .map((b) => [
       b.id,
-      ...networks.map((n) => {
+      ...networkNames.map((n) => {
         const cycles = f.networks.find((m) => m.board === b.id && m.network === n)?.cycles;
         if (typeof cycles !== 'number') return cycles ?? '';
-        return `${millions(cycles)} M, ${((cycles / b.clockHz) * 1000).toFixed(1)} ms`;
+        return cyclesAndTime(cycles, b.clockHz);
       }),
     ]);
   const best = p.networks.silicon.map((s) => [
     `${s.part}, ${s.stack} [${refs.indexOf(s.source) + 1}]`,
-    ...networks.map((n) => {
+    ...networkNames.map((n) => {
       const ms = s.ms[n];
       return ms === undefined ? '' : `${millions((ms / 1000) * s.clockHz)} M, ${ms} ms`;
     }),
   ]);
   return [
-    table(['our C, default schedules, model of', ...networks], rows),
+    table(['our C, default schedules, model of', ...networkNames], rows),
     '',
-    table(['other code, on silicon', ...networks], best),
+    table(['other code, on silicon', ...networkNames], best),
   ].join('\n');
 }
 

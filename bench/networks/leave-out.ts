@@ -6,9 +6,10 @@
 import { readShipped, type ShippedFile } from '../../server/shipped/file.ts';
 import { distance } from '../../server/shipped/nearest.ts';
 import { recordsFrom } from '../../server/shipped/records.ts';
+import type { NetworkName } from '../../test/models.ts';
 import { rankerOf, trainRanker } from '../../tuner/cost-models/shipped.ts';
 import { must } from '../session.ts';
-import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
+import { type NetworkResult, replayNetwork } from './replay.ts';
 import { trialsOf } from './trials.ts';
 
 export interface LeftOut {

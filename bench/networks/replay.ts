@@ -17,12 +17,8 @@ import { type Inference, infer } from '../../server/infer.ts';
 import { type Prepared, prepare } from '../../server/models.ts';
 import { onStarted, randomInput, runOnDevice } from '../../server/run-network.ts';
 import type { shippedRecords } from '../../server/shipped/records.ts';
-import { type GoldenModel, generateInput, goldenModel } from '../../test/models.ts';
+import { type GoldenModel, generateInput, goldenModel, type NetworkName } from '../../test/models.ts';
 import { must } from '../session.ts';
-
-export const networkNames = ['vww', 'ic', 'kws', 'ad'] as const;
-export type NetworkName = (typeof networkNames)[number];
-export const isNetwork = (name: string): name is NetworkName => networkNames.some((n) => n === name);
 
 export interface LayerResult {
   readonly name: string;

@@ -2,10 +2,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { boards } from '../../boards/index.ts';
+import { networkNames } from '../../test/models.ts';
 import { resultsDir } from '../session.ts';
 import type { LeftOut } from './leave-out.ts';
 import { publishedFigures } from './published.ts';
-import { type NetworkResult, networkNames } from './replay.ts';
+import type { NetworkResult } from './replay.ts';
 import { type BoardResults, performanceText } from './text.ts';
 import type { Tight } from './tight.ts';
 import type { Went } from './tune.ts';

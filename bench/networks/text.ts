@@ -1,10 +1,11 @@
 /** docs/performance.md from results that are kept and from what others published (bench/published.json). */
 import { type BoardModule, type Cause, causes } from '../../boards/index.ts';
+import { networkNames } from '../../test/models.ts';
 import type { Published } from '../fidelity/measure.ts';
-import { millions, table, thousands } from '../markdown.ts';
+import { cyclesAndTime, table, thousands } from '../markdown.ts';
 import type { LeftOut } from './leave-out.ts';
 import { prototypeCpu } from './published.ts';
-import { type LayerResult, type NetworkResult, networkNames } from './replay.ts';
+import type { LayerResult, NetworkResult } from './replay.ts';
 import type { Results } from './results.ts';
 import { shapeFamilies } from './shapes.ts';
 import type { Went } from './tune.ts';
@@ -16,8 +17,6 @@ export interface BoardResults extends Results {
 
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(0)} %`;
 const shape = (dims: readonly number[]): string => dims.slice(dims.length > 2 ? 1 : 0).join('×');
-const cyclesAndTime = (cycles: number, clockHz: number): string =>
-  `${millions(cycles)} M, ${((1000 * cycles) / clockHz).toFixed(1)} ms`;
 
 /** Cycles a MAC of the core's widest multiplication, with all operands in registers. */
 const best: Readonly<Record<string, { readonly perMac: number; readonly words: string }>> = {

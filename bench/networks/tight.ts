@@ -1,8 +1,8 @@
 /** The reference networks with no more RAM for everything than TFLite Micro's arena takes, which does without its own stack and code. */
-
 import { boardOf } from '../../boards/index.ts';
+import type { NetworkName } from '../../test/models.ts';
 import { arenaBudget } from './published.ts';
-import { type NetworkName, type NetworkResult, replayNetwork } from './replay.ts';
+import { type NetworkResult, replayNetwork } from './replay.ts';
 
 export interface Tight {
   readonly network: string;

@@ -5,7 +5,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { networkNames, replayNetwork } from '../../bench/networks/replay.ts';
+import { replayNetwork } from '../../bench/networks/replay.ts';
 import { mainBoard } from '../../bench/networks/results.ts';
 import { shapeFamilies, subjectOfShapes } from '../../bench/networks/shapes.ts';
 import { type Room, workbenchOf } from '../../bench/session.ts';
@@ -17,7 +17,7 @@ import { toolchainVersion } from '../../toolchain/index.ts';
 import { DevicePool } from '../../tuner/measure/pool.ts';
 import { started } from '../emulated.ts';
 import { graphOf, unwrap } from '../golden-run.ts';
-import { goldenModel } from '../models.ts';
+import { goldenModel, networkNames } from '../models.ts';
 import { samples } from '../samples.ts';
 import { workFolder } from '../wire/host-board.ts';
 
