@@ -1,6 +1,6 @@
 /** What is said of a candidate's cycles before it is compiled: bounds lie below what was measured, estimates near it. */
 import { readdirSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { shapeFamilies, subjectOfShapes } from '../../bench/networks/shapes.ts';
 import { type BoardModule, boardOf } from '../../boards/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
@@ -104,13 +104,18 @@ const graphs = (): readonly Graph[] => [
   ...shapeFamilies.map((f) => subjectOfShapes(f).graph),
 ];
 
-for (const id of shipped) {
-  test(`what ships for ${id} takes more than its bound: pruning never loses the best`, () => {
+describe('what ships takes more than its bound: pruning never loses the best', () => {
+  let tasks: readonly Task[] = [];
+  beforeAll(() => {
+    const all = graphs().flatMap((g) => tasksOf(g, { rounding: 'double' }));
+    tasks = [...new Map(all.map((t) => [t.id, t])).values()];
+  });
+
+  test.each(shipped)('%s', (id) => {
     const [board, file] = [boardOf(id), readShipped(id)];
     if (board === undefined || file === undefined) throw new Error(`no board ${id}`);
-    const tasks = new Map(graphs().flatMap((g) => tasksOf(g, { rounding: 'double' }).map((t) => [t.id, t])));
     let [seen, near] = [0, 0];
-    for (const task of [...tasks.values()].filter((_, i) => i % samples(4, 1) === 0)) {
+    for (const task of tasks.filter((_, i) => i % samples(4, 1) === 0)) {
       const all = said(
         board,
         task,
@@ -127,4 +132,4 @@ for (const id of shipped) {
     expect(seen).toBeGreaterThan(20);
     if (board.cpu === 'cortex-m4') expect(near / seen).toBeGreaterThan(0.9);
   });
-}
+});
