@@ -131,11 +131,7 @@ function variants(
   rank: (candidate: Candidate) => number,
 ): readonly Hoped[] {
   return all.flatMap(({ candidate, cycles, from }) => {
-    const { config } = candidate;
-    if (!('knobs' in config)) return [];
-    const changes = (partOf(config, space)?.knobs ?? []).flatMap((knob) =>
-      knob.values.map((value) => legal({ ...config, knobs: { ...config.knobs, [knob.name]: value } })),
-    );
+    const changes = space.neighbours(candidate.config).map(legal);
     return changes.flatMap((changed): readonly Hoped[] => {
       const better = changed === undefined ? 0 : rank(candidate) - rank(changed);
       return changed === undefined || better <= noise
@@ -166,12 +162,13 @@ function ideas(
   known: readonly ShippedRecord[],
   features: readonly string[],
 ): readonly Idea[] {
-  const layers = new Map<string, { readonly apart: number; readonly records: ShippedRecord[] }>();
-  for (const r of known) {
-    const layer = layers.get(r.task) ?? { apart: distance(w, r.workload), records: [] };
-    if (Number.isFinite(layer.apart)) layers.set(r.task, { ...layer, records: [...layer.records, r] });
-  }
-  const near = [...layers.values()].sort((a, b) => a.apart - b.apart).slice(0, neighbours);
+  const layers = [...Map.groupBy(known, (r) => r.task).values()].flatMap((records) =>
+    records.slice(0, 1).map((first) => ({ apart: distance(w, first.workload), records })),
+  );
+  const near = layers
+    .filter(({ apart }) => Number.isFinite(apart))
+    .sort((a, b) => a.apart - b.apart)
+    .slice(0, neighbours);
   const settled = near.flatMap(({ apart, records }) =>
     [...records]
       .sort((a, b) => a.cycles - b.cycles)
@@ -195,8 +192,8 @@ function fitted(
 ): Config | undefined {
   if (!('knobs' in config)) return undefined;
   const part = partOf(config, space);
-  const before = part?.template.knobs(workload, features) ?? [];
   if (part === undefined) return undefined;
+  const before = part.template.knobs(workload, features) ?? [];
   const value = (knob: Knob): Knobs[string] => {
     const old = config.knobs[knob.name];
     const [first = 0] = knob.values;
