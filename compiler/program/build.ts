@@ -41,6 +41,11 @@ export const buffer = (name: string, dtype: DType, shape: readonly number[], spa
   shape,
   space,
 });
+/** Bound words, one list of them. */
+export const constant = (name: string, shape: readonly number[], values: Iterable<number>): Buffer => ({
+  ...buffer(name, 'i32', shape, 'const'),
+  values: Int32Array.from(values),
+});
 /** A temporary in registers, alive in the rest of its block. */
 export const register = (name: string, dtype: DType = 'i32', shape: readonly number[] = []): Alloc => ({
   kind: 'alloc',

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { clamp, mulhi, multiplyQuantized } from '../../compiler/program/arithmetic.ts';
 import { bind, interpret, type Program, replay } from '../../compiler/program/index.ts';
-import type { Asked } from '../../compiler/program/rewrites/affine-fit.ts';
 import { fitTop } from '../../compiler/program/rewrites/requantize-top.ts';
+import type { Asked } from '../../compiler/program/rewrites/staircase.ts';
 import { samples } from '../samples.ts';
 import { depthwise } from './naive.ts';
 import { Random } from './random.ts';

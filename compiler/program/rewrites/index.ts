@@ -6,13 +6,13 @@
 import { Illegal, refuse } from '../build.ts';
 import type { Program } from '../program.ts';
 import { verifyProgram } from '../verify.ts';
-import type { Memo } from './affine-fit.ts';
 import { pack, widenConst } from './const.ts';
 import { expand } from './expand.ts';
 import { fission } from './fission.ts';
 import { foldOffset } from './fold-offset.ts';
 import { fuse } from './fuse.ts';
 import { linearSum } from './linear-sum.ts';
+import type { Memo } from './memo.ts';
 import { peel } from './peel.ts';
 import { flags, place } from './place.ts';
 import { rebase } from './rebase.ts';
@@ -32,7 +32,7 @@ import { wellFormed } from './well-formed.ts';
 import { winograd } from './winograd.ts';
 import { winogradWords } from './winograd-words.ts';
 
-export type { Memo } from './affine-fit.ts';
+export type { Memo } from './memo.ts';
 export type { Step } from './steps.ts';
 
 function applyStep(p: Program, s: Step, memo: Memo): Program {

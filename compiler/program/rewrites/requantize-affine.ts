@@ -1,9 +1,12 @@
 /** The two-instruction requantise: a form that is proved, per channel and on every reachable accumulator, to equal TFLite's. */
-import { add, bin, clamp, load, num, refuse } from '../build.ts';
+import type { Range } from '../affine.ts';
+import { add, bin, clamp, constant, load, num, refuse } from '../build.ts';
 import type { Buffer, Expr, Program } from '../program.ts';
 import { bufferOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
-import { type Ask, type Fit, fitAffine, type Memo } from './affine-fit.ts';
+import { type Ask, fitAffine } from './affine-fit.ts';
+import type { Memo } from './memo.ts';
 import { type Reduction, reductionInto, weightsPerBias } from './reduction.ts';
+import type { Asked, Fit } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
 /** The product is of 256 * acc, which leaves SMMLA as many bits as a multiplier has. */
@@ -24,13 +27,7 @@ export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo
       fitAffine(ask, memo) ??
       refuse(`no affine form${s.fix === undefined ? ' without fix' : ''} is exact for channel ${o}`),
   );
-  const constant = (name: string, of: (f: Fit) => number): Buffer => ({
-    name,
-    dtype: 'i32',
-    shape: [fits.length],
-    space: 'const',
-    values: Int32Array.from(fits, of),
-  });
+  const each = (name: string, of: (f: Fit) => number): Buffer => constant(name, [fits.length], fits.map(of));
   return {
     ...p,
     body: mapStmts(p.body, (e) =>
@@ -38,14 +35,12 @@ export function requantizeAffine(p: Program, s: StepOf<'requantizeAffine'>, memo
     ),
     buffers: [
       ...p.buffers,
-      constant(s.mul, (f) => f.mul),
-      constant(s.add, (f) => f.add),
-      ...(s.fix === undefined ? [] : [constant(s.fix, (f) => f.fix)]),
+      each(s.mul, (f) => f.mul),
+      each(s.add, (f) => f.add),
+      ...(s.fix === undefined ? [] : [each(s.fix, (f) => f.fix)]),
     ],
   };
 }
-
-type Range = readonly [number, number];
 
 /**
  * What is to be proved for each channel of a requantise whose sums lie in `bounds`, and the shift that all of them share: the
@@ -53,24 +48,31 @@ type Range = readonly [number, number];
  */
 export function asksFor(
   p: Program,
-  { mult, shift, zero, min, max, rounding }: Requantize,
+  node: Requantize,
   bounds: readonly Range[],
   how: Pick<Ask, 'scale' | 'offsets' | 'room' | 'fixed'>,
 ): { readonly right: number; readonly asks: readonly Ask[] } {
+  const channels = channelsOf(p, node, bounds);
+  // A channel that is always the same number fits any shift.
+  const moving = channels.filter(({ range: [lo, hi] }) => lo < hi).map((c) => -c.shift);
+  const right = Math.min(...(moving.length > 0 ? moving : [0])) + Math.floor(Math.log2(how.scale)) - 1;
+  if (right < 0 || right + how.room > 30) refuse(`a shift of ${right} is out of range`);
+  return { right, asks: channels.map((c): Ask => ({ ...how, ...c, right })) };
+}
+
+/** What a requantise does with each channel's sums, which lie in `bounds`. */
+export function channelsOf(
+  p: Program,
+  { mult, shift, zero, min, max, rounding }: Requantize,
+  bounds: readonly Range[],
+): readonly Asked[] {
   if (mult.kind !== 'load' || shift.kind !== 'load' || mult.index.length !== 1)
     return refuse('the multiplier is not one a channel');
   const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
   const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
   if (bounds.length !== mults.length || rounding !== 'double')
     refuse('one multiplier a bias, and double rounding, are needed');
-  // A channel that is always the same number fits any shift.
-  const moving = bounds.flatMap(([lo, hi], o) => (lo < hi ? [-(shifts[o] ?? 0)] : []));
-  const right = Math.min(...(moving.length > 0 ? moving : [0])) + Math.floor(Math.log2(how.scale)) - 1;
-  if (right < 0 || right + how.room > 30) refuse(`a shift of ${right} is out of range`);
-  const asks = bounds.map(
-    (range, o): Ask => ({ ...how, mult: mults[o] ?? 0, shift: shifts[o] ?? 0, zero, min, max, range, right }),
-  );
-  return { right, asks };
+  return bounds.map((range, o): Asked => ({ mult: mults[o] ?? 0, shift: shifts[o] ?? 0, zero, min, max, range }));
 }
 
 function affineForm(

@@ -8,6 +8,7 @@ import { add, bin, clamp, load, num, refuse, sub } from '../build.ts';
 import type { Expr, Loop, Program, Store } from '../program.ts';
 import { accesses, bufferOf, buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
 import { bareValue, evaluator } from './evaluate.ts';
+import { around } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
 /** Two numbers and the limits of an unsigned byte. */
@@ -119,8 +120,7 @@ function search(
   limits: Pick<HalfScale, 'low' | 'high'>,
 ): HalfScale | undefined {
   const best = Math.round(steepest(stairs, lo, length) * 2 ** 32);
-  for (let j = 0; j <= 2 * reach; j++) {
-    const m = best + (j % 2 === 1 ? (j + 1) / 2 : -j / 2);
+  for (const m of around(best, 2 * reach + 1)) {
     if (m < 0 || m >= 2 ** 31) continue;
     const [low, high] = offsets(stairs, lo, length, (sum) => Math.floor((sum * m) / 65536), 1);
     // 128 more: the limits are those of an unsigned byte. Nothing leaves the upper half word.

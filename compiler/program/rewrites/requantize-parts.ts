@@ -1,25 +1,23 @@
 /**
  * requantizeParts: a requantise of short multiplications only, for CPUs whose products keep 32 bits. The multiplier M is cut into
  * parts of k bits, so that floor(u*M / 2^K) comes out exactly although u*M does not fit a word. Proved like the other forms
- * (affine-fit.ts): both sides rise with the accumulator and step up at the same places. Must stay true: no part's product
- * leaves the word, signed where the sum starts from zero, unsigned where it starts so that it is never negative.
+ * (staircase.ts). Must stay true: no part's product leaves the word, signed where the sum starts from zero, unsigned where it starts
+ * so that it is never negative.
  */
 import { byteZero, type PartsForm, partsMeaning } from '../../instructions/requantize-parts.ts';
-import { load, num, refuse } from '../build.ts';
-import type { Buffer, Program } from '../program.ts';
-import { bufferOf, mapStmts } from '../walk.ts';
-import { type Fit, type Memo, type Stair, staircase, wanted } from './affine-fit.ts';
+import { constant, load, num, refuse } from '../build.ts';
+import type { Program } from '../program.ts';
+import { mapStmts } from '../walk.ts';
+import { type Memo, recall } from './memo.ts';
 import { mapStoresTo, type Reduction, reductionInto } from './reduction.ts';
-import { accBounds, type Requantize, theRequantize } from './requantize-affine.ts';
+import { accBounds, channelsOf, type Requantize, theRequantize } from './requantize-affine.ts';
+import { type Asked, addends, around, type Fit, fitsOf, type Stair, staircase, wanted } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
 /** What is the same for all channels. */
 type Form = Pick<PartsForm, 'parts' | 'bits' | 'right'>;
 /** One channel: sums run from `range[0]` to `range[1]` and u = sum + off. */
-interface Channel {
-  readonly mult: number;
-  readonly shift: number;
-  readonly range: readonly [number, number];
+interface Channel extends Asked {
   readonly off: number;
 }
 
@@ -30,19 +28,12 @@ interface Channel {
 export function requantizeParts(p: Program, s: StepOf<'requantizeParts'>, memo: Memo): Program {
   const node = theRequantize(p, s.acc);
   const r = reductionInto(p, s.acc);
-  const channels = channelsOf(p, s, node, r);
+  const channels = offsetChannels(p, s, node, r);
   const bits = partBits(channels, s);
-  const fitted = fitAll(channels, node, s, bits, memo);
+  const fitted = fitAll(channels, s, bits, memo);
   const signed = s.form === 'signed';
   const n = channels.length;
   const table = channels.flatMap((c, o) => rowOf(c, fitted.fits[o] as Fit, fitted.form, signed));
-  const constant = (name: string, shape: readonly number[], values: readonly number[]): Buffer => ({
-    name,
-    dtype: 'i32',
-    shape,
-    space: 'const',
-    values: Int32Array.from(values),
-  });
   const q: PartsForm = { ...fitted.form, signed, unsigned: s.start !== undefined, min: node.min, max: node.max };
   const body = mapStmts(p.body, (e) =>
     e.kind === 'requantize' && e.mult.kind === 'load' ? partsMeaning(q, e.acc, s.table, e.mult.index) : e,
@@ -62,19 +53,12 @@ export function requantizeParts(p: Program, s: StepOf<'requantizeParts'>, memo: 
   };
 }
 
-function channelsOf(p: Program, s: StepOf<'requantizeParts'>, node: Requantize, r: Reduction): readonly Channel[] {
-  const { mult, shift } = node;
-  if (mult.kind !== 'load' || shift.kind !== 'load' || mult.index.length !== 1)
-    return refuse('the multiplier is not one a channel');
-  const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
-  const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
-  const bounds = accBounds(p, r);
-  if (bounds.length !== mults.length || node.rounding !== 'double')
-    refuse('one multiplier a bias, and double rounding, are needed');
+function offsetChannels(p: Program, s: StepOf<'requantizeParts'>, node: Requantize, r: Reduction): readonly Channel[] {
+  const channels = channelsOf(p, node, accBounds(p, r));
   if (node.min < -byteZero || node.max > 127) refuse('what is stored is not a byte');
-  return bounds.map((range, o): Channel => {
-    const off = s.start === undefined ? -(r.bias.values?.[o] ?? 0) : -range[0];
-    return { mult: mults[o] ?? 0, shift: shifts[o] ?? 0, range, off };
+  return channels.map((c, o): Channel => {
+    const off = s.start === undefined ? -(r.bias.values?.[o] ?? 0) : -c.range[0];
+    return { ...c, off };
   });
 }
 
@@ -88,48 +72,39 @@ function partBits(channels: readonly Channel[], s: StepOf<'requantizeParts'>): n
 
 function fitAll(
   channels: readonly Channel[],
-  node: Requantize,
   s: StepOf<'requantizeParts'>,
   bits: number,
   memo: Memo,
 ): { readonly form: Form; readonly fits: readonly Fit[] } {
-  const highest = largestShift(channels, node);
+  const highest = largestShift(channels);
   let last = 0;
   for (let right = highest; right >= Math.max(1, highest - 3); right--) {
     const form: Form = { parts: s.parts, bits, right };
-    const fits: Fit[] = [];
-    for (const [o, c] of channels.entries()) {
-      const key = JSON.stringify(['parts', c, node.zero, node.min, node.max, form, s.form]);
-      const known = memo.get(key);
-      const fit = known === undefined ? search(c, node, form, s.form) : known;
-      memo.set(key, fit);
-      last = o;
-      if (fit === null) break;
-      fits.push(fit);
-    }
+    const fits = fitsOf(channels, (c) =>
+      recall(memo, JSON.stringify(['parts', c, form, s.form]), () => search(c, form, s.form)),
+    );
     if (fits.length === channels.length) return { form, fits };
+    last = fits.length;
   }
   return refuse(`no form of ${s.parts} parts is exact for channel ${last}`);
 }
 
 const slope = ({ mult, shift }: Channel): number => mult * 2 ** (shift - 31);
 /** The final shift for which the largest result, before it is limited, fills a word. */
-function largestShift(channels: readonly Channel[], { zero }: Requantize): number {
-  const far = ({ range: [lo, hi], ...c }: Channel): number =>
-    Math.max(...[lo, hi].map((acc) => Math.abs(acc * slope({ ...c, range: [lo, hi] }) + zero + byteZero))) + 2;
+function largestShift(channels: readonly Channel[]): number {
+  const far = (c: Channel): number =>
+    Math.max(...c.range.map((acc) => Math.abs(acc * slope(c) + c.zero + byteZero))) + 2;
   return Math.min(24, Math.floor(31 - Math.log2(Math.max(...channels.map(far)))));
 }
 
 /** Multipliers tried around the nearest one, before the form is given up. */
 const tries = 1500;
 
-function search(c: Channel, node: Requantize, form: Form, kind: 'plain' | 'signed'): Fit | null {
-  const { zero, min, max } = node;
-  const ask = { ...c, zero, min, max };
+function search(c: Channel, form: Form, kind: 'plain' | 'signed'): Fit | null {
   const [lo, hi] = c.range;
-  if (lo === hi) return { mul: 0, add: (wanted(ask, lo) + byteZero) * 2 ** form.right, fix: 0, offset: 0 };
+  if (lo === hi) return { mul: 0, add: (wanted(c, lo) + byteZero) * 2 ** form.right, fix: 0, offset: 0 };
   if (c.shift > 0 || c.mult <= 0 || Math.max(-lo, hi) >= 2 ** 24) return null;
-  const steps = staircase(ask);
+  const steps = staircase(c);
   const fixes = kind === 'signed' ? [-Math.round(2 ** (form.right + c.shift)), -1, 0] : [0];
   for (const fix of fixes) {
     const fit = fitSteps(c, form, steps, fix);
@@ -143,16 +118,14 @@ function fitSteps(c: Channel, form: Form, steps: readonly Stair[], fix: number):
   const K = form.bits * (form.parts - 1);
   const [scale, one] = [2 ** K, 2 ** form.right];
   const nearest = Math.round(slope(c) * 2 ** (form.right + K));
-  for (let j = 0; j < tries; j++) {
-    const m = nearest + (j % 2 === 1 ? (j + 1) / 2 : -j / 2);
+  for (const m of around(nearest, tries)) {
     if (m <= 0 || m >= 2 ** 31 * scale) continue;
     const part = (acc: number): number => Math.floor(((acc + c.off) * m) / scale) + (acc < 0 ? fix : 0);
-    let [low, high] = [-(2 ** 31) - part(lo), 2 ** 31 - 1 - part(hi)];
-    for (const { level, under } of steps) {
-      if (under < hi) low = Math.max(low, (level + byteZero) * one - part(under + 1));
-      if (under >= lo) high = Math.min(high, (level + byteZero) * one - 1 - part(under));
-      if (low > high) break;
-    }
+    const [low, high] = addends(steps, c.range, {
+      possible: [-(2 ** 31) - part(lo), 2 ** 31 - 1 - part(hi)],
+      begin: (level) => (level + byteZero) * one,
+      part,
+    });
     if (low <= high) return { mul: m, add: Math.floor((low + high) / 2), fix, offset: 0 };
   }
   return null;

@@ -2,12 +2,14 @@
  * The cheapest requantise form: the sum enters it with 8 bits below the point, and rounding, zero point and offset are in what is
  * added to it once. Must stay true: it is exact on every reachable sum, proved per channel, or it is refused.
  */
-import { add, bin, clamp, load, num, refuse } from '../build.ts';
+import type { Range } from '../affine.ts';
+import { add, bin, clamp, constant, load, num, refuse } from '../build.ts';
 import type { Buffer, Expr, Program } from '../program.ts';
-import { bufferOf, mapStmts } from '../walk.ts';
-import { type Asked, type Fit, type Memo, type Stair, staircase } from './affine-fit.ts';
+import { mapStmts } from '../walk.ts';
+import { type Memo, recall } from './memo.ts';
 import { reductionInto } from './reduction.ts';
-import { accBounds, theRequantize } from './requantize-affine.ts';
+import { accBounds, channelsOf, theRequantize } from './requantize-affine.ts';
+import { type Asked, addends, around, type Fit, fitsOf, type Stair, staircase } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
 /**
@@ -16,38 +18,21 @@ import type { StepOf } from './steps.ts';
  */
 export function requantizeTop(p: Program, s: StepOf<'requantizeTop'>, memo: Memo): Program {
   const node = theRequantize(p, s.acc);
-  const { mult, shift } = node;
-  if (mult.kind !== 'load' || shift.kind !== 'load' || node.rounding !== 'double')
-    return refuse('one multiplier a channel, and double rounding, are needed');
-  const mults = bufferOf(p, mult.buf).values ?? refuse('multipliers must be constants');
-  const shifts = bufferOf(p, shift.buf).values ?? refuse('shifts must be constants');
-  const channels = accBounds(p, reductionInto(p, s.acc)).map(
-    (range, o): Asked => ({ ...limits(node), range, mult: mults[o] ?? 0, shift: shifts[o] ?? 0 }),
-  );
-  if (channels.length !== mults.length) refuse('one multiplier a bias is needed');
+  const channels = channelsOf(p, node, accBounds(p, reductionInto(p, s.acc)));
   const { right, fits } = fitLayer(channels, memo) ?? refuse(`no top form of one shift is exact for all channels`);
-  const constant = (name: string, of: (f: Fit) => number): Buffer => ({
-    name,
-    dtype: 'i32',
-    shape: [fits.length],
-    space: 'const',
-    values: Int32Array.from(fits, of),
-  });
-  const at = mult.index;
-  const form = (acc: Expr): Expr => bin('mulhi', add(bin('<<', acc, num(8)), load(s.add, ...at)), load(s.mul, ...at));
+  const each = (name: string, of: (f: Fit) => number): Buffer => constant(name, [fits.length], fits.map(of));
+  const form = (acc: Expr, at: readonly Expr[]): Expr =>
+    bin('mulhi', add(bin('<<', acc, num(8)), load(s.add, ...at)), load(s.mul, ...at));
   return {
     ...p,
     body: mapStmts(p.body, (e) =>
-      e.kind === 'requantize' ? clamp(bin('>>', form(e.acc), num(right)), e.min, e.max) : e,
+      e.kind === 'requantize' && e.mult.kind === 'load'
+        ? clamp(bin('>>', form(e.acc, e.mult.index), num(right)), e.min, e.max)
+        : e,
     ),
-    buffers: [...p.buffers, constant(s.mul, (f) => f.mul), constant(s.add, (f) => f.add)],
+    buffers: [...p.buffers, each(s.mul, (f) => f.mul), each(s.add, (f) => f.add)],
   };
 }
-const limits = ({ zero, min, max }: Pick<Asked, 'zero' | 'min' | 'max'>): Pick<Asked, 'zero' | 'min' | 'max'> => ({
-  zero,
-  min,
-  max,
-});
 
 /** Shifts tried below the largest: a coarser multiplier now and then fits where a finer one does not. */
 const shiftsTried = 8;
@@ -62,15 +47,7 @@ function fitLayer(
   const moving = channels.filter(({ range }) => range[0] < range[1]);
   const most = Math.min(mostShift, ...moving.map((c) => 7 - c.shift));
   for (let right = most; right >= Math.max(0, most - shiftsTried); right--) {
-    const fits: Fit[] = [];
-    for (const c of channels) {
-      const key = `top ${right} ${JSON.stringify(c)}`;
-      const known = memo.get(key);
-      const fit = known === undefined ? fitTop(c, right) : known;
-      memo.set(key, fit);
-      if (fit === null) break;
-      fits.push(fit);
-    }
+    const fits = fitsOf(channels, (c) => recall(memo, `top ${right} ${JSON.stringify(c)}`, () => fitTop(c, right)));
     if (fits.length === channels.length) return { right, fits };
   }
   return undefined;
@@ -97,31 +74,18 @@ function multipliers(c: Asked, right: number, crossed: readonly Stair[]): readon
   const far = Math.max(1, ...crossed.map(({ under }) => Math.abs(under)));
   // The slopes between the outermost move the furthest step by an eighth of a sum each way.
   const step = Math.max(1, Math.round(nearest / (8 * far) / slopes));
-  return Array.from({ length: 2 * slopes + 1 }, (_, n) => nearest + step * (n % 2 === 1 ? (n + 1) / 2 : -n / 2)).filter(
-    (m) => m > 0 && m < 2 ** 31,
-  );
+  return [...around(nearest, 2 * slopes + 1, step)].filter((m) => m > 0 && m < 2 ** 31);
 }
 
-/**
- * Smallest and largest `add`. The form reaches `level` exactly if 256 * acc + add >= level * 2^(32 + right) / mul; both staircases
- * rise with acc, so that two sums a step decide.
- */
-function offsets(
-  { range: [lo, hi] }: Asked,
-  stairs: readonly Stair[],
-  mul: number,
-  right: number,
-): readonly [number, number] {
-  // The sum with its offset stays an int32, and so does the offset.
-  let low = Math.max(-(2 ** 31), -(2 ** 31) - 256 * lo);
-  let high = Math.min(2 ** 31 - 1, 2 ** 31 - 1 - 256 * hi);
-  for (const { level, under } of stairs) {
-    const reached = ceilDivide(level * 2 ** (32 + right), mul);
-    if (under < hi) low = Math.max(low, reached - 256 * (under + 1));
-    if (under >= lo) high = Math.min(high, reached - 1 - 256 * under);
-    if (low > high) break;
-  }
-  return [low, high];
+/** Smallest and largest `add`: the form reaches `level` exactly if 256 * acc + add >= level * 2^(32 + right) / mul. */
+function offsets({ range }: Asked, stairs: readonly Stair[], mul: number, right: number): Range {
+  const [lo, hi] = range;
+  return addends(stairs, range, {
+    // The sum with its offset stays an int32, and so does the offset.
+    possible: [Math.max(-(2 ** 31), -(2 ** 31) - 256 * lo), Math.min(2 ** 31 - 1, 2 ** 31 - 1 - 256 * hi)],
+    begin: (level) => ceilDivide(level * 2 ** (32 + right), mul),
+    part: (acc) => 256 * acc,
+  });
 }
 
 /** ceil(a / b), exact: a quotient that rounds to an integer may lie on either side of it. */

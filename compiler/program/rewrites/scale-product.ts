@@ -1,10 +1,13 @@
 /** scaleProduct: the affine requantise of requantize-affine.ts for a product of two bytes: MUL, which has no sum and one multiplier. */
+import type { Range } from '../affine.ts';
 import { add, bin, clamp, num, refuse } from '../build.ts';
 import type { Expr, Program } from '../program.ts';
 import { buffersOf, mapStmts, spanOf } from '../walk.ts';
-import { type Fit, fitAffine, type Memo } from './affine-fit.ts';
+import { fitAffine } from './affine-fit.ts';
 import type { Table } from './evaluate.ts';
+import type { Memo } from './memo.ts';
 import type { Requantize } from './requantize-affine.ts';
+import type { Fit } from './staircase.ts';
 
 /** A product is less than 2^16: shifted by this it fills a word, so that SMMLA loses none of the multiplier's bits. */
 const scaled = 15;
@@ -25,8 +28,6 @@ export function scaleProduct(p: Program, memo: Memo): Program {
   if (found === 0) refuse('nothing is a product of two bytes');
   return { ...p, body };
 }
-
-type Range = readonly [number, number];
 
 /** Smallest and largest product of two bytes with offsets; undefined where the expression is none. */
 function productRange(e: Expr, table: Table): Range | undefined {

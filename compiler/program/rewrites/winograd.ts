@@ -16,19 +16,36 @@ import {
   type Tile,
   tileOf,
 } from '../../instructions/winograd-tile.ts';
-import { simplify } from '../affine.ts';
-import { add, bin, buffer, iter, load, loadOr, loop, min, mul, num, refuse, register, store, sub } from '../build.ts';
+import { type Range, simplify } from '../affine.ts';
+import {
+  add,
+  bin,
+  buffer,
+  constant,
+  iter,
+  load,
+  loadOr,
+  loop,
+  min,
+  mul,
+  num,
+  refuse,
+  register,
+  store,
+  sub,
+} from '../build.ts';
 import { canonical } from '../canonical.ts';
 import type { Layout } from '../layouts.ts';
 import type { Buffer, Expr, Program, Stmt } from '../program.ts';
 import { allocsIn, bufferOf, mapStmts, rename, spanOf } from '../walk.ts';
-import { type Fit, fitAffine, type Memo } from './affine-fit.ts';
+import { fitAffine } from './affine-fit.ts';
+import type { Memo } from './memo.ts';
 import { type Reduction, reductionInto } from './reduction.ts';
 import { accBounds, asksFor, type Requantize, theRequantize } from './requantize-affine.ts';
+import type { Fit } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
 type Step = StepOf<'winograd'>;
-type Range = readonly [number, number];
 /** A direct 3x3 convolution of stride 1: what the nest does not say by its shape. */
 interface Layer {
   readonly reduction: Reduction;
@@ -165,16 +182,12 @@ function affineOf(
   return { form: { form, right, min: requantize.min, max: requantize.max }, fits };
 }
 
-const constant = (name: string, shape: readonly number[], values: Int32Array): Buffer => ({
-  ...buffer(name, 'i32', shape, 'const'),
-  values,
-});
 const affineConstants = ({ form, fits }: Affine): readonly Buffer[] =>
   affineRoles(form.form).map((role) =>
     constant(
       role,
       [fits.length],
-      Int32Array.from(fits, (f) => f[role]),
+      fits.map((f) => f[role]),
     ),
   );
 
