@@ -9,14 +9,15 @@ import type { NewRecord, Store, TuningRecord } from '../db/types.ts';
 import type { Known, TaskProgress, TrialRecord } from '../tuner/tune.ts';
 import type { MeasureResult } from '../tuner/types.ts';
 import type { Farm } from './devices.ts';
-import { type Records, sameToolchain, type Toolchain, wordsOf } from './offers.ts';
+import { sameToolchain, type Toolchain, wordsOf } from './offers.ts';
 import { type Run, untried } from './progress.ts';
+import type { JobRecords } from './records.ts';
 import type { TaskBody } from './schemas.ts';
 
 export interface JournalOptions {
   readonly store: Store;
   /** What the job may know of. */
-  readonly records: Records;
+  readonly records: JobRecords;
   readonly farm: Farm;
   readonly board: BoardModule;
   readonly run: Run;

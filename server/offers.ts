@@ -44,8 +44,13 @@ const offerOf = (r: TuningRecord): Offer => ({
   ...(r.cycles !== null && r.doubt === null && { cycles: { count: r.cycles, kind: r.kind } }),
 });
 
-/** Where records come from: the database, or a file. */
-export type Records = Pick<Store, 'best' | 'known'>;
+/** Where records come from: the database, a file, or what ships. */
+export type Records = Pick<Store, 'best'>;
+
+/** Of records from several places the fastest, in the order that a Store promises; what has no count comes last. */
+export const fastest = (records: readonly TuningRecord[], limit: number): readonly TuningRecord[] =>
+  records.toSorted((a, b) => cyclesOf(a) - cyclesOf(b)).slice(0, limit);
+const cyclesOf = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
 
 /** What a task may be given: an offer, and what its trial took; undefined where there was none. */
 export interface KnownOffer {

@@ -1,16 +1,19 @@
 /** Records for a job that is to know only its own: `--records none`. */
 import type { Store } from '../db/types.ts';
-import type { Records } from './offers.ts';
+import { fastest } from './offers.ts';
+
+/** What a job may know of, and choose from. */
+export type JobRecords = Pick<Store, 'best' | 'known'>;
 
 /** What one job has measured itself. */
-export function recordsOfJob(store: Store, job: string): Records {
-  const known: Records['known'] = (task, board, kind) => store.known(task, board, kind).filter((r) => r.job === job);
+export function recordsOfJob(store: Store, job: string): JobRecords {
+  const known: JobRecords['known'] = (task, board, kind) => store.known(task, board, kind).filter((r) => r.job === job);
   return {
     known,
     best: (task, board, kind, limit) =>
-      known(task, board, kind)
-        .filter((r) => r.cycles !== null)
-        .sort((a, b) => (a.cycles ?? 0) - (b.cycles ?? 0))
-        .slice(0, limit),
+      fastest(
+        known(task, board, kind).filter((r) => r.cycles !== null),
+        limit,
+      ),
   };
 }

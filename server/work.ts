@@ -23,9 +23,9 @@ import type { Farm } from './devices.ts';
 import type { JobWork, Outcome } from './jobs.ts';
 import { Journal } from './journal.ts';
 import type { Models, Prepared } from './models.ts';
-import { offersFor, type Records, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
+import { offersFor, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
-import { recordsOfJob } from './records.ts';
+import { type JobRecords, recordsOfJob } from './records.ts';
 import { roomForScratch } from './scratch-room.ts';
 
 export interface WorkOptions {
@@ -73,7 +73,7 @@ class Work {
   private readonly board: BoardModule;
   private readonly signal: AbortSignal;
   private readonly prepared: Prepared;
-  private readonly records: Records;
+  private readonly records: JobRecords;
 
   constructor(o: WorkOptions, run: Run, board: BoardModule, signal: AbortSignal) {
     this.o = o;

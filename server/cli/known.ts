@@ -4,8 +4,7 @@
  */
 import { ok, type Result } from '../../compiler/result.ts';
 import { openRecordsFile } from '../../db/records-file.ts';
-import type { TuningRecord } from '../../db/types.ts';
-import type { Records } from '../offers.ts';
+import { fastest, type Records } from '../offers.ts';
 import type { CommonOptions } from './options.ts';
 import { readingStore } from './store.ts';
 
@@ -31,15 +30,11 @@ export function openKnown(o: Pick<CommonOptions, 'data' | 'records'>): Result<Kn
   });
 }
 
-/** Those of several stores as one, in the orders that a Store promises. */
-function together(stores: readonly Records[]): Records {
-  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
-  return {
-    known: (task, board, kind) => stores.flatMap((s) => s.known(task, board, kind)),
-    best: (task, board, kind, limit) =>
-      stores
-        .flatMap((s) => s.best(task, board, kind, limit))
-        .sort((a, b) => cycles(a) - cycles(b))
-        .slice(0, limit),
-  };
-}
+/** Those of several stores as one. */
+const together = (stores: readonly Records[]): Records => ({
+  best: (task, board, kind, limit) =>
+    fastest(
+      stores.flatMap((s) => s.best(task, board, kind, limit)),
+      limit,
+    ),
+});

@@ -8,7 +8,7 @@ import type { Task } from '../../compiler/tasks.ts';
 import type { TuningRecord } from '../../db/types.ts';
 import { placedInRam } from '../../kernels/index.ts';
 import { type Ranker, rankerFile, readRanker } from '../../tuner/cost-models/shipped.ts';
-import type { Records, Toolchain } from '../offers.ts';
+import { fastest, type Records, type Toolchain } from '../offers.ts';
 import { intact, readShipped, type ShippedFile, type ShippedRecord, shippedDir } from './file.ts';
 import { nearest } from './nearest.ts';
 
@@ -62,11 +62,7 @@ export function recordsFrom(
     made.set(id, records);
     return records;
   };
-  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
-  return {
-    known: of,
-    best: (id, _board, _kind, limit) => [...of(id)].sort((a, b) => cycles(a) - cycles(b)).slice(0, limit),
-  };
+  return { best: (id, _board, _kind, limit) => fastest(of(id), limit) };
 }
 
 /** A board that places nothing in RAM has no use for schedules that do. */
@@ -115,12 +111,8 @@ export function withShipped(own: Records, shipped: Records): Records {
   const measured = (r: TuningRecord): boolean => r.doubt === null;
   const merged = (mine: readonly TuningRecord[], others: readonly TuningRecord[]): readonly TuningRecord[] =>
     mine.length === 0 ? others : [...mine, ...others.filter(measured)];
-  const cycles = (r: TuningRecord): number => r.cycles ?? Number.POSITIVE_INFINITY;
   return {
-    known: (task, board, kind) => merged(own.known(task, board, kind), shipped.known(task, board, kind)),
     best: (task, board, kind, limit) =>
-      [...merged(own.best(task, board, kind, limit), shipped.best(task, board, kind, limit))]
-        .sort((a, b) => cycles(a) - cycles(b))
-        .slice(0, limit),
+      fastest(merged(own.best(task, board, kind, limit), shipped.best(task, board, kind, limit)), limit),
   };
 }

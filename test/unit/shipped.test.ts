@@ -112,7 +112,7 @@ test('a damaged file is refused with its name and line, never read in part', () 
   const read = (records: string, trees?: string) => {
     writeFileSync(join(dir, `${board.id}.jsonl`), records);
     if (trees !== undefined) writeFileSync(join(dir, `${board.id}.trees`), trees);
-    return shippedRecords([task], board, toolchain, dir)?.known(task.id, board.id, board.kind).length;
+    return shippedRecords([task], board, toolchain, dir)?.best(task.id, board.id, board.kind, 64).length;
   };
   expect(read(text)).toBeGreaterThan(1);
   const file = `${board.id}.jsonl: line`;
@@ -196,7 +196,7 @@ describe('records of a model', () => {
     const own = (cycles: readonly number[]) => {
       const records = of(file, board).slice(0, cycles.length);
       const mine = records.map((r, i) => ({ ...r, id: `mine-${i}`, cycles: cycles[i] ?? 0 }));
-      return { known: () => mine, best: () => mine };
+      return { best: () => mine };
     };
     const ids = (mine: readonly number[], tools = toolchain): readonly string[] =>
       withShipped(own(mine), recordsFrom(file, [task], board, tools, undefined))
