@@ -129,6 +129,17 @@ const plain = ({ low, high }: HalfSum): string => `  int32_t i;
   }
 `;
 
+const functionOf = (block: number, limits: readonly string[], form: HalfSum): AsmFunction => ({
+  params: [
+    ...['x0', 'x1'].map((x) => `const int8_t *${x}`),
+    'int8_t *y',
+    ...['n', 'm0', 'm1', 'add'].map((name) => `int32_t ${name}`),
+    ...limitParams,
+  ],
+  lines: assembly(block, limits),
+  plain: plain(form),
+});
+
 /** y[i] = clamp(((x0[i]*m0 >> 8) + (x1[i]*m1 >> 8) + add) >> 16) - 128 for N elements. */
 export const addBytes: Recipe = {
   name: 'add_bytes',
@@ -146,16 +157,6 @@ export const addBytes: Recipe = {
     checkLimits(form);
     // Between two words, the registers of the last one are free.
     const limits = limitLines(free[4], free[5], form, frame.arguments + 12);
-    const f: AsmFunction = {
-      params: [
-        ...['x0', 'x1'].map((x) => `const int8_t *${x}`),
-        'int8_t *y',
-        ...['n', 'm0', 'm1', 'add'].map((name) => `int32_t ${name}`),
-        ...limitParams,
-      ],
-      lines: assembly(block, limits),
-      plain: plain(form),
-    };
     const rounds = (elements: number): number => straightCycles(round(elements, limits)) + 5;
     const byte = { dtype: 'i8', align: 4 } as const;
     return {
@@ -163,7 +164,9 @@ export const addBytes: Recipe = {
       features: ['dsp'],
       stackBytes: 36 + frame.bytes + 20,
       inPlace: true,
-      cycles: 60 + Math.floor(N / block) * rounds(block) + ((N % block) / 4) * rounds(4),
+      get cycles() {
+        return 60 + Math.floor(N / block) * rounds(block) + ((N % block) / 4) * rounds(4);
+      },
       meaning: program(
         'add_bytes',
         [buffer('x0', 'i8', [N], 'in'), buffer('x1', 'i8', [N], 'in'), buffer('y', 'i8', [N], 'out')],
@@ -171,7 +174,9 @@ export const addBytes: Recipe = {
       ),
       operands: { x0: byte, x1: byte, y: byte },
       c: (at) => `${at.function}(${at.x0}, ${at.x1}, ${at.y}, ${N}, ${m0}, ${m1}, ${add}, ${limitArguments(form)});`,
-      function: f,
+      get function() {
+        return functionOf(block, limits, form);
+      },
       prelude: '',
       portable: '',
     };

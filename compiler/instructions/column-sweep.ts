@@ -236,10 +236,12 @@ export const columnSweep: Recipe = {
       meaning: meaningOf(s),
       operands: { x: { dtype: 'i32' }, w: { dtype: 'i32' }, table: { dtype: 'i32' }, y: { dtype: 'i8' } },
       c: (at) => `${at.function}(${at.x}, ${at.w}, ${at.table}, ${at.y});`,
-      function: {
-        params: ['const int32_t *x', 'const int32_t *w', 'const int32_t *table', 'int8_t *y'],
-        lines: assembly(s),
-        plain: plainOf(s),
+      get function() {
+        return {
+          params: ['const int32_t *x', 'const int32_t *w', 'const int32_t *table', 'int8_t *y'],
+          lines: assembly(s),
+          plain: plainOf(s),
+        };
       },
       prelude: '',
       portable: '',

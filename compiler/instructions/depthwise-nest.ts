@@ -243,21 +243,24 @@ export function depthwiseInstruction(
   name: string,
   n: DepthwiseNest,
   order: 'rows' | 'rolling',
-  kernel: { readonly symbolEnd: string; readonly code: Code; readonly stackBytes: number },
+  kernel: { readonly symbolEnd: string; code(): Code; readonly stackBytes: number },
 ): Instruction {
-  const { lines, cycles } = kernel.code;
   return {
     symbol: `mt_${name}_${depthwiseTag(n)}${kernel.symbolEnd}`,
     features: ['dsp', 'fpu'],
     stackBytes: kernel.stackBytes,
-    cycles,
+    get cycles() {
+      return kernel.code().cycles;
+    },
     meaning: depthwiseMeaning(name, n),
     operands: depthwiseOperands(n, order),
     c: (at) =>
       `${at.function}(${depthwiseRoles(n)
         .map((role) => at[role])
         .join(', ')});`,
-    function: { ...depthwiseFunction(n, order), lines },
+    get function() {
+      return { ...depthwiseFunction(n, order), lines: kernel.code().lines };
+    },
     prelude: '',
     portable: '',
   };

@@ -70,7 +70,7 @@ export const depthwiseSweep: Recipe = {
     requireShape(n, unroll);
     return depthwiseInstruction('depthwise_sweep', n, 'rolling', {
       symbolEnd: `_u${unroll}`,
-      code: sweepCode(n, unroll),
+      code: () => sweepCode(n, unroll),
       stackBytes: pushedBytes,
     });
   },

@@ -192,7 +192,7 @@ export const depthwiseWindow: Recipe = {
     requireShape(n);
     return depthwiseInstruction('depthwise_window', n, 'rows', {
       symbolEnd: '',
-      code: windowCode(n),
+      code: () => windowCode(n),
       stackBytes: pushedBytes + 4 * words(n),
     });
   },

@@ -127,12 +127,16 @@ function make(params: Params): Instruction {
     symbol: `mt_fc_${tag.join('_')}`,
     features: ['dsp', 'fpu'],
     stackBytes: saved,
-    cycles: fcStreamCycles(s),
+    get cycles() {
+      return fcStreamCycles(s);
+    },
     meaning: meaning(s),
     operands: operands(s),
     ...(s.q.form !== 'affine' && { requires: (values) => sumsFit(values('w'), values('bias')) }),
     c: (at) => `${at.function}(${['x', 'w', 'bias', 'y', ...roles].map((role) => at[role]).join(', ')});`,
-    function: functionOf(s),
+    get function() {
+      return functionOf(s);
+    },
     prelude: '',
     portable: '',
   };

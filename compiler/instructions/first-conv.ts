@@ -233,15 +233,19 @@ export const firstConv: Recipe = {
       symbol: symbolOf(s, q),
       features: ['dsp', 'fpu'],
       stackBytes: stackOf(plan),
-      cycles: firstConvCycles(plan),
+      get cycles() {
+        return firstConvCycles(plan);
+      },
       meaning,
       operands: operandsOf(s, q),
       ...(q.form !== 'affine' && { requires: (values) => sumsFit(values('w'), values('bias')) }),
       c: (at) => `${at.function}(${meaning.buffers.map((b) => at[b.name]).join(', ')});`,
-      function: {
-        params: ['const int16_t *x', 'int8_t *y', 'const uint8_t *w', 'const int32_t *bias', ...constants],
-        lines: firstConvLines(plan),
-        plain: plain(s, q),
+      get function() {
+        return {
+          params: ['const int16_t *x', 'int8_t *y', 'const uint8_t *w', 'const int32_t *bias', ...constants],
+          lines: firstConvLines(plan),
+          plain: plain(s, q),
+        };
       },
       prelude: '',
       portable: '',

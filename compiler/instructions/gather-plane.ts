@@ -157,7 +157,9 @@ export const gatherPlane: Recipe = {
       meaning: meaningOf(p),
       operands: { src: { dtype: 'i8' }, dst: { dtype: 'i32' } },
       c: (at) => `${at.function}(${at.src}, ${at.dst});`,
-      function: { params: ['const int8_t *src', 'int32_t *dst'], lines: assembly(p), plain: plainOf(p) },
+      get function() {
+        return { params: ['const int8_t *src', 'int32_t *dst'], lines: assembly(p), plain: plainOf(p) };
+      },
       prelude: '',
       portable: '',
     };

@@ -2,6 +2,8 @@
  * The contract of an instruction: text (C with inline assembly, or a whole function in assembly) plus its meaning as a
  * small Program. `replace` puts it where a loop nest equals that meaning. A recipe makes an instruction from parameters;
  * `infer` reads the parameters that the nest itself determines, so that a schedule names only free choices.
+ * Text, and what is counted in it, is made by getters when somebody asks: it is thousands of lines, and most who look at an
+ * instruction need its meaning alone. Must stay true: `make` refuses whatever its text could not be made for.
  */
 
 import type { Layout } from '../program/layouts.ts';

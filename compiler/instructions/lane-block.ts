@@ -204,12 +204,15 @@ export const laneBlock: Recipe = {
   infer,
   make: (params): Instruction => {
     const b = blockOf(params);
-    const { lines, stackBytes, cycles } = laneBlockAsm(b);
     return {
       symbol: symbolOf(b),
       features: ['thumb'],
-      stackBytes,
-      cycles,
+      get stackBytes() {
+        return laneBlockAsm(b).stackBytes;
+      },
+      get cycles() {
+        return laneBlockAsm(b).cycles;
+      },
       meaning: meaningOf(params, b),
       operands: {
         x: { dtype: 'u8' },
@@ -223,10 +226,12 @@ export const laneBlock: Recipe = {
         y: { dtype: 'i8' },
       },
       c: (at) => `${at.function}(${at.x}, ${at.w}, ${at.table}, ${at.y});`,
-      function: {
-        params: ['const uint8_t *x', 'const void *w', 'const int32_t *table', 'int8_t *y'],
-        lines,
-        plain: plainOf(b),
+      get function() {
+        return {
+          params: ['const uint8_t *x', 'const void *w', 'const int32_t *table', 'int8_t *y'],
+          lines: laneBlockAsm(b).lines,
+          plain: plainOf(b),
+        };
       },
       prelude: '',
       portable: '',

@@ -267,8 +267,12 @@ export const macBlock: Recipe = {
         acc: { dtype: 'i32', cells: true },
       },
       c: (at) => blockCall(frame(symbol, b), at),
-      prelude: blockText({ ...frame(symbol, b), lines: assembly(b) }),
-      portable: portable(symbol, b),
+      get prelude() {
+        return blockText({ ...frame(symbol, b), lines: assembly(b) });
+      },
+      get portable() {
+        return portable(symbol, b);
+      },
     };
   },
 };

@@ -274,7 +274,6 @@ export const packedBlock: Recipe = {
       ...(!exact && { requires: (values) => sumsFit(values('w'), values('bias')) }),
       features: ['dsp', 'fpu'],
       stackBytes: stackBytes(b),
-      // Its text is thousands of lines: most who look at a block need its meaning alone.
       get cycles() {
         return packedBlockCycles(b);
       },

@@ -222,13 +222,14 @@ export const planes: Recipe = {
   infer,
   make(params) {
     const s = planesOf(params);
-    const { lines, cycles } = code(s);
     const edge = s.zero === undefined ? '' : `_t${s.top}l${s.left}z${s.zero}`.replace('-', 'm');
     return {
       symbol: `mt_planes_${s.many}x${s.rows}of${s.height}x${s.width}x${s.channels}_p${s.pitch}${edge}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36,
-      cycles,
+      get cycles() {
+        return code(s).cycles;
+      },
       meaning: program(
         'planes',
         [
@@ -239,7 +240,9 @@ export const planes: Recipe = {
       ),
       operands: { src: { dtype: 'i8', align: 4 }, dst: { dtype: 'i8', align: 4 } },
       c: (at) => `${at.function}(${at.src}, ${at.dst});`,
-      function: { params: ['const int8_t *src', 'int8_t *dst'], lines, plain: plain(s) },
+      get function() {
+        return { params: ['const int8_t *src', 'int8_t *dst'], lines: code(s).lines, plain: plain(s) };
+      },
       prelude: '',
       portable: '',
     };

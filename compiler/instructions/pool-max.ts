@@ -82,7 +82,9 @@ export const poolMax: Recipe = {
       symbol: `mt_pool_max_${windowTag(w)}${min > -128 ? `_from${min + 128}` : ''}${max < 127 ? `_to${max + 128}` : ''}`,
       features: ['dsp'],
       stackBytes: windowStack,
-      cycles: windowCycles(g, w),
+      get cycles() {
+        return windowCycles(g, w);
+      },
       meaning: program(
         'pool_max',
         [buffer('x', 'i8', windowShape(w), 'in'), buffer('y', 'i8', [w.C], 'out')],
@@ -97,10 +99,12 @@ export const poolMax: Recipe = {
       ),
       operands: { x: { dtype: 'i8', align: 4 }, y: { dtype: 'i8', align: 4 } },
       c: (at) => `${at.function}(${at.x}, ${at.y}, ${fourBytes(min)}, ${fourBytes(max)});`,
-      function: {
-        params: ['const int8_t *x', 'int8_t *y', 'uint32_t least', 'uint32_t largest'],
-        lines: windowLines(g, w),
-        plain: plain(w, min, max),
+      get function() {
+        return {
+          params: ['const int8_t *x', 'int8_t *y', 'uint32_t least', 'uint32_t largest'],
+          lines: windowLines(g, w),
+          plain: plain(w, min, max),
+        };
       },
       prelude: '',
       portable: '',

@@ -92,7 +92,9 @@ export const poolSums: Recipe = {
       symbol: `mt_pool_sums_${windowTag(w)}${limitTag(form)}`,
       features: ['dsp'],
       stackBytes: windowStack,
-      cycles: windowCycles(g, w),
+      get cycles() {
+        return windowCycles(g, w);
+      },
       meaning: program(
         'pool_sums',
         [buffer('x', 'i8', windowShape(w), 'in'), buffer('y', 'i8', [w.C], 'out')],
@@ -107,10 +109,12 @@ export const poolSums: Recipe = {
       ),
       operands: { x: { dtype: 'i8', align: 4 }, y: { dtype: 'i8', align: 4 } },
       c: (at) => `${at.function}(${at.x}, ${at.y}, ${m}, ${add}, ${limitArguments(form)});`,
-      function: {
-        params: ['const int8_t *x', 'int8_t *y', 'int32_t m', 'int32_t add', ...limitParams],
-        lines: windowLines(g, w),
-        plain: plain(w, form),
+      get function() {
+        return {
+          params: ['const int8_t *x', 'int8_t *y', 'int32_t m', 'int32_t add', ...limitParams],
+          lines: windowLines(g, w),
+          plain: plain(w, form),
+        };
       },
       prelude: '',
       portable: '',

@@ -188,15 +188,19 @@ export const widenRows: Recipe = {
       symbol: symbolOf(s),
       features: ['dsp', 'fpu'],
       stackBytes: 36,
-      cycles: cycles(s),
+      get cycles() {
+        return cycles(s);
+      },
       meaning: meaning(s),
       // The image itself begins at a word, as every buffer does; its rows may not.
       operands: { src: { dtype: 'i8', moves: true }, dst: { dtype: 'i16', align: 4 } },
       c: (at) => `${at.function}(${at['src.base']}, ${at.dst}, ${at['src.0']});`,
-      function: {
-        params: ['const int8_t *src', 'int16_t *dst', 'int32_t row'],
-        lines: assembly(s),
-        plain: plain(s),
+      get function() {
+        return {
+          params: ['const int8_t *src', 'int16_t *dst', 'int32_t row'],
+          lines: assembly(s),
+          plain: plain(s),
+        };
       },
       prelude: '',
       portable: '',

@@ -106,7 +106,9 @@ export const widen: Recipe = {
       symbol: `mt_widen${quads === 1 ? '_quads' : ''}${skip > 0 ? `_skip${skip}` : ''}`,
       features: ['dsp'],
       stackBytes: 36,
-      cycles: cyclesOf(quads, rows, words),
+      get cycles() {
+        return cyclesOf(quads, rows, words);
+      },
       meaning: program(
         'widen',
         [
@@ -120,10 +122,12 @@ export const widen: Recipe = {
         dst: { dtype: 'i16', align: 4, ...(quads === 1 && { layout: quad }) },
       },
       c: (where) => `${where.function}(${where.src}, ${where.dst}, ${rows}, ${words});`,
-      function: {
-        params: ['const int8_t *src', 'int16_t *dst', 'int32_t rows', 'int32_t words'],
-        lines: lines(quads, skip),
-        plain: plain(quads, skip),
+      get function() {
+        return {
+          params: ['const int8_t *src', 'int16_t *dst', 'int32_t rows', 'int32_t words'],
+          lines: lines(quads, skip),
+          plain: plain(quads, skip),
+        };
       },
       prelude: '',
       portable: '',

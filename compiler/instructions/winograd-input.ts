@@ -190,6 +190,8 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
   return { products: shape('v')[0] ?? 0, down, across, C, W: shape('x').at(-2) ?? 0 };
 }
 
+const cyclesOf = (s: Shape): number => 40 + s.down * s.across * (12 + (s.C / 4) * (straightCycles(channels(s)) + 2));
+
 /** v[n*i + j, ti, tj, c] = lift + (B x B')[i, j] of each tile and channel. */
 export const winogradInput: Recipe = {
   name: 'winograd_input',
@@ -204,12 +206,13 @@ export const winogradInput: Recipe = {
   make: (params) => {
     const s = shapeOf(params);
     const { tile, down, across, C, W } = s;
-    const body = straightCycles(channels(s)) + 2;
     return {
       symbol: `mt_winograd_input_${tile.n * tile.n}_${down}x${across}x${C}_w${W}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36 + 4 * tile.n * tile.n,
-      cycles: 40 + down * across * (12 + (C / 4) * body),
+      get cycles() {
+        return cyclesOf(s);
+      },
       meaning: program(
         'winograd_input',
         [
@@ -223,7 +226,9 @@ export const winogradInput: Recipe = {
         v: { dtype: 'i16', align: 4, layout: { kind: 'quad', order: [0, 2, 1, 3] } },
       },
       c: (at) => `${at.function}(${at.x}, ${at.v});`,
-      function: { params: ['const uint8_t *x', 'int16_t *v'], lines: lines(s), plain: plain(s) },
+      get function() {
+        return { params: ['const uint8_t *x', 'int16_t *v'], lines: lines(s), plain: plain(s) };
+      },
       prelude: '',
       portable: '',
     };

@@ -246,7 +246,9 @@ export const winogradOutput: Recipe = {
       symbol: `mt_winograd_output_${tile.n * tile.n}_${down}x${across}_y${W}x${N}_${s.tag}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36 + 4 * tile.m * tile.n,
-      cycles: 60 + 2 * down * across * (straightCycles(tileLines(s)) + 8),
+      get cycles() {
+        return 60 + 2 * down * across * (straightCycles(tileLines(s)) + 8);
+      },
       meaning: program(
         'winograd_output',
         [
@@ -264,10 +266,12 @@ export const winogradOutput: Recipe = {
         y: { dtype: 'i8' },
       },
       c: (at) => `${at.function}(${at.s}, ${at.y}, ${roles.map((role) => at[role]).join(', ')});`,
-      function: {
-        params: ['const int32_t *s', 'int8_t *y', ...roles.map((role) => `const int32_t *${role}`)],
-        lines: lines(s),
-        plain: plain(s),
+      get function() {
+        return {
+          params: ['const int32_t *s', 'int8_t *y', ...roles.map((role) => `const int32_t *${role}`)],
+          lines: lines(s),
+          plain: plain(s),
+        };
       },
       prelude: '',
       portable: '',

@@ -228,7 +228,9 @@ export const winogradSums: Recipe = {
       symbol: `mt_winograd_sums_${products}_${tilesIn(s)}x${C}_${s.depth}`,
       features: ['dsp', 'fpu'],
       stackBytes: 36,
-      cycles: cyclesOf(s),
+      get cycles() {
+        return cyclesOf(s);
+      },
       meaning: program(
         'winograd_sums',
         [
@@ -244,7 +246,9 @@ export const winogradSums: Recipe = {
         s: { dtype: 'i32', align: 4 },
       },
       c: (at) => `${at.function}(${at.v}, ${at.w}, ${at.s});`,
-      function: { params: ['const int16_t *v', 'const uint8_t *w', 'int32_t *s'], lines: lines(s), plain: plain(s) },
+      get function() {
+        return { params: ['const int16_t *v', 'const uint8_t *w', 'int32_t *s'], lines: lines(s), plain: plain(s) };
+      },
       prelude: '',
       portable: '',
     };

@@ -161,6 +161,8 @@ function plainOf({ region, C, pitch }: Shape): string {
 function shapeOf({ down = 1, across = 1, C = 1, pitch = 6 }: Params): Shape {
   if (down < 1 || across < 1 || down > 8 || across > 8 || pitch < 4 * across + 2)
     refuse('winograd_words_input: tiles are more than a row');
+  // Its text must have these, whenever it is made.
+  for (const k of six) constantTo('r7', k * C);
   return { region: { tile: tileOf(4), down, across }, C, pitch };
 }
 
@@ -200,7 +202,9 @@ export const winogradWordsInput: Recipe = {
       ),
       operands: { x: { dtype: 'i8' }, v: { dtype: 'i32' } },
       c: (at) => `${at.function}(${at.x}, ${at.v});`,
-      function: { params: ['const int8_t *x', 'int32_t *v'], lines: assembly(s), plain: plainOf(s) },
+      get function() {
+        return { params: ['const int8_t *x', 'int32_t *v'], lines: assembly(s), plain: plainOf(s) };
+      },
       prelude: '',
       portable: '',
     };

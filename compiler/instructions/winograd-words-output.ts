@@ -214,10 +214,12 @@ export const winogradWordsOutput: Recipe = {
       ),
       operands: { s: { dtype: 'i32' }, table: { dtype: 'i32' }, y: { dtype: 'i8' } },
       c: (at) => `${at.function}(${at.s}, ${at.table}, ${at.y});`,
-      function: {
-        params: ['const int32_t *s', 'const int32_t *table', 'int8_t *y'],
-        lines: assembly(s),
-        plain: plainOf(s),
+      get function() {
+        return {
+          params: ['const int32_t *s', 'const int32_t *table', 'int8_t *y'],
+          lines: assembly(s),
+          plain: plainOf(s),
+        };
       },
       prelude: '',
       portable: '',

@@ -122,10 +122,12 @@ export const winogradWordsSums: Recipe = {
       ),
       operands: { v: { dtype: 'i32' }, w: { dtype: 'i16', align: 4 }, s: { dtype: 'i32' } },
       c: (at) => `${at.function}(${at.v}, ${at.w}, ${at.s});`,
-      function: {
-        params: ['const int32_t *v', 'const int16_t *w', 'int32_t *s'],
-        lines: assembly(s),
-        plain: plainOf(s),
+      get function() {
+        return {
+          params: ['const int32_t *v', 'const int16_t *w', 'int32_t *s'],
+          lines: assembly(s),
+          plain: plainOf(s),
+        };
       },
       prelude: '',
       portable: '',

@@ -184,8 +184,9 @@ const macros: Readonly<Record<string, string>> = {
   thumb: '__thumb__',
 };
 function functionText(i: Instruction, place: Place): string {
-  if (i.function === undefined) return '';
-  const { native, portable } = asmFunctionText(i.symbol, i.function, place);
+  const made = i.function;
+  if (made === undefined) return '';
+  const { native, portable } = asmFunctionText(i.symbol, made, place);
   return guarded(i, native, portable);
 }
 function guarded(i: Instruction, native: string, portable: string): string {
