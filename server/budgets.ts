@@ -8,7 +8,8 @@ import { type Point, ramOf } from '../compiler/plan/front.ts';
 import { ok, type Result } from '../compiler/result.ts';
 import { select } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
-import { type Attempt, attempt, type BuildOptions, type Built, type Memories } from './build.ts';
+import { type Attempt, attempt, type BuildOptions, type Built, type TooBig } from './build.ts';
+import type { Memories } from './memories.ts';
 import type { KnownOffer, OffersByTask } from './offers.ts';
 import { type Portfolio, portfolioOf } from './portfolio.ts';
 import { needsAtLeast, type Trades, tradesOf } from './trades.ts';
@@ -67,7 +68,7 @@ class Search {
   private readonly portfolio: Portfolio;
   private readonly tried = new Set<Point>();
   /** The attempt that lacked least. */
-  private closest: Extract<Attempt, { readonly kind: 'too big' }> | undefined;
+  private closest: TooBig | undefined;
   /** What the library may take so that the firmware fits as well. */
   private limits: Memories;
   /** What a library needs beyond its estimate: of the last one that was compiled. */
@@ -164,8 +165,8 @@ class Search {
     }
   }
 
-  private lacked(done: Extract<Attempt, { readonly kind: 'too big' }>): void {
-    const bytes = ({ missing }: typeof done): number => missing.ramBytes + missing.flashBytes;
+  private lacked(done: TooBig): void {
+    const bytes = ({ missing }: TooBig): number => missing.ramBytes + missing.flashBytes;
     if (this.closest === undefined || bytes(done) < bytes(this.closest)) this.closest = done;
   }
 
@@ -181,8 +182,7 @@ class Search {
 
   private optionsOf(point: Point): BuildOptions {
     const { selected } = this.portfolio.estimate(point);
-    const { graph, name, board, budgets, outDir, cacheDir } = this.o;
-    return { graph, name, board, budgets, outDir, cacheDir, selected };
+    return { ...this.o, selected };
   }
 }
 

@@ -24,6 +24,7 @@ import type { Selected } from '../compiler/select.ts';
 import { makeDir } from '../db/make-dir.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
 import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
+import { limitText, type Memories } from './memories.ts';
 import { tensorsOf, type Verified } from './run-network.ts';
 
 export * from './run-network.ts';
@@ -51,21 +52,16 @@ export interface Built {
   readonly flashBytes: number;
 }
 
-/** Bytes of memory. */
-export interface Memories {
-  readonly ramBytes: number;
-  readonly flashBytes: number;
+/** It lacks bytes of one memory, or of both. */
+export interface TooBig {
+  readonly kind: 'too big';
+  /** The library by itself, or the firmware, which has the server beside it. */
+  readonly what: 'library' | 'firmware';
+  readonly missing: Memories;
+  readonly failure: Failure;
 }
-/** What came of building: it is too big where it lacks bytes of one memory, or of both. */
-export type Attempt =
-  | { readonly kind: 'built'; readonly built: Built }
-  | {
-      readonly kind: 'too big';
-      /** The library by itself, or the firmware, which has the server beside it. */
-      readonly what: 'library' | 'firmware';
-      readonly missing: Memories;
-      readonly failure: Failure;
-    };
+/** What came of building. */
+export type Attempt = { readonly kind: 'built'; readonly built: Built } | TooBig;
 
 /** Emits, compiles and links. Failures: MODEL_TOO_BIG, TOOL_MISSING, COMPILE_*, LINK_FAILED. */
 export async function build(o: BuildOptions): Promise<Result<Built>> {
@@ -146,15 +142,14 @@ const objectOf = (path: string, done: Result<ObjectFile>): Result<CompiledSource
   done.ok ? ok({ path, object: done.value.path }) : done;
 
 /** Refusal of what cannot fit, with the bytes by layer or by block of the arena. */
-function refuse(n: Network, needs: Memories, { board, budgets }: BuildOptions): Attempt | undefined {
+function refuse(n: Network, needs: Memories, { board, budgets }: BuildOptions): TooBig | undefined {
   const limits = budgets ?? board;
+  const has = (memory: keyof Memories): string => limitText(memory, limits, board);
   const missing = {
     flashBytes: Math.max(0, needs.flashBytes - limits.flashBytes),
     ramBytes: Math.max(0, needs.ramBytes - limits.ramBytes),
   };
-  const has = (memory: keyof Memories): string =>
-    limits[memory] < board[memory] ? `the budget is ${limits[memory]}` : `${board.id} has ${board[memory]}`;
-  const told = (detail: string): Attempt => {
+  const told = (detail: string): TooBig => {
     const { error } = failed('select', 'MODEL_TOO_BIG', detail);
     return { kind: 'too big', what: 'library', missing, failure: error };
   };
@@ -172,7 +167,7 @@ function refuse(n: Network, needs: Memories, { board, budgets }: BuildOptions): 
 }
 
 /** The network alone fits, but not beside the server that the firmware needs. */
-function crowded(n: Network, memory: Memory, board: BoardModule, linker: string): Attempt {
+function crowded(n: Network, memory: Memory, board: BoardModule, linker: string): TooBig {
   const overflows = overflowsOf(linker);
   const words = overflows.map(({ what, bytes }) => `${bytes} bytes of ${what} are missing: `).join('');
   const { error } = failed(

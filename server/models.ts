@@ -10,7 +10,7 @@ import { runPasses } from '../compiler/passes/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { ModelRow, Store } from '../db/types.ts';
-import type { Memories } from './build.ts';
+import { limitText, type Memories } from './memories.ts';
 import type { ModelBody } from './schemas.ts';
 
 export interface Prepared {
@@ -121,8 +121,7 @@ function describe(row: ModelRow, p: Prepared): ModelBody {
  * may lie over each other. What a schedule adds (packing, scratch) is known only when it is built.
  */
 export function checkFits({ graph }: Prepared, board: Board, budgets: Memories): Result<void> {
-  const has = (memory: keyof Memories): string =>
-    budgets[memory] < board[memory] ? `the budget is ${budgets[memory]}` : `${board.id} has ${board[memory]}`;
+  const has = (memory: keyof Memories): string => limitText(memory, budgets, board);
   const bytesOf = (ids: readonly number[], what: 'constant' | 'computed'): number =>
     [...new Set(ids)].reduce((n, id) => {
       const t = graph.tensors[id];

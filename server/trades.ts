@@ -1,6 +1,6 @@
 /** What a network would cost with less memory: the table by which a user judges his budgets. */
 import { type Point, ramOf } from '../compiler/plan/front.ts';
-import type { Memories } from './build.ts';
+import type { Memories } from './memories.ts';
 import type { Portfolio } from './portfolio.ts';
 
 /** A network that could be had with less memory, and what it costs by what is known of its layers. */
