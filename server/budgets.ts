@@ -73,7 +73,10 @@ class Search {
   private limits: Memories;
   /** What a library needs beyond its estimate: of the last one that was compiled. */
   private extra: Memories = { ramBytes: 0, flashBytes: 0 };
-  private best: Point | undefined;
+  /** The fastest that was built. */
+  private best: { readonly point: Point; readonly built: Built } | undefined;
+  /** Whose files lie in the output folder: a library that is too big is not written. */
+  private written: Point | undefined;
 
   constructor(o: BudgetedBuild, portfolio: Portfolio) {
     this.o = o;
@@ -90,12 +93,14 @@ class Search {
       if (!done.ok) return done;
       this.learn(point, done.value);
     }
-    return this.best === undefined ? this.plain() : this.again(this.best);
+    if (this.best === undefined) return this.plain();
+    const { point, built } = this.best;
+    return point === this.written ? ok(this.fitting(this.optionsOf(point), built, point)) : this.again(point);
   }
 
   /** The fastest that should fit and is faster than what was built. */
   private fastest(): Point | undefined {
-    const slower = this.best?.cycles ?? Number.POSITIVE_INFINITY;
+    const slower = this.best?.point.cycles ?? Number.POSITIVE_INFINITY;
     return this.portfolio.points.find((p) => p.cycles < slower && !this.tried.has(p) && this.lacks(p) === 0);
   }
 
@@ -114,10 +119,7 @@ class Search {
     const options = { ...this.o, selected };
     const done = await attempt(options);
     if (!done.ok) return done;
-    if (done.value.kind === 'built') {
-      const { built } = done.value;
-      return ok({ options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, undefined) });
-    }
+    if (done.value.kind === 'built') return ok(this.fitting(options, done.value.built, undefined));
     this.lacked(done.value);
     const { stage, code, detail } = (this.closest ?? done.value).failure;
     return { ok: false, error: { stage, code, detail: `${detail}; no smaller network was found in what is known` } };
@@ -137,12 +139,13 @@ class Search {
   private learn(point: Point, done: Attempt): void {
     const { budgets } = this.o;
     const estimate = this.portfolio.estimate(point);
+    if (done.kind === 'built' || done.what === 'firmware') this.written = point;
     const each = (of: (memory: keyof Memories) => number): Memories => ({
       ramBytes: of('ramBytes'),
       flashBytes: of('flashBytes'),
     });
     if (done.kind === 'built') {
-      this.best = point;
+      this.best = { point, built: done.built };
       this.extra = each((memory) => done.built.memory[memory] - estimate[memory]);
       return;
     }
@@ -170,14 +173,17 @@ class Search {
     if (this.closest === undefined || bytes(done) < bytes(this.closest)) this.closest = done;
   }
 
-  /** Its files are written once more, for those of a later attempt may lie over them. */
+  /** Its files are written once more, for those of a later attempt lie over them. */
   private async again(point: Point): Promise<Result<Fitting>> {
     const options = this.optionsOf(point);
     const done = await attempt(options);
     if (!done.ok) return done;
     if (done.value.kind === 'too big') return { ok: false, error: done.value.failure };
-    const { built } = done.value;
-    return ok({ options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) });
+    return ok(this.fitting(options, done.value.built, point));
+  }
+
+  private fitting(options: BuildOptions, built: Built, point: Point | undefined): Fitting {
+    return { options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) };
   }
 
   private optionsOf(point: Point): BuildOptions {

@@ -1,7 +1,7 @@
 /** Walking and mapping programs. Everything here returns new data; nothing is changed in place. */
 import { simplify } from './affine.ts';
 import { iter, refuse } from './build.ts';
-import type { Buffer, Call, DType, Expr, Loop, Program, Stmt, Window } from './program.ts';
+import type { Buffer, Call, DType, Expr, Loop, Program, Stmt, Store, Window } from './program.ts';
 
 const widths: Readonly<Record<DType, number>> = { i8: 1, u8: 1, i16: 2, i32: 4, f32: 4 };
 /** Bytes of one element. */
@@ -149,6 +149,9 @@ export function accesses(stmts: readonly Stmt[], loops: readonly Loop[] = []): r
 
 export const loopsIn = (stmts: readonly Stmt[]): readonly Loop[] =>
   stmts.flatMap((s) => (s.kind === 'loop' ? [s, ...loopsIn(s.body)] : []));
+/** In program order. */
+export const storesIn = (stmts: readonly Stmt[]): readonly Store[] =>
+  stmts.flatMap((s) => (s.kind === 'store' ? [s] : s.kind === 'loop' ? storesIn(s.body) : []));
 export const allocsIn = (stmts: readonly Stmt[]): readonly Buffer[] =>
   stmts.flatMap((s) => (s.kind === 'alloc' ? [s.buffer] : s.kind === 'loop' ? allocsIn(s.body) : []));
 export const callsIn = (stmts: readonly Stmt[]): readonly Call[] =>

@@ -6,21 +6,16 @@ import { expect, test } from 'vitest';
 import { instruction, recipe, recipes } from '../../compiler/instructions/index.ts';
 import type { Params } from '../../compiler/instructions/instruction.ts';
 import { Illegal } from '../../compiler/program/build.ts';
-import { elements, interpret, type Program, replay, type Step, type Stmt } from '../../compiler/program/index.ts';
+import { elements, type Program, replay, type Step, type Stmt } from '../../compiler/program/index.ts';
 import { callsIn } from '../../compiler/program/walk.ts';
 import { templatesFor } from '../../kernels/index.ts';
 import { samples } from '../samples.ts';
 import { callOf, valuesFor } from './instruction-calls.ts';
-import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { type Case, expectCases, meant } from './kernels-cases.ts';
+import { kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
 import { type Kind, kinds, sample } from './kernels-workloads.ts';
 import { inputsOf, random } from './print-c-nests.ts';
 
-interface Case {
-  readonly label: string;
-  readonly run: KernelRun;
-  /** Bytes of all outputs. */
-  readonly want: readonly number[];
-}
 type Draw = () => number;
 const pick = <T>(r: Draw, of: readonly T[]): T => of[Math.floor(r() * of.length)] as T;
 
@@ -36,21 +31,9 @@ function changed(r: Draw, params: Params, names: readonly string[]): Params {
 }
 const namesOf = (name: string): readonly string[] => [...new Set(recipe(name).examples.flatMap((e) => Object.keys(e)))];
 
-const bytesOf = (p: Program, inputs: KernelRun['inputs']): readonly number[] =>
-  Object.values(interpret(p, inputs)).flatMap((a) => [...new Uint8Array(a.buffer)]);
-
 /** Cases that are compiled and linked together. */
 const batch = 60;
-function compare(cases: readonly Case[]): void {
-  for (let n = 0; n < cases.length; n += batch) {
-    const some = cases.slice(n, n + batch);
-    for (const machine of [runOnHost, runOnBoard]) {
-      machine(some.map((c) => c.run)).forEach((got, i) => {
-        expect([[...got.bytes], got.contained], some[i]?.label).toEqual([some[i]?.want, true]);
-      });
-    }
-  }
-}
+const compare = (cases: readonly Case[]): void => expectCases(cases, [runOnHost, runOnBoard], batch);
 
 /** What a refusal is: a value for a schedule, an Illegal for a recipe. Anything else that is thrown fails the test. */
 function unlessIllegal<T>(make: () => T): T | undefined {
@@ -83,7 +66,7 @@ test('instructions of any parameters are refused, or do what they mean', () => {
     const p = unlessIllegal(() => callOf(name, other, r));
     if (p === undefined || n % samples(2, 1) > 0) continue;
     const inputs = valuesFor(p, made.operands, r);
-    cases.push({ label, run: kernelRun(p, `k${cases.length}`, inputs), want: bytesOf(p, inputs) });
+    cases.push({ label, run: kernelRun(p, `k${cases.length}`, inputs), want: meant(p, inputs) });
   }
   expect(cases.length).toBeGreaterThan(20);
   compare(cases);
@@ -125,8 +108,8 @@ test.each(Object.keys(kinds) as Kind[])('%s: schedules with other parameters are
       if (!replayed.ok) continue;
       const inputs = inputsOf(naive, seed);
       const label = `${kind} ${seed} ${instr} ${JSON.stringify(change)}`;
-      const want = bytesOf(naive, inputs);
-      expect(bytesOf(replayed.program, inputs), label).toEqual(want);
+      const want = meant(naive, inputs);
+      expect(meant(replayed.program, inputs), label).toBe(want);
       cases.push({ label, run: kernelRun(replayed.program, `k${cases.length}`, inputs), want });
     }
   }

@@ -5,11 +5,12 @@
 import { expect, test } from 'vitest';
 import { instruction, recipes } from '../../compiler/instructions/index.ts';
 import type { Instruction } from '../../compiler/instructions/instruction.ts';
-import { type Buffer, interpret, type Program } from '../../compiler/program/index.ts';
+import type { Buffer, Program } from '../../compiler/program/index.ts';
 import { verifyProgram } from '../../compiler/program/verify.ts';
 import { rename } from '../../compiler/program/walk.ts';
 import { samples } from '../samples.ts';
 import { callOf, valuesFor } from './instruction-calls.ts';
+import { expectCases, meant } from './kernels-cases.ts';
 import { kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { random } from './print-c-nests.ts';
 
@@ -56,19 +57,10 @@ test('assembly and plain C compute what the meaning says', () => {
     for (const p of inPlace(callOf(name, params, r), made))
       runs.push(kernelRun(p, `k${runs.length}`, valuesFor(p, made.operands, r)));
   }
-  const thumb = runs.filter((_, i) => i < draws.length && features(i % examples.length).includes('thumb'));
-  for (const [of, machine] of [
-    [runs, runOnHost],
-    [runs, runOnBoard],
-    [thumb, runOnSmallCore],
-  ] as const) {
-    machine(of).forEach((got, i) => {
-      const run = of[i];
-      if (run === undefined) return;
-      const want = Object.values(interpret(run.program, run.inputs)).flatMap((a) => [...new Uint8Array(a.buffer)]);
-      expect([[...got.bytes], got.contained], run.kernel.source).toEqual([want, true]);
-    });
-  }
+  const cases = runs.map((run) => ({ label: run.kernel.source, run, want: meant(run.program, run.inputs) }));
+  const thumb = cases.filter((_, i) => i < draws.length && features(i % examples.length).includes('thumb'));
+  expectCases(cases, [runOnHost, runOnBoard]);
+  expectCases(thumb, [runOnSmallCore]);
 });
 
 test('what needs a CPU feature has plain C beside it', () => {

@@ -4,7 +4,7 @@
  * needs no feature as code of a Cortex-M0+.
  */
 import { describe, expect, test } from 'vitest';
-import { interpret, type Program, replay } from '../../compiler/program/index.ts';
+import { type Program, replay } from '../../compiler/program/index.ts';
 import {
   defaultSchedule,
   describeSchedule,
@@ -15,15 +15,10 @@ import {
   templatesFor,
 } from '../../kernels/index.ts';
 import { samples } from '../samples.ts';
-import { type KernelRun, kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
+import { type Case, expectCases, meant } from './kernels-cases.ts';
+import { kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { type Kind, kinds, sample } from './kernels-workloads.ts';
 import { inputsOf, random } from './print-c-nests.ts';
-
-function bytesOf(p: Program, inputs: KernelRun['inputs']): string {
-  const out = interpret(p, inputs);
-  const parts = p.buffers.filter((b) => b.space === 'out').map((b) => out[b.name]);
-  return Buffer.concat(parts.flatMap((a) => (a === undefined ? [] : [Buffer.from(a.buffer)]))).toString('hex');
-}
 
 /** Settings of a template: its own default, each value of each knob once, and random ones. */
 function settings(knobs: readonly Knob[], seed: number): readonly Knobs[] {
@@ -36,27 +31,24 @@ function settings(knobs: readonly Knob[], seed: number): readonly Knobs[] {
   return [base, ...each, ...Array.from({ length: 4 }, any)];
 }
 
-interface Case {
+interface Tried extends Case {
   readonly features: Features;
-  readonly label: string;
-  readonly run: KernelRun;
-  readonly want: string;
 }
 
 function casesOf(
   kind: Kind,
   seeds: readonly number[],
-): { readonly cases: readonly Case[]; readonly refused: readonly string[] } {
-  const cases: Case[] = [];
+): { readonly cases: readonly Tried[]; readonly refused: readonly string[] } {
+  const cases: Tried[] = [];
   const refused: string[] = [];
   for (const seed of seeds) {
     const { workload, program } = sample(kind, seed);
     const inputs = inputsOf(program, seed);
-    const want = bytesOf(program, inputs);
+    const want = meant(program, inputs);
     const plain = replay(program, defaultSchedule(workload, []).steps);
     expect(plain.ok, JSON.stringify(plain.ok ? '' : plain)).toBe(true);
     const add = (label: string, p: Program, features: Features): void => {
-      expect(bytesOf(p, inputs), label).toBe(want);
+      expect(meant(p, inputs), label).toBe(want);
       cases.push({ features, label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
     };
     if (plain.ok) add(`${kind} ${seed} default`, plain.program, []);
@@ -77,9 +69,9 @@ function casesOf(
 }
 
 /** Compiling is dear: of what was interpreted, every n-th is compiled. */
-const thin = (cases: readonly Case[], most: number): readonly Case[] => {
+const thin = (cases: readonly Tried[], most: number): readonly Tried[] => {
   const step = Math.max(1, cases.length / most);
-  return Array.from({ length: Math.min(most, cases.length) }, (_, i) => cases[Math.floor(i * step)] as Case);
+  return Array.from({ length: Math.min(most, cases.length) }, (_, i) => cases[Math.floor(i * step)] as Tried);
 };
 
 describe.each(Object.keys(kinds) as Kind[])('%s', (kind) => {
@@ -93,15 +85,11 @@ describe.each(Object.keys(kinds) as Kind[])('%s', (kind) => {
       ...c,
       run: kernelRun(c.run.program, `k${i}`, c.run.inputs),
     }));
-    const check = (of: readonly Case[], machine: typeof runOnHost): void =>
-      machine(of.map((c) => c.run)).forEach((got, i) => {
-        const hex = Buffer.from(got.bytes).toString('hex');
-        expect([hex, got.contained], of[i]?.label).toEqual([of[i]?.want, true]);
-      });
-    check(compiled, runOnHost);
-    check(compiled, runOnBoard);
-    const small = compiled.filter((c) => c.features.length === 0);
-    if (small.length > 0) check(small, runOnSmallCore);
+    expectCases(compiled, [runOnHost, runOnBoard]);
+    expectCases(
+      compiled.filter((c) => c.features.length === 0),
+      [runOnSmallCore],
+    );
   });
 });
 const knownRefusal =

@@ -16,13 +16,8 @@ import type { Rounding } from '../../compiler/workload.ts';
 import { samples } from '../samples.ts';
 import { randomInputs, randomNode } from '../unit/graphs.ts';
 import { Random } from '../unit/random.ts';
-import { type KernelRun, kernelRun, runOnHost } from './kernels-machine.ts';
-
-interface Case {
-  readonly label: string;
-  readonly run: KernelRun;
-  readonly want: string;
-}
+import { type Case, expectCases } from './kernels-cases.ts';
+import { kernelRun, runOnHost } from './kernels-machine.ts';
 
 /** A node as kernels, one an algorithm, with what the reference says. */
 function casesOf(graph: Graph, inputs: readonly Value[], rounding: Rounding, symbol: string): readonly Case[] {
@@ -39,14 +34,6 @@ function casesOf(graph: Graph, inputs: readonly Value[], rounding: Rounding, sym
   });
 }
 
-function expectEqual(cases: readonly Case[]): void {
-  const got = runOnHost(cases.map((c) => c.run));
-  got.forEach((g, i) => {
-    const hex = Buffer.from(g.bytes).toString('hex');
-    expect([hex, g.contained], cases[i]?.label).toEqual([cases[i]?.want, true]);
-  });
-}
-
 describe.each(Object.keys(operators))('%s', (op) => {
   test('in C gives the bytes of the reference', () => {
     const cases = Array.from({ length: samples(4, 150) }, (_, i) => {
@@ -54,7 +41,7 @@ describe.each(Object.keys(operators))('%s', (op) => {
       const graph = randomNode(op, random, 'any');
       return casesOf(graph, randomInputs(graph, random), i % 3 === 2 ? 'single' : 'double', `k${i}`);
     });
-    expectEqual(cases.flat());
+    expectCases(cases.flat(), [runOnHost]);
   });
 });
 
@@ -103,6 +90,6 @@ describe('models between types', () => {
       return casesOf(read.value, randomInputs(read.value, new Random(i + 1)), 'double', `b${i}`);
     });
     expect(cases.length).toBe(15);
-    expectEqual(cases);
+    expectCases(cases, [runOnHost]);
   });
 });

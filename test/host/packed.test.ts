@@ -3,20 +3,14 @@
  * naive program's bytes, in plain C on the PC and in assembly on the emulated Cortex-M4.
  */
 import { expect, test } from 'vitest';
-import { interpret, type Program, replay } from '../../compiler/program/index.ts';
+import { replay } from '../../compiler/program/index.ts';
 import type { Knobs } from '../../kernels/index.ts';
 import { packed } from '../../kernels/packed.ts';
 import { samples } from '../samples.ts';
+import { type Case, expectCases, meant } from './kernels-cases.ts';
 import { kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
 import { type Kind, sample } from './kernels-workloads.ts';
 import { inputsOf, random } from './print-c-nests.ts';
-
-interface Case {
-  readonly label: string;
-  readonly naive: Program;
-  readonly program: Program;
-  readonly seed: number;
-}
 
 /** A random setting on a random layer; undefined where there is none, or constants refuse it. */
 function draw(kind: Kind, seed: number): Case | undefined {
@@ -29,17 +23,12 @@ function draw(kind: Kind, seed: number): Case | undefined {
   );
   const done = replay(program, packed.schedule(workload, setting).steps);
   if (!done.ok) return undefined;
-  return { label: `${kind} ${seed} ${JSON.stringify(setting)}`, naive: program, program: done.program, seed };
-}
-
-function compare(cases: readonly Case[]): void {
-  const runs = cases.map((c, i) => kernelRun(c.program, `k${i}`, inputsOf(c.naive, c.seed)));
-  const want = cases.map((c) => [...(interpret(c.naive, inputsOf(c.naive, c.seed)).y ?? [])]);
-  for (const machine of [runOnHost, runOnBoard]) {
-    machine(runs).forEach((got, i) => {
-      expect([[...new Int8Array(got.bytes)], got.contained], cases[i]?.label).toEqual([want[i], true]);
-    });
-  }
+  const inputs = inputsOf(program, seed);
+  return {
+    label: `${kind} ${seed} ${JSON.stringify(setting)}`,
+    run: kernelRun(done.program, `k${seed}`, inputs),
+    want: meant(program, inputs),
+  };
 }
 
 /** Layers that are compiled and linked together. */
@@ -49,5 +38,5 @@ test.each(['pointwise', 'fullyConnected', 'conv', 'convWindows'] as const)('%s l
   const layers = samples(16, 600);
   const cases = Array.from({ length: layers }, (_, n) => draw(kind, 50_000 + n)).filter((c) => c !== undefined);
   expect(cases.length).toBeGreaterThan(layers / 5);
-  for (let n = 0; n < cases.length; n += batch) compare(cases.slice(n, n + batch));
+  expectCases(cases, [runOnHost, runOnBoard], batch);
 });

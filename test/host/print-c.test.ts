@@ -3,34 +3,19 @@
  * undefined-behaviour checks, and by the Cortex-M4 compiler and run on its emulator, give the same bytes; no warnings.
  */
 import { expect, test } from 'vitest';
-import { interpret, type Program, replay, type Step } from '../../compiler/program/index.ts';
+import { type Program, replay, type Step } from '../../compiler/program/index.ts';
 import { printC, printTrialEntry } from '../../compiler/program/print-c.ts';
-import { type KernelRun, kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
+import { expectCases, meant } from './kernels-cases.ts';
+import { kernelRun, runOnBoard, runOnHost } from './kernels-machine.ts';
 import { conv, depthwise, elementwise, floats, gemm, inputsOf, pool, random } from './print-c-nests.ts';
-
-const bytesOf = (program: Program, inputs: KernelRun['inputs']): Uint8Array => {
-  const out = interpret(program, inputs);
-  const parts = program.buffers.filter((b) => b.space === 'out').map((b) => out[b.name]);
-  return Uint8Array.from(parts.flatMap((a) => (a === undefined ? [] : [...new Uint8Array(a.buffer)])));
-};
 
 /** Both compilers, all bytes. */
 function expectEqual(programs: readonly Program[]): void {
-  const runs = programs.map((p, i) => kernelRun(p, `k${i}`, inputsOf(p, i + 1)));
-  const want = runs.map((r) => Buffer.from(bytesOf(r.program, r.inputs)).toString('hex'));
-  for (const machine of [runOnHost, runOnBoard]) {
-    const got = machine(runs);
-    got.forEach((g, i) => {
-      expect(
-        { i, contained: g.contained, bytes: Buffer.from(g.bytes).toString('hex') },
-        runs[i]?.kernel.source,
-      ).toEqual({
-        i,
-        contained: true,
-        bytes: want[i],
-      });
-    });
-  }
+  const cases = programs.map((p, i) => {
+    const run = kernelRun(p, `k${i}`, inputsOf(p, i + 1));
+    return { label: run.kernel.source, run, want: meant(p, run.inputs) };
+  });
+  expectCases(cases, [runOnHost, runOnBoard]);
 }
 
 test('naive programs', () => {

@@ -5,39 +5,28 @@
  */
 import { refuse } from '../../program/build.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
+import { type EachLane, pairLanes } from './pair-lanes.ts';
 
 const order = [0, 2, 1, 3] as const;
 
-interface Lane {
-  /** Byte of the group where the lane's 16 bits lie. */
-  readonly at: number;
-  /** Flat indices of its two values; undefined where there is none. */
-  readonly even: number;
-  readonly odd: number | undefined;
-}
-
 /** Every lane of a constant of that shape. */
-function lanes([N = 1, K = 1]: readonly number[], rows: number, quad: number): readonly Lane[] {
-  const all: Lane[] = [];
-  const pairs = Math.ceil(K / 2);
-  for (let first = 0; first < N; first += rows) {
-    const here = Math.min(rows, N - first);
-    const words = Math.ceil(here / 2);
-    for (let stored = 0; stored < K; stored++) {
-      const k = quad === 1 ? (stored & ~3) + (order[stored & 3] as number) : stored;
-      for (let j = 0; j < words; j++) {
-        const word = (first / 2) * pairs + (stored >> 1) * words + j;
-        const row = first + 2 * j;
-        all.push({
-          at: 4 * word + 2 * (stored & 1),
-          even: row * K + k,
-          odd: row + 1 < N ? (row + 1) * K + k : undefined,
-        });
+const lanes =
+  ([N = 1, K = 1]: readonly number[], rows: number, quad: number): EachLane =>
+  (f) => {
+    const pairs = Math.ceil(K / 2);
+    for (let first = 0; first < N; first += rows) {
+      const here = Math.min(rows, N - first);
+      const words = Math.ceil(here / 2);
+      for (let stored = 0; stored < K; stored++) {
+        const k = quad === 1 ? (stored & ~3) + (order[stored & 3] as number) : stored;
+        for (let j = 0; j < words; j++) {
+          const word = (first / 2) * pairs + (stored >> 1) * words + j;
+          const row = first + 2 * j;
+          f(4 * word + 2 * (stored & 1), row * K + k, row + 1 < N ? (row + 1) * K + k : undefined);
+        }
       }
     }
-  }
-  return all;
-}
+  };
 
 export const laneGroups: PackingRecipe = {
   name: 'lane_groups',
@@ -45,26 +34,11 @@ export const laneGroups: PackingRecipe = {
     const [N = 1, K = 1] = shape;
     if (shape.length !== 2 || rows < 2 || rows % 2 !== 0) refuse('lane_groups: an even number of rows of a matrix');
     if (quad === 1 && K % 4 !== 0) refuse('lane_groups: quads of elements');
-    const places = (): readonly Lane[] => lanes(shape, rows, quad);
+    const pairs = Math.ceil(K / 2);
     return {
       rows,
-      groupBytes: 2 * rows * Math.ceil(K / 2),
-      encode(values) {
-        const bytes = new Uint8Array(4 * Math.ceil(N / 2) * Math.ceil(K / 2));
-        const view = new DataView(bytes.buffer);
-        for (const { at, even, odd } of places())
-          view.setInt16(at, (values[even] ?? 0) + 256 * (odd === undefined ? 0 : (values[odd] ?? 0)), true);
-        return bytes;
-      },
-      decode(bytes) {
-        const view = new DataView(bytes.buffer, bytes.byteOffset);
-        const values = new Int32Array(N * K);
-        for (const { at, even, odd } of places()) {
-          values[even] = view.getInt8(at);
-          if (odd !== undefined) values[odd] = (view.getInt16(at, true) - view.getInt8(at)) >> 8;
-        }
-        return values;
-      },
+      groupBytes: 2 * rows * pairs,
+      ...pairLanes(4 * Math.ceil(N / 2) * pairs, N * K, lanes(shape, rows, quad)),
     };
   },
 };

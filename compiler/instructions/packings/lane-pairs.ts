@@ -6,6 +6,7 @@
 import { refuse } from '../../program/build.ts';
 import type { Params } from '../instruction.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
+import { type EachLane, pairLanes } from './pair-lanes.ts';
 
 /** How a kernel walks over a row of weights: stretches of `run` elements that lie side by side in x as well. */
 export interface Walk {
@@ -65,8 +66,7 @@ export const lanePairs: PackingRecipe = {
       refuse('lane_pairs: the walk is not over these weights');
     const order = laneOrder(walk).flat();
     const groups = Math.ceil(N / 2);
-    /** Calls `f` with the byte of each lane and the flat indices of its values; the odd row may not exist. */
-    const each = (f: (at: number, even: number, odd: number | undefined) => void): void => {
+    const each: EachLane = (f) => {
       for (let g = 0; g < groups; g++) {
         order.forEach((k, n) => {
           f(2 * (g * K + n), 2 * g * K + k, 2 * g + 1 < N ? (2 * g + 1) * K + k : undefined);
@@ -76,22 +76,7 @@ export const lanePairs: PackingRecipe = {
     return {
       rows: 2,
       groupBytes: 2 * K,
-      encode(values) {
-        const view = new DataView(new ArrayBuffer(2 * K * groups));
-        each((at, even, odd) => {
-          view.setInt16(at, (values[even] ?? 0) + 256 * (odd === undefined ? 0 : (values[odd] ?? 0)), true);
-        });
-        return new Uint8Array(view.buffer);
-      },
-      decode(bytes) {
-        const view = new DataView(bytes.buffer, bytes.byteOffset);
-        const values = new Int32Array(N * K);
-        each((at, even, odd) => {
-          values[even] = view.getInt8(at);
-          if (odd !== undefined) values[odd] = (view.getInt16(at, true) - view.getInt8(at)) >> 8;
-        });
-        return values;
-      },
+      ...pairLanes(2 * K * groups, N * K, each),
     };
   },
 };

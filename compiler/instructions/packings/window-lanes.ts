@@ -7,11 +7,12 @@
 import { refuse } from '../../program/build.ts';
 import type { Params } from '../instruction.ts';
 import type { Packing, PackingRecipe } from './packing.ts';
+import { type EachLane, pairLanes } from './pair-lanes.ts';
 
 /** Words of one row of a window. */
 export const rowWords = (run: number, phases: number): number => Math.ceil((run + phases - 1) / 2);
 /** Channels that the groups begin with: pairs; the last one steps back where N is odd. */
-export const pairsOf = (N: number): readonly number[] =>
+const pairsOf = (N: number): readonly number[] =>
   Array.from({ length: Math.ceil(N / 2) }, (_, g) => Math.min(2 * g, N - 2));
 
 interface Shape {
@@ -29,23 +30,24 @@ function shapeOf({ phases = 1, pass = 1 }: Params, shape: readonly number[]): Sh
   return { N, KH, run: KW * C, words: rowWords(KW * C, phases), phases, pass };
 }
 
-/** Calls `f` for each lane: its byte in the packed constant, and the flat indices of its two values. */
-function eachLane(s: Shape, f: (at: number, even: number, odd: number) => void): void {
-  const channel = s.KH * s.run;
-  pairsOf(s.N).forEach((first, g) => {
-    for (let phase = 0; phase < s.phases; phase++) {
-      for (let ky = 0; ky < s.KH; ky++) {
-        const passes = s.KH / s.pass;
-        const row = (passes - 1 - Math.floor(ky / s.pass)) * s.pass + (ky % s.pass);
-        const word = ((g * s.phases + phase) * s.KH + row) * s.words;
-        for (let k = 0; k < s.run; k++) {
-          const even = first * channel + ky * s.run + k;
-          f(4 * word + 2 * (k + phase), even, even + channel);
+const eachLane =
+  (s: Shape): EachLane =>
+  (f) => {
+    const channel = s.KH * s.run;
+    pairsOf(s.N).forEach((first, g) => {
+      for (let phase = 0; phase < s.phases; phase++) {
+        for (let ky = 0; ky < s.KH; ky++) {
+          const passes = s.KH / s.pass;
+          const row = (passes - 1 - Math.floor(ky / s.pass)) * s.pass + (ky % s.pass);
+          const word = ((g * s.phases + phase) * s.KH + row) * s.words;
+          for (let k = 0; k < s.run; k++) {
+            const even = first * channel + ky * s.run + k;
+            f(4 * word + 2 * (k + phase), even, even + channel);
+          }
         }
       }
-    }
-  });
-}
+    });
+  };
 
 export const windowLanes: PackingRecipe = {
   name: 'window_lanes',
@@ -55,20 +57,7 @@ export const windowLanes: PackingRecipe = {
     return {
       rows: 2,
       groupBytes,
-      encode(values) {
-        const view = new DataView(new ArrayBuffer(groupBytes * pairsOf(s.N).length));
-        eachLane(s, (at, even, odd) => view.setInt16(at, (values[even] ?? 0) + 256 * (values[odd] ?? 0), true));
-        return new Uint8Array(view.buffer);
-      },
-      decode(bytes) {
-        const view = new DataView(bytes.buffer, bytes.byteOffset);
-        const values = new Int32Array(s.N * s.KH * s.run);
-        eachLane(s, (at, even, odd) => {
-          values[even] = view.getInt8(at);
-          values[odd] = (view.getInt16(at, true) - view.getInt8(at)) >> 8;
-        });
-        return values;
-      },
+      ...pairLanes(groupBytes * pairsOf(s.N).length, s.N * s.KH * s.run, eachLane(s)),
     };
   },
 };

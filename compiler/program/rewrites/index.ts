@@ -72,9 +72,9 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
     case 'winograd':
       return winograd(p, s, memo);
     case 'requantizeHalf':
-      return requantizeHalf(p, s);
+      return requantizeHalf(p, s, memo);
     case 'linearSum':
-      return linearSum(p, s);
+      return linearSum(p, s, memo);
     case 'scaleProduct':
       return scaleProduct(p, memo);
     case 'tabulate':

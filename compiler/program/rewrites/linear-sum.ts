@@ -5,29 +5,29 @@ import { show } from '../show.ts';
 import { buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
 import { bareValue, evaluator, type Load, type Table, type Unknown } from './evaluate.ts';
 import { fitLinear, type Linear, type Span, type SumForm, type Target } from './linear-fit.ts';
+import { type Memo, recall } from './memo.ts';
+import type { Requantize } from './requantize-affine.ts';
 import type { StepOf } from './steps.ts';
-
-type Requantize = Expr & { readonly kind: 'requantize' };
 
 /**
  * `y = requantize(requantize(x..) + requantize(z..))`  ->  `y = clamp((x*m0 + z*m1 + add) >> shift)`, when that is the same for
  * every pair of values that x and z can hold. All stores of the program with such values are rewritten.
  */
-export function linearSum(p: Program, { form = 'word' }: StepOf<'linearSum'>): Program {
+export function linearSum(p: Program, { form = 'word' }: StepOf<'linearSum'>, memo: Memo): Program {
   const table = new Map(buffersOf(p).map((b) => [b.name, b]));
-  const forms = new Map<string, Linear>();
+  let rewritten = 0;
   const body = mapStmts(p.body, (e) => {
     const found = e.kind === 'requantize' ? twoBytes(e, table) : undefined;
     if (found === undefined) return e;
-    const key = `${show(found.value)} ${found.spans}`;
-    const linear = forms.get(key) ?? prove(found, form);
-    forms.set(key, linear);
+    rewritten++;
+    const key = `linear ${form} ${show(found.value)} ${found.spans}`;
+    const linear = recall(memo, key, () => prove(found, form)) ?? refuse('no linear form is exact on every pair');
     const { min, max } = found.value;
     if (form === 'half') return halfSum(found.x, found.z, halfOf(linear, min, max));
     const sum = add(add(mul(found.x, num(linear.m0)), mul(found.z, num(linear.m1))), num(linear.add));
     return clamp(bin('>>', sum, num(linear.shift)), min, max);
   });
-  if (forms.size === 0) refuse('no value is made of exactly two bytes');
+  if (rewritten === 0) refuse('no value is made of exactly two bytes');
   return { ...p, body };
 }
 
@@ -78,16 +78,14 @@ function twoBytes(e: Requantize, table: Table): TwoBytes | undefined {
 const byteSpan = (b: Buffer | undefined): Span | undefined =>
   b?.dtype === 'i8' || b?.dtype === 'u8' ? spanOf(b.dtype) : undefined;
 
-function prove({ value: e, spans }: TwoBytes, form: SumForm): Linear {
+function prove({ value: e, spans }: TwoBytes, form: SumForm): Linear | undefined {
   const origin = real(e, 0, 0);
   const [c0, c1] = [real(e, 1, 0) - origin, real(e, 0, 1) - origin];
   if (Math.abs(real(e, 7, 5) - (origin + 7 * c0 + 5 * c1)) > 1e-6) refuse('the value is not linear in the two bytes');
   if (form === 'half' && spans.some(([low]) => low >= 0)) refuse('half words are made of signed bytes');
   const wanted = pairs(spans, evaluator(e, [unknown(names[0], spans[0]), unknown(names[1], spans[1])]));
   const { min, max } = e;
-  return (
-    fitLinear({ wanted, spans, min, max, slopes: [c0, c1] }, form) ?? refuse('no linear form is exact on every pair')
-  );
+  return fitLinear({ wanted, spans, min, max, slopes: [c0, c1] }, form);
 }
 const unknown = (name: string, span: Span): Unknown => ({ name, span });
 /** f on every pair, row by row. */

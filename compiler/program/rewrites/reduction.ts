@@ -4,10 +4,9 @@
  */
 import { itersOf } from '../affine.ts';
 import { refuse } from '../build.ts';
-import type { Buffer, Expr, Loop, Program, Stmt, Store } from '../program.ts';
-import { accesses, bufferOf, mapStmts } from '../walk.ts';
-
-type Load = Expr & { readonly kind: 'load' };
+import type { Buffer, Expr, Loop, Program, Store } from '../program.ts';
+import { accesses, bufferOf, mapStmts, storesIn } from '../walk.ts';
+import type { Load } from './evaluate.ts';
 
 export interface Reduction {
   /** The accumulator's buffer name. */
@@ -25,19 +24,16 @@ export interface Reduction {
   readonly outer: readonly Loop[];
 }
 
-const storesTo = (stmts: readonly Stmt[], buf: string): readonly Store[] =>
-  stmts.flatMap((s) => (s.kind === 'loop' ? storesTo(s.body, buf) : s.kind === 'store' && s.buf === buf ? [s] : []));
-
 /** Finds the reduction into `acc`. Refuses where it is not of that shape or its constants are not bound. */
 export function reductionInto(p: Program, acc: string): Reduction {
-  const stores = storesTo(p.body, acc);
+  const stores = storesIn(p.body).filter((s) => s.buf === acc);
   const [init] = stores.filter((s) => s.reduce === undefined);
   const [sum] = stores.filter((s) => s.reduce === '+');
   if (stores.length !== 2 || init?.value.kind !== 'load' || sum === undefined)
     return refuse(`${acc} is not one bias and one sum`);
   const product = sum.value;
   if (product.kind !== 'binary' || product.op !== '*') return refuse(`${acc} does not sum products`);
-  const [x, offset] = factor(product.a);
+  const [x, offset] = withoutOffset(product.a);
   const w = product.b;
   if (x.kind !== 'load' || w.kind !== 'load') return refuse(`${acc} does not sum x*w`);
   const bias = bufferOf(p, init.value.buf);
@@ -61,7 +57,8 @@ export function reductionInto(p: Program, acc: string): Reduction {
   };
 }
 
-function factor(e: Expr): readonly [Expr, number | undefined] {
+/** x and c of (x - c); c is undefined where there is none. */
+export function withoutOffset(e: Expr): readonly [Expr, number | undefined] {
   if (e.kind === 'binary' && e.op === '-' && e.b.kind === 'const') return [e.a, e.b.value];
   return [e, undefined];
 }

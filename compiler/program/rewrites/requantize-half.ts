@@ -6,8 +6,10 @@
  */
 import { add, bin, clamp, load, num, refuse, sub } from '../build.ts';
 import type { Expr, Loop, Program, Store } from '../program.ts';
+import { show } from '../show.ts';
 import { accesses, bufferOf, buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
 import { bareValue, evaluator } from './evaluate.ts';
+import { type Memo, recall } from './memo.ts';
 import { around } from './staircase.ts';
 import type { StepOf } from './steps.ts';
 
@@ -28,18 +30,15 @@ export function halfScaled(acc: Expr, { m, add: offset, low, high }: HalfScale):
  * `acc = 0; acc += x - c; y = f(acc)`  ->  `acc = 0; acc += x; y = clamp(((acc*m >> 16) + add) >> 16) - 128`, when that is the
  * same for every sum that so many bytes can make, and all of them fit 16 bits.
  */
-export function requantizeHalf(p: Program, { acc }: StepOf<'requantizeHalf'>): Program {
+export function requantizeHalf(p: Program, { acc }: StepOf<'requantizeHalf'>, memo: Memo): Program {
   const sum = sumInto(p, acc);
   const stored = (s: Store): boolean => s.buf !== acc && reads(s.value, acc);
   const [only, ...more] = storesOf(p.body).filter(stored);
   if (only === undefined || more.length > 0) return refuse(`${acc} is not stored once`);
   const { value, loads } = bareValue(only.value, new Map(buffersOf(p).map((b) => [b.name, b])), [acc]);
   if (loads.length > 1 || loads[0]?.buf !== acc) return refuse(`what is stored depends on more than ${acc}`);
-  const [lo, hi] = sum.range;
-  const taken = sum.terms * sum.offset;
-  const of = evaluator(value, [{ name: acc, span: [lo - taken, hi - taken] }]);
-  const wanted = Int32Array.from({ length: hi - lo + 1 }, (_, i) => of(lo + i - taken, 0));
-  const form = fitHalf(wanted, lo) ?? refuse('no multiplication is exact on every sum');
+  const key = `half ${acc} ${show(value)} ${sum.range} ${sum.terms * sum.offset}`;
+  const form = recall(memo, key, () => prove(value, acc, sum)) ?? refuse('no multiplication is exact on every sum');
   const body = mapStmts(
     p.body,
     (e) => e,
@@ -49,6 +48,14 @@ export function requantizeHalf(p: Program, { acc }: StepOf<'requantizeHalf'>): P
     },
   );
   return { ...p, body };
+}
+
+/** The form of a value of `acc`, which is a sum less its offsets. */
+function prove(value: Expr, acc: string, { range: [lo, hi], terms, offset }: Sum): HalfScale | undefined {
+  const taken = terms * offset;
+  const of = evaluator(value, [{ name: acc, span: [lo - taken, hi - taken] }]);
+  const wanted = Int32Array.from({ length: hi - lo + 1 }, (_, i) => of(lo + i - taken, 0));
+  return fitHalf(wanted, lo);
 }
 
 const storesOf = (stmts: Program['body']): readonly Store[] =>

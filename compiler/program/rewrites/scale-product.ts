@@ -6,6 +6,7 @@ import { buffersOf, mapStmts, spanOf } from '../walk.ts';
 import { fitAffine } from './affine-fit.ts';
 import type { Table } from './evaluate.ts';
 import type { Memo } from './memo.ts';
+import { withoutOffset } from './reduction.ts';
 import type { Requantize } from './requantize-affine.ts';
 import type { Fit } from './staircase.ts';
 
@@ -38,7 +39,7 @@ function productRange(e: Expr, table: Table): Range | undefined {
   return [Math.min(...ends), Math.max(...ends)];
 }
 function factorRange(e: Expr, table: Table): Range | undefined {
-  const [byte, offset] = e.kind === 'binary' && e.op === '-' && e.b.kind === 'const' ? [e.a, e.b.value] : [e, 0];
+  const [byte, offset = 0] = withoutOffset(e);
   const dtype = byte.kind === 'load' && byte.outside === undefined ? table.get(byte.buf)?.dtype : undefined;
   if (dtype !== 'i8' && dtype !== 'u8') return undefined;
   const [low, high] = spanOf(dtype);

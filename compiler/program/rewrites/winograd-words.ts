@@ -9,7 +9,7 @@ import { doublings, wordInputNest, wordOutputNest, wordSumNest } from '../../ins
 import { add, buffer, iter, load, loop, mul, num, refuse, register, store } from '../build.ts';
 import { canonical } from '../canonical.ts';
 import type { Buffer, Expr, Loop, Program, Stmt } from '../program.ts';
-import { atLoop, bufferOf, loopOf, loopsIn, mapExpr, rename, spanOf } from '../walk.ts';
+import { atLoop, bufferOf, loopOf, loopsIn, mapExpr, rename, spanOf, storesIn } from '../walk.ts';
 import { knownSpan } from './known-span.ts';
 import type { StepOf } from './steps.ts';
 import { inverse, powerOfTwo, regionAt, transformed } from './winograd.ts';
@@ -42,8 +42,8 @@ export function winogradWords(p: Program, s: StepOf<'winogradWords'>): Program {
 
 /** Recognises the nest: it must be the direct one, to the letter. */
 function directOf(p: Program, nest: Loop, acc: string): Direct {
-  const stores = [nest, ...loopsIn(nest.body)].flatMap((l) => l.body.filter((x) => x.kind === 'store'));
-  const [, last, sum] = stores;
+  const stores = storesIn([nest]);
+  const [, sum, last] = stores;
   if (stores.length !== 3 || sum?.value.kind !== 'binary' || last === undefined) return refuse('no sum from zero');
   const [a, b] = [sum.value.a, sum.value.b];
   if (a.kind !== 'load' || b.kind !== 'load') return refuse('no sum of products');
