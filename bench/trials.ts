@@ -9,7 +9,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { TuningRecord } from '../db/types.ts';
-import type { JobBody, ModelBody } from '../server/schemas.ts';
+import type { JobBody, ModelBody } from '../server/schemas/index.ts';
 import { modelsDir } from '../test/models.ts';
 
 const program = resolve(import.meta.dirname, '../bin/microtune.js');

@@ -18,7 +18,7 @@ import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { recordRoutes } from './routes/records.ts';
-import type { ErrorBody } from './schemas.ts';
+import type { ErrorBody } from './schemas/index.ts';
 
 export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   const app = fastify({

@@ -12,7 +12,7 @@ import { Baselines, healthCheck } from '../tuner/measure/health.ts';
 import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
 import { type AttachedDevice, AttachedSource, type Flasher } from './attached.ts';
 import { isEmulated, mixed } from './product.ts';
-import type { DeviceBody } from './schemas.ts';
+import type { DeviceBody } from './schemas/index.ts';
 
 export interface FarmOptions {
   readonly boards: readonly BoardModule[];

@@ -5,7 +5,7 @@
 import type { JobRow, Store } from '../db/types.ts';
 import type { Models } from './models.ts';
 import { type Run, untried } from './progress.ts';
-import type { JobBody, JobSummary, ProgressBody } from './schemas.ts';
+import type { JobBody, JobSummary, ProgressBody } from './schemas/index.ts';
 
 /** Job rows as bodies, with the progress of whichever run there is or was. */
 export class JobViews {

@@ -11,7 +11,7 @@ import { budgetsOf } from './budgets.ts';
 import type { Feed } from './feed.ts';
 import { checkFits, type Models } from './models.ts';
 import { Run } from './progress.ts';
-import type { JobRequest } from './schemas.ts';
+import type { JobRequest } from './schemas/index.ts';
 import { parseTime } from './time.ts';
 
 /** How a run of a job ended. `stopped`: the signal was heard; the job's state says why. */

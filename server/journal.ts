@@ -12,7 +12,7 @@ import type { Farm } from './devices.ts';
 import { sameToolchain, type Toolchain, wordsOf } from './offers.ts';
 import { type Run, untried } from './progress.ts';
 import type { JobRecords } from './records.ts';
-import type { TaskBody } from './schemas.ts';
+import type { TaskBody } from './schemas/index.ts';
 
 export interface JournalOptions {
   readonly store: Store;

@@ -11,7 +11,7 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
 import type { ModelRow, Store } from '../db/types.ts';
 import { limitText, type Memories } from './memories.ts';
-import type { ModelBody } from './schemas.ts';
+import type { ModelBody } from './schemas/index.ts';
 
 export interface Prepared {
   readonly name: string;

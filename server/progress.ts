@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import type { Task } from '../compiler/tasks.ts';
 import type { JobRow } from '../db/types.ts';
 import type { Feed } from './feed.ts';
-import type { ProgressBody, TaskBody } from './schemas.ts';
+import type { ProgressBody, TaskBody } from './schemas/index.ts';
 
 /** What a running job says of itself. */
 export interface Report {

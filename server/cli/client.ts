@@ -3,7 +3,7 @@
  * failure that it names; a daemon that is not there is DAEMON_UNREACHABLE.
  */
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { DeviceList, ErrorBody, JobBody, JobList, JobRequest, ModelBody, RecordPage } from '../schemas.ts';
+import type { DeviceList, ErrorBody, JobBody, JobList, JobRequest, ModelBody, RecordPage } from '../schemas/index.ts';
 
 const artifactPath = (job: string): string => `/v1/jobs/${encodeURIComponent(job)}/artifact`;
 

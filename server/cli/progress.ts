@@ -2,7 +2,7 @@
  * How a job goes on, told to a person: on a terminal one line a task that is kept up to date; elsewhere a plain line now and
  * then for each task that moved, without control characters.
  */
-import type { ProgressBody, TaskBody } from '../schemas.ts';
+import type { ProgressBody, TaskBody } from '../schemas/index.ts';
 import type { Screen } from './io.ts';
 import { count, span, speedUp, unit } from './table.ts';
 

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BoardModule } from '../../boards/index.ts';
 import type { AppContext } from '../api.ts';
 import { isEmulated } from '../product.ts';
-import { type BoardBody, BoardList, DeviceList } from '../schemas.ts';
+import { type BoardBody, BoardList, DeviceList } from '../schemas/index.ts';
 
 /** A board as the interface shows it. */
 const boardBody = (b: BoardModule): BoardBody => ({

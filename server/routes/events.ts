@@ -8,7 +8,7 @@ import { Type } from 'typebox';
 import type { JobEvent, JobState } from '../../db/types.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
 import { ended } from '../jobs.ts';
-import { ErrorBody } from '../schemas.ts';
+import { ErrorBody } from '../schemas/index.ts';
 
 /** Milliseconds between comments that keep proxies and clients from giving up on a quiet stream. */
 const heartbeatMs = 15_000;

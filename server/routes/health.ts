@@ -1,7 +1,7 @@
 /** Is the daemon there, and what is it doing. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { AppContext } from '../api.ts';
-import { HealthBody } from '../schemas.ts';
+import { HealthBody } from '../schemas/index.ts';
 
 export const healthRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>

@@ -5,7 +5,7 @@ import { Type } from 'typebox';
 import { failed, ok } from '../../compiler/result.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
 import { artifactDir, packArtifact } from '../artifact.ts';
-import { ErrorBody, JobBody, JobList, JobRequest } from '../schemas.ts';
+import { ErrorBody, JobBody, JobList, JobRequest } from '../schemas/index.ts';
 
 const Id = Type.Object({ id: Type.String() });
 /** Sent as it is. */

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type AppContext, bodyLimit, orThrow } from '../api.ts';
-import { ErrorBody, ModelBody } from '../schemas.ts';
+import { ErrorBody, ModelBody } from '../schemas/index.ts';
 
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: "the model's file name" }));
 

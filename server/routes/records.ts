@@ -6,7 +6,7 @@ import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
 import type { RecordFilter } from '../../db/types.ts';
 import { type AppContext, orThrow } from '../api.ts';
 import { ranked } from '../ranking.ts';
-import { ErrorBody, RecordPage } from '../schemas.ts';
+import { ErrorBody, RecordPage } from '../schemas/index.ts';
 
 const text = Type.Optional(Type.String({ minLength: 1 }));
 const one = <const T extends readonly string[]>(values: T) =>

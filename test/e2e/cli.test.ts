@@ -16,7 +16,7 @@ import { main } from '../../server/cli/index.ts';
 import { readNpy, writeNpy } from '../../server/cli/npy.ts';
 import { prepare } from '../../server/models.ts';
 import { valuesOf } from '../../server/run-network.ts';
-import type { JobSummary } from '../../server/schemas.ts';
+import type { JobSummary } from '../../server/schemas/index.ts';
 import { DamagedFile } from '../../server/shipped/file.ts';
 import { run as runTool } from '../../toolchain/index.ts';
 import { emulatedBoards } from '../emulated.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
-import type { JobBody, ModelBody, RecordBody, RecordPage } from '../../server/schemas.ts';
+import type { JobBody, ModelBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
 
 const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
 

@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { expect, onTestFinished, test } from 'vitest';
-import type { DeviceList, JobBody, JobSummary, RecordBody } from '../../server/schemas.ts';
+import type { DeviceList, JobBody, JobSummary, RecordBody } from '../../server/schemas/index.ts';
 import { readElf } from '../../toolchain/index.ts';
 import { samples } from '../samples.ts';
 import { smallModel } from '../server/model.ts';

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { boards } from '../../boards/index.ts';
 import { artifactDir } from '../../server/artifact.ts';
 import { hostAllowed } from '../../server/host-guard.ts';
-import type { BoardList, DeviceList } from '../../server/schemas.ts';
+import type { BoardList, DeviceList } from '../../server/schemas/index.ts';
 import { errorIn, startBench } from './bench.ts';
 
 test('every route is documented, and the page works without the network', async () => {

@@ -18,7 +18,7 @@ import { JobViews } from '../../server/job-views.ts';
 import { Jobs, type JobWork, type Outcome } from '../../server/jobs.ts';
 import { Models } from '../../server/models.ts';
 import type { Run } from '../../server/progress.ts';
-import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas.ts';
+import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas/index.ts';
 import { smallModel } from './model.ts';
 
 /** A job that has begun and waits for the test to say how it ends. */

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { recordsToJsonLines } from '../../db/export.ts';
 import { databaseName, lockDataDir, openStore } from '../../db/index.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from '../../server/daemon.ts';
-import type { RecordPage } from '../../server/schemas.ts';
+import type { RecordPage } from '../../server/schemas/index.ts';
 import { openBenchStore, recordWith } from './bench.ts';
 
 function folder(): string {

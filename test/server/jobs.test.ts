@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { StoreError } from '../../db/index.ts';
 import { prepare } from '../../server/models.ts';
 import { untried } from '../../server/progress.ts';
-import type { JobBody, JobList, ModelBody } from '../../server/schemas.ts';
+import type { JobBody, JobList, ModelBody } from '../../server/schemas/index.ts';
 import { samples } from '../samples.ts';
 import { errorIn, openBenchStore, recordWith, startBench as start } from './bench.ts';
 import { smallModel } from './model.ts';

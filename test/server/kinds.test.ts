@@ -18,7 +18,7 @@ import { prepare } from '../../server/models.ts';
 import { selectKnown } from '../../server/offers.ts';
 import { boardsFor, isEmulated } from '../../server/product.ts';
 import { ranked } from '../../server/ranking.ts';
-import type { RecordPage } from '../../server/schemas.ts';
+import type { RecordPage } from '../../server/schemas/index.ts';
 import { samples } from '../samples.ts';
 import { type Bench, errorIn, openBenchStore, recordWith, startBench } from './bench.ts';
 import { smallModel } from './model.ts';

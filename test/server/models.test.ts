@@ -1,7 +1,7 @@
 /** Uploads: every way in, every refusal, and nothing that a file can say harms the daemon. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ModelBody } from '../../server/schemas.ts';
+import type { ModelBody } from '../../server/schemas/index.ts';
 import { samples } from '../samples.ts';
 import { errorIn, startBench } from './bench.ts';
 import { smallModel } from './model.ts';

@@ -1,7 +1,7 @@
 /** Records over HTTP: filters, pages and formats all show the same rows. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { RecordBody, RecordPage } from '../../server/schemas.ts';
+import type { RecordBody, RecordPage } from '../../server/schemas/index.ts';
 import { samples } from '../samples.ts';
 import { type Bench, errorIn, recordWith, startBench } from './bench.ts';
 

@@ -29,7 +29,7 @@ import {
 } from '../../server/cli/options.ts';
 import { progressOn } from '../../server/cli/progress.ts';
 import { count, span, speedUp, table } from '../../server/cli/table.ts';
-import type { ProgressBody } from '../../server/schemas.ts';
+import type { ProgressBody } from '../../server/schemas/index.ts';
 import { samples } from '../samples.ts';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {

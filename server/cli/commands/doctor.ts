@@ -9,7 +9,7 @@ import { attach } from '../../../firmware-rpc/host/attach.ts';
 import { answering, askAll, serialPorts } from '../../../firmware-rpc/host/discover.ts';
 import type { AttachedDevice } from '../../attached.ts';
 import { attachedForm } from '../../product.ts';
-import type { DeviceBody } from '../../schemas.ts';
+import type { DeviceBody } from '../../schemas/index.ts';
 import { runningDaemon } from '../daemon.ts';
 import { lookAtDevice, type Patient } from '../doctor/device.ts';
 import { type Finding, failing, fine, warning } from '../doctor/finding.ts';

@@ -4,7 +4,7 @@ import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { Store } from '../../../db/types.ts';
 import { JobViews } from '../../job-views.ts';
 import { Models } from '../../models.ts';
-import type { JobBody, JobSummary } from '../../schemas.ts';
+import type { JobBody, JobSummary } from '../../schemas/index.ts';
 import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { makeDir } from '../../../db/make-dir.ts';
-import type { JobBody, JobRequest, ProgressBody } from '../../schemas.ts';
+import type { JobBody, JobRequest, ProgressBody } from '../../schemas/index.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
 import type { Client } from '../client.ts';

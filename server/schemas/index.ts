@@ -1,0 +1,9 @@
+/** What goes over HTTP, as TypeBox schemas: routes check with them, OpenAPI shows them, the command line is typed by them. */
+
+export * from './boards.ts';
+export * from './devices.ts';
+export * from './errors.ts';
+export * from './health.ts';
+export * from './jobs.ts';
+export * from './models.ts';
+export * from './records.ts';
