@@ -1,6 +1,6 @@
 /**
- * The HTTP interface: plugins, one error handler, routes. Must stay true: every error leaves as {error: {code, detail}} with
- * a code of errors.ts and no stack trace; a web page of another origin gets nothing and changes nothing.
+ * The HTTP interface: plugins, one error handler, routes. Must stay true: every error leaves as problem details (RFC 9457)
+ * with a code of errors.ts and no stack trace; a web page of another origin gets nothing and changes nothing.
  */
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
@@ -18,7 +18,7 @@ import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { recordRoutes } from './routes/records.ts';
-import type { ErrorBody } from './schemas/index.ts';
+import { type ErrorBody, problemType } from './schemas/index.ts';
 
 export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   const app = fastify({
@@ -28,12 +28,12 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     // Event streams would hold up the end otherwise.
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
-      reply.code(400).send(bodyOf({ stage: 'request', code: 'BAD_REQUEST', detail: error.message }));
+      sendProblem(reply, { stage: 'request', code: 'BAD_REQUEST', detail: error.message });
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || socket.destroyed) return;
       const body = JSON.stringify(bodyOf({ stage: 'request', code: 'BAD_REQUEST', detail: 'this is no HTTP request' }));
-      const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`;
+      const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: ${problemType}\r\ncontent-length: ${body.length}\r\n`;
       socket.end(`${head}connection: close\r\n\r\n${body}`);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -47,11 +47,11 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = failureOf(error);
     if (failure.code === 'INTERNAL') request.log.error({ err: error }, 'an error of ours');
-    reply.code(errorOf(failure.code).http).send(bodyOf(failure));
+    sendProblem(reply, failure);
   });
   app.setNotFoundHandler((request, reply) => {
     const detail = `there is no ${request.method} ${request.url.split('?')[0]}`;
-    reply.code(errorOf('NOT_FOUND').http).send(bodyOf({ stage: 'request', code: 'NOT_FOUND', detail }));
+    sendProblem(reply, { stage: 'request', code: 'NOT_FOUND', detail });
   });
   await app.register(swagger, {
     openapi: {
@@ -68,7 +68,15 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   return app;
 }
 
-const bodyOf = (f: Failure): ErrorBody => ({ error: { code: f.code, detail: f.detail, stage: f.stage } });
+function bodyOf({ code, detail, stage }: Failure): ErrorBody {
+  const { http, meaning } = errorOf(code);
+  return { type: `/errors#${code}`, title: meaning, status: http, detail, code, stage };
+}
+/** Text, for a response schema of a route would not let the media type through. */
+const sendProblem = (reply: FastifyReply, failure: Failure): FastifyReply => {
+  const body = bodyOf(failure);
+  return reply.code(body.status).type(problemType).send(JSON.stringify(body));
+};
 
 /** What is wrong with a request; where it must be one of several values, which. */
 function invalidText({ validation = [], validationContext = 'querystring', message }: FastifyError): string {

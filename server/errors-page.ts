@@ -8,7 +8,7 @@ export function errorsPage(): string {
   );
   const exits = Object.entries(exitCodes).map(([code, meaning]) => `| ${code} | ${meaning} |`);
   return `# Errors
-Every error has a code. Over HTTP it is \`{"error": {"code", "detail", "stage"}}\` with the status below; a command prints
+Every error has a code. Over HTTP it stands in problem details (RFC 9457: \`{"type", "title", "status", "detail", "code", "stage"}\`) with the status below; a command prints
 \`error CODE: detail\` on standard error and ends with the exit code below. What happens to a job stands in its body
 (\`error\`), what happens to a trial in its record (\`stage\`, \`code\`, \`detail\`); there the status is that of no request.
 

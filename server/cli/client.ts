@@ -72,8 +72,8 @@ export class Client {
     const answer = await this.reading(() => fetch(`${this.url}${path}`, init));
     if (!answer.ok || answer.value.ok) return answer;
     const body = await this.reading(async () => (await answer.value.json()) as Partial<ErrorBody>);
-    if (!body.ok || body.value.error?.code === undefined) return this.strange(`status ${answer.value.status}`);
-    const { stage = 'request', code, detail } = body.value.error;
+    if (!body.ok || body.value.code === undefined) return this.strange(`status ${answer.value.status}`);
+    const { stage = 'request', code, detail = '' } = body.value;
     return failed(stage, code, detail);
   }
 

@@ -115,7 +115,7 @@ export async function startBench(store: Store = openBenchStore()): Promise<Bench
   };
 }
 
-export const errorIn = (answer: LightMyRequestResponse): ErrorBody['error'] => answer.json<ErrorBody>().error;
+export const errorIn = (answer: LightMyRequestResponse): ErrorBody => answer.json<ErrorBody>();
 
 /** A record that could have been measured; `with` says what matters. */
 export function recordWith(change: Partial<NewRecord>): NewRecord {
