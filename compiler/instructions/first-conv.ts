@@ -205,7 +205,7 @@ function operandsOf(s: Shape, q: Requantize): Readonly<Record<string, Operand>> 
 }
 
 function symbolOf(s: Shape, q: Requantize): string {
-  const window = `${s.KH}x${s.KW}x${s.C}_s${s.SY}${s.SX}_w${s.XW}`;
+  const window = `${s.KH}x${s.KW}x${s.C}_s${s.SY}x${s.SX}_w${s.XW}`;
   return `mt_first_${s.R}x${s.P}x${s.N}_${window}_${s.lanes}${s.down === 1 ? 'd' : ''}p${s.pass}_${requantizeTag(q)}`;
 }
 
