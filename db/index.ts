@@ -12,6 +12,7 @@ export {
 export { type Daemon, type Lock, lockDataDir, readDaemon } from './lock.ts';
 export { databaseName, type OpenOptions, openStore, type Place } from './open.ts';
 export { openRecordsFile } from './records-file.ts';
+export { type Scope, scopes, type TokenRow } from './tokens.ts';
 export type {
   Environment,
   JobChange,

@@ -9,7 +9,12 @@ import type { Result } from '../compiler/result.ts';
 import { corrupt, failing } from './errors.ts';
 
 /** Every file of schema/, in order. */
-export const schemaFiles: readonly string[] = ['0001-start.sql', '0002-doubts.sql', '0003-budgets.sql'];
+export const schemaFiles: readonly string[] = [
+  '0001-start.sql',
+  '0002-doubts.sql',
+  '0003-budgets.sql',
+  '0008-service.sql',
+];
 /** Read at the start: a failure to read our own files must not be taken for one of somebody's database. */
 const schemas = schemaFiles.map((name) => readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));
 /** Set by 0001, so that a database of another program is not taken for ours. */

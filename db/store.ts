@@ -1,7 +1,9 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
 import Database from 'better-sqlite3';
+import { Answers } from './answers.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
+import { Tokens } from './tokens.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
 
@@ -10,6 +12,8 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
+  const tokens = new Tokens(db);
+  const answers = new Answers(db);
   const at = (): string => now().toISOString();
   const read = <T>(work: () => T): T => translated(db.name, work);
   const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
@@ -32,6 +36,18 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
+    tokens: {
+      add: (token) => write(() => tokens.add(token, at())),
+      all: () => read(() => tokens.all()),
+      valid: () => read(() => tokens.valid()),
+      revoke: (name) => write(() => tokens.revoke(name, at())),
+    },
+    answers: {
+      begin: () => write(() => answers.begin()),
+      claim: (request) => write(() => answers.claim(request, at())),
+      keep: (request, answer) => write(() => answers.keep(request, answer)),
+      forget: (request) => write(() => answers.forget(request)),
+    },
     close: () => db.close(),
   };
 }

@@ -3,6 +3,8 @@ import type { Kind } from '../boards/board.ts';
 import type { Failure } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
+import type { Answer, Claim, KeyedRequest } from './answers.ts';
+import type { TokenHash, TokenRow } from './tokens.ts';
 
 /** What a result depends on beside the task: part of each record. */
 export interface Environment {
@@ -159,5 +161,19 @@ export interface Store {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */
   counts(job: string): { readonly done: number; readonly failed: number };
+  /** See db/tokens.ts. */
+  readonly tokens: {
+    add(token: TokenHash): TokenRow | undefined;
+    all(): readonly TokenRow[];
+    valid(): readonly TokenHash[];
+    revoke(name: string): TokenRow | undefined;
+  };
+  /** See db/answers.ts. */
+  readonly answers: {
+    begin(): void;
+    claim(request: KeyedRequest): Claim;
+    keep(request: KeyedRequest, answer: Answer): void;
+    forget(request: KeyedRequest): void;
+  };
   close(): void;
 }
