@@ -119,9 +119,10 @@ export class AttachedSource implements DeviceSource {
   private async cycle(command: string): Promise<Result<void>> {
     const ran = await run(['/bin/sh', '-c', command, 'sh', this.at], { limits: powerLimits });
     if (ran.code === 0) return ok(undefined);
-    const why = ran.timedOut
-      ? 'took too long'
-      : ran.stderr.trim().slice(-300) || `ended with ${ran.code ?? 'a signal'}`;
+    const why =
+      ran.stopped === 'time'
+        ? 'took too long'
+        : ran.stderr.trim().slice(-300) || `ended with ${ran.code ?? 'a signal'}`;
     return failed('load', 'POWER_CYCLE_FAILED', `"${command}" for ${this.at}: ${why}`);
   }
 }

@@ -194,6 +194,12 @@ export const errors = {
     'There is no room left on the disk. Nothing half-written stays.',
     'Make room, then start the job again: what was measured is kept.',
   ),
+  CACHE_LOST: row(
+    500,
+    4,
+    'Files of the build cache were deleted while they were needed.',
+    'Nothing: what was being built is built again. Leave DATA/cache alone while a daemon runs.',
+  ),
   DB_MISSING: row(
     404,
     4,
@@ -366,6 +372,26 @@ export const errors = {
     "This is an error in microtune: please report it with the compiler's message.",
   ),
   COMPILE_TIMEOUT: row(500, 5, 'The compiler took longer than its time limit.', 'Nothing: the search takes others.'),
+  COMPILE_CRASHED: row(
+    500,
+    5,
+    'The compiler crashed.',
+    'Nothing: the search takes others. It is an error in the compiler; the record has what it said.',
+  ),
+  COMPILE_MEMORY: row(500, 5, 'The compiler needed more memory than it may take.', 'Nothing: the search takes others.'),
+  COMPILE_OUTPUT: row(500, 5, 'The compiler wrote a larger file than it may.', 'Nothing: the search takes others.'),
+  COMPILE_PROCESSES: row(
+    500,
+    5,
+    'The compiler started more processes than it may.',
+    'Nothing: the search takes others. Find out what stands in place of the compiler.',
+  ),
+  COMPILE_KILLED: row(
+    500,
+    5,
+    'Somebody killed the compiler, twice: the system, as a rule, for lack of memory.',
+    'Give the machine more memory, or let the daemon run fewer compilers at once.',
+  ),
   LINK_FAILED: row(
     500,
     5,

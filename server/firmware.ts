@@ -79,9 +79,10 @@ export async function flash({ tool, command }: FlashPlan): Promise<Result<void>>
   if (tool === 'uf2') return copy(args[0] ?? '', args[1] ?? '');
   const ran = await run([program, ...args], { limits });
   if (ran.code === 0) return ok(undefined);
-  const why = ran.timedOut
-    ? `was stopped after ${limits.timeMs / 1000} s`
-    : `${ran.stderr}\n${ran.stdout}`.trim().slice(-600) || `ended with ${ran.code ?? 'a signal'}`;
+  const why =
+    ran.stopped === 'time'
+      ? `was stopped after ${limits.timeMs / 1000} s`
+      : `${ran.stderr}\n${ran.stdout}`.trim().slice(-600) || `ended with ${ran.code ?? 'a signal'}`;
   return failed('load', 'FLASH_FAILED', `${program}: ${why}`);
 }
 

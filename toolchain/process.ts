@@ -1,22 +1,31 @@
-/** Running tools with limits: a compiler that hangs or eats memory costs one trial, not the machine. */
+/**
+ * Running tools with limits: a compiler that hangs, eats memory, fills the disk or forks costs one trial, not the machine. Must
+ * stay true: a tool that is stopped goes with all the processes of its group.
+ */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface Ran {
   readonly code: number | null;
+  /** What ended it, if it did not end by itself. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Set when the time limit ended it. */
-  readonly timedOut: boolean;
+  /** The limit at which it was stopped from here; the kernel's own show in signal and stderr. */
+  readonly stopped?: 'time' | 'processes';
 }
 export interface Limits {
   /** Wall clock; a second more of CPU time holds even when nobody is left to stop it. */
   readonly timeMs: number;
-  /** Address space, MiB; enforced by the shell's ulimit. */
+  /** Address space of each process, MiB. */
   readonly memoryMiB: number;
+  /** Largest file that it may write, MiB. */
+  readonly fileMiB: number;
+  /** Processes at once; looked at a few times a second, as the kernel counts only those of a whole user. */
+  readonly processes: number;
 }
-const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048 };
+const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048, fileMiB: 256, processes: 64 };
 
 /** Where a program lies in PATH. */
 export function findTool(name: string): string | undefined {
@@ -63,38 +72,75 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+/** Milliseconds between two counts of a tool's processes; most tools end before the first. */
+const countEvery = 250;
+/** Whether a process is in a group; one that ended meanwhile is not. */
+function isIn(group: number, pid: string): boolean {
+  try {
+    // Behind the name, which may hold anything: state, parent, group.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === group;
+  } catch {
+    return false;
+  }
+}
+/** Whether a group has more than `most` processes; where the system does not tell, it has not. */
+function exceeds(group: number, most: number): boolean {
+  if (!existsSync('/proc/self/stat')) return false;
+  let found = 0;
+  for (const pid of readdirSync('/proc')) if (/^\d+$/.test(pid) && isIn(group, pid) && ++found > most) return true;
+  return false;
+}
+
+/** What the shell sets before it becomes the tool; a file's blocks have 512 bytes. The CPU's time holds when nobody is left to stop it. */
+const ulimits = (l: Limits): string =>
+  `ulimit -v ${l.memoryMiB * 1024}; ulimit -f ${l.fileMiB * 2048}; ulimit -t ${Math.ceil(l.timeMs / 1000) + 1}; exec "$@"`;
+
+/** Runs a tool to its end; never rejects. Limits that are not given are the usual ones. */
 export function run(
   command: readonly string[],
-  options: { readonly cwd?: string; readonly input?: string; readonly limits?: Limits } = {},
+  options: { readonly cwd?: string; readonly input?: string; readonly limits?: Partial<Limits> } = {},
 ): Promise<Ran> {
-  const limits = options.limits ?? usualLimits;
+  const limits = { ...usualLimits, ...options.limits };
   return new Promise((resolve) => {
-    const cpuSeconds = Math.ceil(limits.timeMs / 1000) + 1;
-    const limited = `ulimit -v ${limits.memoryMiB * 1024}; ulimit -t ${cpuSeconds}; exec "$@"`;
-    const child = spawn('/bin/sh', ['-c', limited, 'sh', ...command], {
+    const child = spawn('/bin/sh', ['-c', ulimits(limits), 'sh', ...command], {
       cwd: options.cwd,
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
+    let stopped: Ran['stopped'];
+    const stop = (limit: 'time' | 'processes'): void => {
+      stopped = limit;
       killGroup(child.pid);
-    }, limits.timeMs);
+    };
+    const timer = setTimeout(stop, limits.timeMs, 'time');
+    const counter = setInterval(() => exceeds(child.pid ?? 0, limits.processes) && stop('processes'), countEvery);
     child.stdout.on('data', collect(out));
     child.stderr.on('data', collect(err));
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
-    const finish = (code: number | null): void => {
+    const finish = (code: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(timer);
-      resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), timedOut });
+      clearInterval(counter);
+      const [stdout, stderr] = [out, err].map((d) => Buffer.concat(d).toString()) as [string, string];
+      resolve({ code, signal, stdout, stderr, ...(stopped !== undefined && { stopped }) });
     };
     child.on('error', (error) => {
       err.push(Buffer.from(error.message));
-      finish(127);
+      finish(127, null);
     });
     child.on('close', finish);
   });
+}
+
+/** Whether somebody else killed it: the system for lack of memory, or a hand. A driver tells so of what it has started. */
+export const wasKilled = (ran: Ran): boolean =>
+  ran.stopped === undefined && (ran.signal === 'SIGKILL' || /Killed signal terminated program/.test(ran.stderr));
+
+/** A tool that was killed says nothing of what it worked on: it gets a second chance. */
+export async function runAgainIfKilled(...call: Parameters<typeof run>): Promise<Ran> {
+  const ran = await run(...call);
+  return wasKilled(ran) ? run(...call) : ran;
 }

@@ -1,10 +1,9 @@
 /** Candidate -> object file, and the identity by which equal binaries are known before they are linked or loaded. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Target } from '../../boards/board.ts';
 import { type KernelC, printTrialEntry } from '../../compiler/program/print-c.ts';
 import type { Result } from '../../compiler/result.ts';
-import { compileUnit, type ObjectFile, readElf, type Unit } from '../../toolchain/index.ts';
+import { compileUnit, type ObjectFile, readElf, readObject, type Unit } from '../../toolchain/index.ts';
 
 export interface Built {
   readonly object: ObjectFile;
@@ -26,10 +25,11 @@ export const unitOf = (kernel: KernelC, target: Target): Unit => ({
 export async function buildCandidate(kernel: KernelC, target: Target, cacheDir: string): Promise<Result<Built>> {
   const object = await compileUnit(unitOf(kernel, target), cacheDir);
   if (!object.ok) return object;
-  const file = readFileSync(object.value.path);
-  const hash = createHash('sha256').update(file);
+  const file = await readObject(object.value);
+  if (!file.ok) return file;
+  const hash = createHash('sha256').update(file.value);
   for (const c of kernel.constants) hash.update(c.symbol).update(c.place).update(c.bytes);
-  const shared = readElf(file).sections.filter((s) => s.grouped && s.allocated);
+  const shared = readElf(file.value).sections.filter((s) => s.grouped && s.allocated);
   const functions = Object.fromEntries(shared.map((s) => [s.name, s.bytes]));
   return { ok: true, value: { object: object.value, binary: hash.digest('hex').slice(0, 24), functions } };
 }

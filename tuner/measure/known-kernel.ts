@@ -55,6 +55,8 @@ export class KnownKernel {
     const where = { target, object: object.value, base, maxBytes, symbols: {}, entry: 'mt_entry' };
     const made = await linkCandidate(where, this.cacheDir);
     if (made.ok) this.linked.set(base, made.value);
+    // Its object may have been deleted since it was compiled.
+    else this.object = undefined;
     return made;
   }
 }
