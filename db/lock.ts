@@ -13,16 +13,19 @@ import { makeDir } from './make-dir.ts';
 export interface Daemon {
   readonly pid: number;
   readonly url: string;
+  /** Opens it, where it asks for a token: for whoever may read the directory's secrets. */
+  readonly token?: string;
 }
 export interface Lock {
-  /** Tells others where the daemon listens. */
-  announce(url: string): void;
+  /** Tells others where the daemon listens, and its owner with which token. */
+  announce(url: string, token?: string): void;
   release(): void;
 }
 
 /** SQLite's own lock on an empty database; it is never read or written, so nothing else may open it with other means. */
 const lockFile = (dir: string): string => join(dir, 'daemon.lock');
 const whoFile = (dir: string): string => join(dir, 'daemon.json');
+const tokenFile = (dir: string): string => join(dir, 'daemon.token');
 /** A look by readDaemon() holds the file for an instant: that is waited for, a daemon is not. Milliseconds. */
 const patience = 500;
 
@@ -33,7 +36,7 @@ export function lockDataDir(dir: string): Result<Lock> {
     makeDir(dir);
     held = new Database(lockFile(dir), { timeout: patience });
     held.exec('BEGIN EXCLUSIVE');
-    rmSync(whoFile(dir), { force: true });
+    for (const file of [whoFile(dir), tokenFile(dir)]) rmSync(file, { force: true });
     return { ok: true, value: lockOn(dir, held) };
   } catch (error) {
     held?.close();
@@ -47,14 +50,15 @@ function lockOn(dir: string, held: Database.Database): Lock {
   const release = (): void => {
     process.off('exit', release);
     if (!held.open) return;
-    rmSync(whoFile(dir), { force: true });
+    for (const file of [whoFile(dir), tokenFile(dir)]) rmSync(file, { force: true });
     held.close();
   };
   // A handle that nobody refers to is collected, and its lock with it: the process itself refers to this one.
   process.on('exit', release);
   return {
-    announce(url) {
+    announce(url, token) {
       const who: Daemon = { pid: process.pid, url };
+      if (token !== undefined) writeFileSync(tokenFile(dir), token, { mode: 0o600, flag: 'wx' });
       // Renamed into place: a reader sees the whole of it or none.
       writeFileSync(`${whoFile(dir)}.new`, `${JSON.stringify(who)}\n`);
       renameSync(`${whoFile(dir)}.new`, whoFile(dir));
@@ -97,8 +101,18 @@ function whoHolds(dir: string): Daemon | undefined {
   try {
     const who: unknown = JSON.parse(readFileSync(whoFile(dir), 'utf8'));
     if (typeof who !== 'object' || who === null || !('pid' in who) || !('url' in who)) return undefined;
-    return typeof who.pid === 'number' && typeof who.url === 'string' ? { pid: who.pid, url: who.url } : undefined;
+    if (typeof who.pid !== 'number' || typeof who.url !== 'string') return undefined;
+    return { pid: who.pid, url: who.url, ...tokenIn(dir) };
   } catch {
     return undefined;
+  }
+}
+
+function tokenIn(dir: string): Pick<Daemon, 'token'> {
+  try {
+    return { token: readFileSync(tokenFile(dir), 'utf8') };
+  } catch {
+    // It asks for none, or is somebody else's.
+    return {};
   }
 }

@@ -2,12 +2,15 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { BoardModule } from '../boards/index.ts';
 import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
+import type { TokenHash } from '../db/tokens.ts';
 import type { JobRow, Store } from '../db/types.ts';
 import type { Farm } from './devices.ts';
 import type { Feed } from './feed.ts';
 import type { JobViews } from './job-views.ts';
 import type { Jobs } from './jobs.ts';
 import type { Models } from './models.ts';
+import type { Queries } from './query/queries.ts';
+import type { Service } from './service/options.ts';
 
 /** What the routes work with. */
 export interface AppContext {
@@ -17,16 +20,20 @@ export interface AppContext {
   readonly jobs: Jobs;
   readonly views: JobViews;
   readonly farm: Farm;
+  readonly queries: Queries;
   readonly boards: readonly BoardModule[];
   readonly dataDir: string;
   readonly version: string;
-  /** The name or address that the daemon was told to listen on; requests may name it. */
-  readonly host: string;
+  readonly service: Service;
+  /** Tokens that open the interface now. */
+  readonly validTokens: () => readonly TokenHash[];
   readonly log: FastifyBaseLogger;
 }
 
 /** Largest body: a model. */
 export const bodyLimit = 64 * 2 ** 20;
+/** Of every other route. */
+export const usualBodyLimit = 2 ** 20;
 
 /** Carries an expected failure from a route to the error handler. */
 export class ApiError extends Error {

@@ -2,47 +2,51 @@
  * The HTTP interface: plugins, one error handler, routes. Must stay true: every error leaves as problem details (RFC 9457)
  * with a code of errors.ts and no stack trace; a web page of another origin gets nothing and changes nothing.
  */
+import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
-import type { Failure } from '../compiler/result.ts';
-import { BadCursor, BadFilter, StoreError } from '../db/index.ts';
-import { ApiError, type AppContext, bodyLimit } from './api.ts';
-import { errorOf } from './errors.ts';
+import { type AppContext, bodyLimit, usualBodyLimit } from './api.ts';
 import { hostGuard } from './host-guard.ts';
 import { boardRoutes } from './routes/boards.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
-import { type ErrorBody, problemType } from './schemas/index.ts';
+import { guardAccess } from './service/access.ts';
+import { httpServer } from './service/http-server.ts';
+import { limitRates } from './service/limits.ts';
+import { answerClientError, failureOf, sendProblem } from './service/problems.ts';
 
 export async function buildApp(c: AppContext): Promise<FastifyInstance> {
+  const { limits } = c.service;
   const app = fastify({
     loggerInstance: c.log,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit,
+    genReqId: () => randomUUID(),
+    bodyLimit: usualBodyLimit,
+    serverFactory: (handler) => httpServer(handler, limits, c.service.tls),
+    ...(c.service.trustProxy !== undefined && { trustProxy: c.service.trustProxy }),
     // Event streams would hold up the end otherwise.
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       sendProblem(reply, { stage: 'request', code: 'BAD_REQUEST', detail: error.message });
     },
-    clientErrorHandler: (error, socket) => {
-      if (error.code === 'ECONNRESET' || socket.destroyed) return;
-      const body = JSON.stringify(bodyOf({ stage: 'request', code: 'BAD_REQUEST', detail: 'this is no HTTP request' }));
-      const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: ${problemType}\r\ncontent-length: ${body.length}\r\n`;
-      socket.end(`${head}connection: close\r\n\r\n${body}`);
-    },
+    clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();
   // Without type conversion in bodies: "10" is not 10.
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.removeContentTypeParser('text/plain');
-  app.addHook('onRequest', hostGuard(c.host));
+  app.addHook('onRequest', hostGuard(c.service.names));
+  guardAccess(app, { tokens: c.service.tokens, valid: c.validTokens });
+  await limitRates(app, limits);
   app.addHook('onResponse', async (request, reply) => {
-    request.log.debug({ method: request.method, url: request.url, status: reply.statusCode }, 'request');
+    const { method, url } = request;
+    request.log.debug({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = failureOf(error);
@@ -64,42 +68,6 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     await models.register(multipart, { limits: { files: 1, fileSize: bodyLimit, fields: 4 } });
     await models.register(modelRoutes(c));
   });
-  for (const routes of [jobRoutes, eventRoutes, recordRoutes, boardRoutes, healthRoutes]) await app.register(routes(c));
+  for (const routes of [jobRoutes, eventRoutes, recordRoutes, queryRoutes, boardRoutes, healthRoutes]) await app.register(routes(c));
   return app;
-}
-
-function bodyOf({ code, detail, stage }: Failure): ErrorBody {
-  const { http, meaning } = errorOf(code);
-  return { type: `/errors#${code}`, title: meaning, status: http, detail, code, stage };
-}
-/** Text, for a response schema of a route would not let the media type through. */
-const sendProblem = (reply: FastifyReply, failure: Failure): FastifyReply => {
-  const body = bodyOf(failure);
-  return reply.code(body.status).type(problemType).send(JSON.stringify(body));
-};
-
-/** What is wrong with a request; where it must be one of several values, which. */
-function invalidText({ validation = [], validationContext = 'querystring', message }: FastifyError): string {
-  const [first] = validation;
-  const allowed = validation.flatMap((v) => (v.keyword === 'const' ? [String(v.params.allowedValue)] : []));
-  return first !== undefined && allowed.length > 1
-    ? `${validationContext}${first.instancePath} must be one of: ${allowed.join(', ')}`
-    : message;
-}
-
-/** An error of whatever origin as a failure of the table. */
-function failureOf(error: FastifyError | Error): Failure {
-  if (error instanceof ApiError || error instanceof StoreError) return error.failure;
-  const refused = (code: string): Failure => ({ stage: 'request', code, detail: error.message });
-  if (error instanceof BadCursor) return refused('BAD_CURSOR');
-  if (error instanceof BadFilter) return refused('BAD_REQUEST');
-  const status = 'statusCode' in error ? error.statusCode : undefined;
-  // Nobody is there to read it.
-  if ('code' in error && error.code === 'ECONNRESET') return refused('BAD_REQUEST');
-  if ('validation' in error && error.validation !== undefined)
-    return { ...refused('BAD_REQUEST'), detail: invalidText(error) };
-  if (status === 413) return refused('BODY_TOO_LARGE');
-  if (status === 415) return refused('MEDIA_TYPE');
-  if (status !== undefined && status >= 400 && status < 500) return refused('BAD_REQUEST');
-  return { stage: 'request', code: 'INTERNAL', detail: "an error in microtune; the daemon's log has more" };
 }

@@ -26,13 +26,14 @@ import { Jobs } from './jobs.ts';
 import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
 import { boardsFor } from './product.ts';
+import { Queries, type QueryLimits } from './query/queries.ts';
+import { type ReachOptions, type Service, serviceOf } from './service/options.ts';
+import { newToken, tokenHash } from './service/tokens.ts';
 import { version } from './version.ts';
 import { workOf } from './work.ts';
 
-export interface DaemonOptions {
+export interface DaemonOptions extends ReachOptions {
   readonly dataDir: string;
-  /** Loopback unless the user says otherwise. */
-  readonly host: string;
   /** 0: any free one. */
   readonly port: number;
   readonly devices: readonly AttachedDevice[];
@@ -44,6 +45,8 @@ export interface DaemonOptions {
   /** Where a GDB server listens, by board. */
   readonly probes?: Readonly<Record<string, string>>;
   readonly pool?: FarmOptions['pool'];
+  /** Of POST /v1/query; the usual ones where not given. */
+  readonly query?: Partial<QueryLimits>;
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
   /** Of standard error; DATA/log has everything from `info` on. */
@@ -64,7 +67,7 @@ const verifiedInputs = 8;
 
 /**
  * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_IN_USE, RECORD_BAD, PORT_IN_USE, LISTEN_FAILED,
- * BOARD_UNKNOWN, KINDS_MIXED.
+ * BOARD_UNKNOWN, KINDS_MIXED, TOKENS_NEEDED, TLS_NEEDED, TLS_UNUSABLE.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const byBoard = [o.emulate, o.powerCycle ?? {}, o.probes ?? {}].flatMap((r) => Object.keys(r));
@@ -81,7 +84,16 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     lock.value.release();
     return store;
   }
-  const parts = await assemble(o, dataDir, mine.value, store.value);
+  const service = serviceOf(o, store.value.tokens.valid().length);
+  if (!service.ok) {
+    store.value.close();
+    lock.value.release();
+    return service;
+  }
+  store.value.answers.begin();
+  // Whoever may read the data directory is its owner, and needs no token of their own.
+  const local = service.value.tokens === 'required' ? newToken() : undefined;
+  const parts = await assemble(o, { dataDir, boards: mine.value, store: store.value, service: service.value, local });
   const stop = once(async () => {
     await takeDown(parts);
     store.value.close();
@@ -94,7 +106,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     return url;
   }
   try {
-    lock.value.announce(url.value);
+    lock.value.announce(url.value, local);
     parts.log.info({ url: url.value, data: dataDir }, 'listening');
     parts.jobs.start();
   } catch (error) {
@@ -127,12 +139,16 @@ interface Parts {
   readonly log: Logger;
 }
 
-async function assemble(
-  o: DaemonOptions,
-  dataDir: string,
-  boards: readonly BoardModule[],
-  store: Store,
-): Promise<Parts> {
+interface Ground {
+  readonly dataDir: string;
+  readonly boards: readonly BoardModule[];
+  readonly store: Store;
+  readonly service: Service;
+  /** Token of whoever may read the data directory. */
+  readonly local: string | undefined;
+}
+
+async function assemble(o: DaemonOptions, { dataDir, boards, store, service, local }: Ground): Promise<Parts> {
   const log = openLog(dataDir, o.logLevel);
   const cacheDir = join(dataDir, 'cache');
   makeDir(cacheDir);
@@ -176,6 +192,7 @@ async function assemble(
     work,
     log,
   });
+  const own = local === undefined ? undefined : ({ name: 'local', scope: 'admin', hash: tokenHash(local) } as const);
   const views = new JobViews(store, models, () => jobs.running);
   const app = await buildApp({
     store,
@@ -184,10 +201,12 @@ async function assemble(
     jobs,
     views,
     farm,
+    queries: new Queries(store.file, o.query),
     boards,
     dataDir,
     version,
-    host: o.host,
+    service,
+    validTokens: () => (own === undefined ? store.tokens.valid() : [...store.tokens.valid(), own]),
     log,
   });
   return { app, jobs, farm, log };

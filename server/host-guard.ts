@@ -12,19 +12,22 @@ function nameOf(authority: string): string {
   return name.toLowerCase();
 }
 
-/** Addresses cannot be rebound, names can: of those only localhost and the one the daemon was told pass. */
-export const hostAllowed = (authority: string, configured: string): boolean => {
+/** Addresses cannot be rebound, names can: of those only localhost and the ones the daemon was told pass. */
+export const hostAllowed = (authority: string, configured: readonly string[]): boolean => {
   const name = nameOf(authority);
-  return isIP(name) !== 0 || name === 'localhost' || name === configured.toLowerCase();
+  return isIP(name) !== 0 || name === 'localhost' || configured.some((c) => name === c.toLowerCase());
 };
 
-export function hostGuard(configured: string): onRequestAsyncHookHandler {
-  return async (request) => {
+/** The scheme of the origin must be that of the request: a page that came in the clear may have been changed on its way. */
+export function hostGuard(configured: readonly string[]): onRequestAsyncHookHandler {
+  return async (request, reply) => {
     const { host, origin } = request.headers;
+    reply.header('x-content-type-options', 'nosniff');
     const refuse = (detail: string): never => {
       throw new ApiError({ stage: 'request', code: 'HOST_REFUSED', detail });
     };
     if (host === undefined || !hostAllowed(host, configured)) refuse(`the host "${host ?? ''}" is not served here`);
-    if (origin !== undefined && origin !== `http://${host}`) refuse(`pages of ${origin} may not use this daemon`);
+    if (origin !== undefined && origin !== `${request.protocol}://${host}`)
+      refuse(`pages of ${origin} may not use this daemon`);
   };
 }

@@ -107,8 +107,8 @@ test('web pages of other origins, and names that are not ours, get nothing', asy
 test('which hosts are ours', () => {
   const yes = ['localhost', 'LOCALHOST:80', '127.0.0.1:7317', '[::1]:7317', '[::1]', '192.168.1.7', 'farm.local:1'];
   const no = ['evil.example', 'localhost.evil.example:7317', '127.0.0.1.evil.example', '', '[evil]', 'a:b:c'];
-  for (const host of yes) expect([host, hostAllowed(host, 'farm.local')]).toEqual([host, true]);
-  for (const host of no) expect([host, hostAllowed(host, 'farm.local')]).toEqual([host, false]);
+  for (const host of yes) expect([host, hostAllowed(host, ['0.0.0.0', 'farm.local'])]).toEqual([host, true]);
+  for (const host of no) expect([host, hostAllowed(host, ['0.0.0.0', 'farm.local'])]).toEqual([host, false]);
 });
 
 test('the artifact of a job that is done: the same bytes each time; of others: a refusal', async () => {

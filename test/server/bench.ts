@@ -17,8 +17,11 @@ import { Feed } from '../../server/feed.ts';
 import { JobViews } from '../../server/job-views.ts';
 import { Jobs, type JobWork, type Outcome } from '../../server/jobs.ts';
 import { Models } from '../../server/models.ts';
+import { Queries } from '../../server/query/queries.ts';
 import type { Run } from '../../server/progress.ts';
 import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas/index.ts';
+import { usualLimits } from '../../server/service/limits.ts';
+import type { Service } from '../../server/service/options.ts';
 import { smallModel } from './model.ts';
 
 /** A job that has begun and waits for the test to say how it ends. */
@@ -49,7 +52,15 @@ export function openBenchStore(): Store {
   return opened.value;
 }
 
-export async function startBench(store: Store = openBenchStore()): Promise<Bench> {
+/** As on this machine alone; a test may ask faster than any client would. */
+const localService: Service = {
+  tokens: 'optional',
+  names: ['127.0.0.1'],
+  limits: { ...usualLimits, rate: { max: 1e9, windowMs: 1000 }, costly: { max: 1e9, windowMs: 1000 } },
+};
+
+export async function startBench(store: Store = openBenchStore(), change: Partial<Service> = {}): Promise<Bench> {
+  const service: Service = { ...localService, ...change };
   const dataDir = mkdtempSync(join(tmpdir(), 'microtune-server-'));
   const begun: Begun[] = [];
   const work: JobWork = (run, signal) =>
@@ -78,10 +89,12 @@ export async function startBench(store: Store = openBenchStore()): Promise<Bench
     jobs,
     views,
     farm,
+    queries: new Queries(store.file),
     boards,
     dataDir,
     version: '0.0.0',
-    host: '127.0.0.1',
+    service,
+    validTokens: () => store.tokens.valid(),
     log,
   });
   onTestFinished(async () => {

@@ -9,6 +9,7 @@ import { recordsToJsonLines } from '../../db/export.ts';
 import { databaseName, lockDataDir, openStore } from '../../db/index.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from '../../server/daemon.ts';
 import type { RecordPage } from '../../server/schemas/index.ts';
+import { newToken, tokenHash } from '../../server/service/tokens.ts';
 import { openBenchStore, recordWith } from './bench.ts';
 
 function folder(): string {
@@ -17,6 +18,14 @@ function folder(): string {
   return dir;
 }
 const plain = { host: '127.0.0.1', port: 0, devices: [], emulate: {}, logLevel: 'silent' } as const;
+function addToken(dir: string): string {
+  const store = openStore({ dir }, { mode: 'write' });
+  if (!store.ok) throw new Error(store.error.detail);
+  const text = newToken();
+  store.value.tokens.add({ name: 'test', scope: 'read', hash: tokenHash(text) });
+  store.value.close();
+  return text;
+}
 const refusal = async (change: Partial<DaemonOptions>) => {
   const started = await startDaemon({ ...plain, dataDir: folder(), ...change });
   if (started.ok) await started.value.stop();
@@ -66,7 +75,9 @@ test('a port that is taken, an address that is not ours; the directory is free a
     code: 'PORT_IN_USE',
     detail: expect.stringContaining(String(port)),
   });
-  expect(await refusal({ dataDir, host: '203.0.113.1' })).toMatchObject({ code: 'LISTEN_FAILED' });
+  addToken(dataDir);
+  const elsewhere = { dataDir, host: '203.0.113.1', plainHttp: 'allowed' } as const;
+  expect(await refusal(elsewhere)).toMatchObject({ code: 'LISTEN_FAILED' });
   await started({ dataDir });
 });
 
