@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { Answers } from './answers.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
+import { SavedQueries } from './queries.ts';
 import { Tokens } from './tokens.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
@@ -12,12 +13,14 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
+  const queries = new SavedQueries(db);
   const tokens = new Tokens(db);
   const answers = new Answers(db);
   const at = (): string => now().toISOString();
   const read = <T>(work: () => T): T => translated(db.name, work);
   const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
   return {
+    file: db.name,
     putModel: (model) => write(() => jobs.putModel(model, at())),
     model: (id) => read(() => jobs.model(id)),
     addJob: (job) => write(() => jobs.add(job, at())),
@@ -36,6 +39,12 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
+    queries: {
+      all: () => read(() => queries.all()),
+      get: (name) => read(() => queries.get(name)),
+      put: (query) => write(() => queries.put(query, at())),
+      remove: (name) => write(() => queries.remove(name)),
+    },
     tokens: {
       add: (token) => write(() => tokens.add(token, at())),
       all: () => read(() => tokens.all()),

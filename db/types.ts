@@ -4,6 +4,7 @@ import type { Failure } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import type { Answer, Claim, KeyedRequest } from './answers.ts';
+import type { SavedQuery } from './queries.ts';
 import type { TokenHash, TokenRow } from './tokens.ts';
 
 /** What a result depends on beside the task: part of each record. */
@@ -127,6 +128,8 @@ export interface Merged {
  * does to a file (full disk, damage, a lock held too long) is thrown as StoreError, which carries a Failure.
  */
 export interface Store {
+  /** Path of its file; ':memory:' where it has none. */
+  readonly file: string;
   /** Bytes that are there already stay under the name they had first. */
   putModel(model: Omit<ModelRow, 'at'>): ModelRow;
   model(id: string): ModelRow | undefined;
@@ -161,6 +164,13 @@ export interface Store {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */
   counts(job: string): { readonly done: number; readonly failed: number };
+  /** See db/queries.ts. */
+  readonly queries: {
+    all(): readonly SavedQuery[];
+    get(name: string): SavedQuery | undefined;
+    put(query: SavedQuery): void;
+    remove(name: string): boolean;
+  };
   /** See db/tokens.ts. */
   readonly tokens: {
     add(token: TokenHash): TokenRow | undefined;

@@ -1,0 +1,160 @@
+/**
+ * What people may ask with SQL: views with documented columns. Must stay true: a view shows no blob and no secret; a column
+ * that is listed here keeps its name and meaning, for saved queries rely on it.
+ */
+export interface LogView {
+  readonly name: string;
+  readonly about: string;
+  readonly columns: readonly Column[];
+  /** The rows, from tables of the database. */
+  readonly from: string;
+}
+export interface Column {
+  readonly name: string;
+  readonly type: 'text' | 'integer' | 'real';
+  readonly about: string;
+  /** Where it is read; its own name, unless given. */
+  readonly sql?: string;
+}
+
+/** The statement that makes it, in sight of this connection only; it hides the table of the same name. */
+export const viewSql = ({ name, columns, from }: LogView): string =>
+  `CREATE TEMP VIEW ${name} AS SELECT ${columns.map((c) => `${c.sql ?? c.name} AS ${c.name}`).join(', ')} FROM ${from}`;
+
+const text = (name: string, about: string, sql?: string): Column => column('text', name, about, sql);
+const integer = (name: string, about: string, sql?: string): Column => column('integer', name, about, sql);
+const real = (name: string, about: string, sql?: string): Column => column('real', name, about, sql);
+const column = (type: Column['type'], name: string, about: string, sql?: string): Column => ({
+  name,
+  type,
+  about,
+  ...(sql !== undefined && { sql }),
+});
+
+/** A stage's share of a trial's time. */
+const stage = (name: string, what: string): Column =>
+  real(`${name}_ms`, `milliseconds ${what}; null where it did not come to that`, `t.times ->> '${name}'`);
+const size = (name: string, key: string, about: string): Column => integer(name, about, `t.sizes ->> '${key}'`);
+
+const trials: LogView = {
+  name: 'trials',
+  about: 'every trial, failures included',
+  columns: [
+    text('id', 'of the record', 't.id'),
+    text('at', 'when it was recorded, ISO 8601 in UTC', 't.at'),
+    text('job', 'that made it; null for replays and imported records', 't.job'),
+    text('task', 'id of the task', 't.task'),
+    text('op', 'operator', `k.workload ->> 'op'`),
+    text('board', 'on which it was tried', 't.board'),
+    text('kind', 'what cycles counts: silicon, model, instructions, host. Never compare two kinds', 't.kind'),
+    text('device', 'that measured it', 't.device'),
+    text('toolchain', 'first line of the compiler’s version', 'e.toolchain'),
+    text('flags', 'that select the CPU', 'e.flags'),
+    text('firmware', 'build of the device’s firmware', 'e.firmware'),
+    text('policy', 'that proposed it; default for default schedules, replay for replays', 't.policy'),
+    text('template', 'of the schedule', 't.template'),
+    text('knobs', 'JSON: settings of the template by name; null where it has none', `t.config -> 'knobs'`),
+    text('schedule', 'JSON: algorithm and steps', 't.schedule'),
+    text('status', 'ok or failed', 't.status'),
+    text('stage', 'where it failed', 't.stage'),
+    text('code', 'why it failed', 't.code'),
+    text('detail', 'what happened', 't.detail'),
+    real('cycles', 'what was counted; null for a failure', 't.cycles'),
+    text('binary', 'hash of code and constants', 't.binary'),
+    text('reused_from', 'record whose measurement was taken over', 't.reused_from'),
+    text('doubt', 'why it does not stand; null where it does', 'd.reason'),
+    size('code_bytes', 'codeBytes', 'of machine code'),
+    size('const_bytes', 'constBytes', 'of constants, packed'),
+    size('scratch_bytes', 'scratchBytes', 'of scratch memory'),
+    size('stack_bytes', 'stackBytes', 'of stack, by watermark'),
+    stage('compile', 'of compiling'),
+    stage('link', 'of linking'),
+    stage('load', 'of loading'),
+    stage('run', 'of running'),
+    stage('verify', 'of comparing the output'),
+  ],
+  from: `main.trials t JOIN main.tasks k ON k.id = t.task JOIN main.environments e ON e.id = t.environment
+    LEFT JOIN main.doubts d ON d.record = t.id`,
+};
+
+const jobs: LogView = {
+  name: 'jobs',
+  about: 'every job',
+  columns: [
+    text('id', 'of the job', 'j.id'),
+    text('state', 'queued, running, paused, done, failed or cancelled', 'j.state'),
+    text('model', 'id of the model', 'j.model'),
+    text('model_name', 'its file name', 'm.name'),
+    text('board', 'that it is for', 'j.board'),
+    text('kind', 'what is counted there', 'j.kind'),
+    text('policy', 'search policy', 'j.policy'),
+    integer('seed', 'of the search', 'j.seed'),
+    integer('trials', 'that it may make', 'j.trials'),
+    real('time_ms', 'that it may take; null: any', 'j.time_ms'),
+    real('spent_ms', 'spent in tuning', 'j.spent_ms'),
+    text('created_at', 'ISO 8601 in UTC', 'j.created_at'),
+    text('started_at', 'null before', 'j.started_at'),
+    text('ended_at', 'null before', 'j.ended_at'),
+    text('code', 'why it failed', `j.error ->> 'code'`),
+    text('detail', 'what happened', `j.error ->> 'detail'`),
+    real('cycles', 'of the tuned network in one run', `j.report ->> 'cycles'`),
+    real('default_cycles', 'of the network with default schedules', `j.report ->> 'defaultCycles'`),
+  ],
+  from: 'main.jobs j JOIN main.models m ON m.id = j.model',
+};
+
+const tasks: LogView = {
+  name: 'tasks',
+  about: 'every task of which there are trials',
+  columns: [
+    text('id', 'of the task', 'k.id'),
+    text('op', 'operator', `k.workload ->> 'op'`),
+    text('workload', 'JSON: operator, attributes, types', 'k.workload'),
+  ],
+  from: 'main.tasks k',
+};
+
+const best: LogView = {
+  name: 'best',
+  about: 'of each task, board and kind the fewest cycles of the trials that stand',
+  columns: [
+    text('task', 'id of the task', 't.task'),
+    text('op', 'operator', `k.workload ->> 'op'`),
+    text('board', 'on which they were counted', 't.board'),
+    text('kind', 'what was counted', 't.kind'),
+    real('cycles', 'fewest', 'min(t.cycles)'),
+    text('record', 'id of the trial that counted them', 't.id'),
+    integer('trials', 'that stand', 'count(*)'),
+  ],
+  // With min() the other columns are those of the row that has it.
+  from: `main.trials t JOIN main.tasks k ON k.id = t.task WHERE t.status = 'ok'
+    AND NOT EXISTS (SELECT 1 FROM main.doubts WHERE record IN (t.id, t.reused_from)) GROUP BY t.task, t.board, t.kind`,
+};
+
+const devices: LogView = {
+  name: 'devices',
+  about: 'every device that trials name',
+  columns: [
+    text('device', 'what stands for it in records', 't.device'),
+    text('board', 'that it is', 't.board'),
+    integer('trials', 'that it ran', 'count(*)'),
+    integer('failed', 'of these', `count(*) FILTER (WHERE t.status = 'failed')`),
+    text('first_at', 'its first trial', 'min(t.at)'),
+    text('last_at', 'its last trial', 'max(t.at)'),
+  ],
+  from: 'main.trials t WHERE t.device IS NOT NULL GROUP BY t.device, t.board',
+};
+
+const doubts: LogView = {
+  name: 'doubts',
+  about: 'records that do not stand: their device failed the health check that came next',
+  columns: [
+    text('record', 'id of the trial', 'd.record'),
+    text('at', 'when it was doubted', 'd.at'),
+    text('reason', 'what the check found', 'd.reason'),
+  ],
+  from: 'main.doubts d',
+};
+
+/** What `POST /v1/query` can read, in the order of `GET /v1/schema`. */
+export const logViews: readonly LogView[] = [trials, jobs, tasks, best, devices, doubts];

@@ -1,0 +1,86 @@
+/**
+ * Queries of people, run by a few processes beside the daemon: each is kept for the next query and replaced when it dies.
+ * Must stay true: at most `processes` run at once and at most `queue` wait, however many ask.
+ */
+import PQueue from 'p-queue';
+import { failed, type Result } from '../../compiler/result.ts';
+import type { Params } from '../../db/guarded.ts';
+import { type QueryAnswer, QueryProcess } from './query-process.ts';
+
+export interface QueryLimits {
+  readonly timeMs: number;
+  readonly rows: number;
+  /** Of all rows as JSON. */
+  readonly bytes: number;
+  readonly processes: number;
+  /** How many may wait for one. */
+  readonly queue: number;
+}
+export const usualQueryLimits: QueryLimits = {
+  timeMs: 5000,
+  rows: 10_000,
+  bytes: 16 * 2 ** 20,
+  processes: 2,
+  queue: 16,
+};
+
+/** A statement; limits below the usual ones may be asked for. */
+export interface QueryRequest {
+  readonly sql: string;
+  readonly params?: Params;
+  readonly rows?: number;
+  readonly timeMs?: number;
+}
+
+export class Queries {
+  readonly limits: QueryLimits;
+  private readonly file: string;
+  private readonly queue: PQueue;
+  private readonly idle: QueryProcess[] = [];
+  private readonly all = new Set<QueryProcess>();
+  private closed = false;
+
+  /** `file`: the daemon's database. Nothing is started before the first query. */
+  constructor(file: string, limits: Partial<QueryLimits> = {}) {
+    this.file = file;
+    this.limits = { ...usualQueryLimits, ...limits };
+    this.queue = new PQueue({ concurrency: this.limits.processes });
+  }
+
+  /** Failures: QUERY_REFUSED, QUERY_TIMEOUT, QUERY_BUSY, DB_IO. */
+  async run(request: QueryRequest): Promise<Result<QueryAnswer>> {
+    if (this.queue.size >= this.limits.queue)
+      return failed('query', 'QUERY_BUSY', `${this.queue.size} queries are waiting already`);
+    return this.queue.add(() => this.perform(request));
+  }
+
+  /** Ends all processes, and with them what they are at. */
+  close(): void {
+    this.closed = true;
+    this.queue.clear();
+    for (const p of this.all) p.end();
+    this.all.clear();
+  }
+
+  private async perform({ sql, params = [], rows, timeMs }: QueryRequest): Promise<Result<QueryAnswer>> {
+    if (this.closed) return failed('query', 'QUERY_BUSY', 'the daemon is being stopped');
+    const { limits } = this;
+    const process = this.take();
+    const most = { rows: Math.min(rows ?? limits.rows, limits.rows), bytes: limits.bytes };
+    const answer = await process.ask({ sql, params, ...most }, Math.min(timeMs ?? limits.timeMs, limits.timeMs));
+    if (process.isOver) this.all.delete(process);
+    else this.idle.push(process);
+    return answer;
+  }
+
+  /** One that waits, unless it died meanwhile; else a new one. */
+  private take(): QueryProcess {
+    for (let p = this.idle.pop(); p !== undefined; p = this.idle.pop()) {
+      if (!p.isOver) return p;
+      this.all.delete(p);
+    }
+    const fresh = new QueryProcess(this.file, this.limits.timeMs);
+    this.all.add(fresh);
+    return fresh;
+  }
+}
