@@ -6,4 +6,5 @@ export * from './errors.ts';
 export * from './health.ts';
 export * from './jobs.ts';
 export * from './models.ts';
+export * from './query.ts';
 export * from './records.ts';
