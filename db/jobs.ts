@@ -2,10 +2,23 @@
 import type { Database } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Failure } from '../compiler/result.ts';
-import type { JobChange, JobEvent, JobRow, JobState, ModelRow, NewJob } from './types.ts';
+import { cursorAfter, seqOf } from './cursor.ts';
+import type {
+  JobChange,
+  JobEvent,
+  JobFilter,
+  JobRow,
+  JobState,
+  ModelRow,
+  NewJob,
+  Page,
+  Priority,
+  Store,
+} from './types.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 interface JobColumns {
+  readonly seq: number;
   readonly id: string;
   readonly state: JobState;
   readonly model: string;
@@ -17,6 +30,15 @@ interface JobColumns {
   readonly time_ms: number | null;
   readonly ram_budget: number | null;
   readonly flash_budget: number | null;
+  readonly name: string | null;
+  readonly job_group: string | null;
+  readonly priority: Priority;
+  readonly work_window: string | null;
+  readonly until_percent: number | null;
+  readonly until_trials: number | null;
+  readonly only_tasks: string | null;
+  readonly cloned_from: string | null;
+  readonly webhooks: string;
   readonly spent_ms: number;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -38,12 +60,37 @@ const jobOf = (r: JobColumns): JobRow => ({
   timeMs: r.time_ms,
   ramBudget: r.ram_budget,
   flashBudget: r.flash_budget,
+  name: r.name,
+  group: r.job_group,
+  priority: r.priority,
+  window: r.work_window,
+  until:
+    r.until_percent === null || r.until_trials === null ? null : { percent: r.until_percent, trials: r.until_trials },
+  only: r.only_tasks === null ? null : (JSON.parse(r.only_tasks) as readonly string[]),
+  clonedFrom: r.cloned_from,
+  webhooks: JSON.parse(r.webhooks) as readonly string[],
   spentMs: r.spent_ms,
   createdAt: r.created_at,
   startedAt: r.started_at,
   endedAt: r.ended_at,
   error: r.error === null ? null : (JSON.parse(r.error) as Failure),
   report: r.report === null ? null : (JSON.parse(r.report) as Json),
+});
+/** What a new job has where nothing else is said. */
+const unasked = {
+  ramBudget: null,
+  flashBudget: null,
+  name: null,
+  group: null,
+  priority: 'normal',
+  window: null,
+  clonedFrom: null,
+};
+const textsOf = ({ until, only, webhooks }: NewJob) => ({
+  untilPercent: until?.percent ?? null,
+  untilTrials: until?.trials ?? null,
+  only: only == null ? null : JSON.stringify(only),
+  webhooks: JSON.stringify(webhooks ?? []),
 });
 const eventOf = (r: EventColumns): JobEvent => ({ ...r, data: JSON.parse(r.data) as Json });
 
@@ -71,17 +118,27 @@ export class Jobs {
   }
 
   add(job: NewJob, at: string): JobRow {
-    const last = this.db.prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").get();
-    const id = `j-${this.farm}-${(last?.seq ?? 0) + 1}`;
+    const id = `j-${this.farm}-${this.nextSeq()}`;
     this.db
       .prepare(
-        `INSERT INTO jobs (id, state, model, board, kind, policy, seed, trials, time_ms, ram_budget, flash_budget,
-         spent_ms, created_at)
-         VALUES (@id, 'queued', @model, @board, @kind, @policy, @seed, @trials, @timeMs, @ramBudget, @flashBudget, 0, @at)`,
+        `INSERT INTO jobs (id, state, model, board, kind, policy, seed, trials, time_ms, ram_budget, flash_budget, name,
+         job_group, priority, work_window, until_percent, until_trials, only_tasks, cloned_from, webhooks, spent_ms, created_at)
+         VALUES (@id, 'queued', @model, @board, @kind, @policy, @seed, @trials, @timeMs, @ramBudget, @flashBudget, @name,
+         @group, @priority, @window, @untilPercent, @untilTrials, @only, @clonedFrom, @webhooks, 0, @at)`,
       )
-      .run({ ramBudget: null, flashBudget: null, ...job, id, at });
+      .run({ ...unasked, ...job, ...textsOf(job), id, at });
     this.addEvent(id, 'state', { state: 'queued' }, at);
     return this.job(id)!;
+  }
+
+  addGroup(jobs: readonly NewJob[], at: string): readonly JobRow[] {
+    const group = `g-${this.farm}-${this.nextSeq()}`;
+    return jobs.map((job) => this.add({ ...job, group }, at));
+  }
+
+  private nextSeq(): number {
+    const last = this.db.prepare<[], { seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").get();
+    return (last?.seq ?? 0) + 1;
   }
 
   job(id: string): JobRow | undefined {
@@ -91,6 +148,29 @@ export class Jobs {
 
   all(): readonly JobRow[] {
     return this.db.prepare<[], JobColumns>('SELECT * FROM jobs ORDER BY seq DESC').all().map(jobOf);
+  }
+
+  open(): readonly JobRow[] {
+    return this.db
+      .prepare<[], JobColumns>("SELECT * FROM jobs WHERE state IN ('queued', 'running', 'paused') ORDER BY seq")
+      .all()
+      .map(jobOf);
+  }
+
+  page(filter: JobFilter, limit: number, cursor: string | undefined): Page<JobRow> {
+    const { state = null, model = null, board = null, group = null } = filter;
+    const normal = { jobs: 'newest first', state, model, board, group };
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqOf(cursor, this.farm, normal);
+    const rows = this.db
+      .prepare<object, JobColumns>(
+        `SELECT * FROM jobs WHERE seq < @before AND (@state IS NULL OR state = @state)
+         AND (@model IS NULL OR model = @model) AND (@board IS NULL OR board = @board)
+         AND (@group IS NULL OR job_group = @group) ORDER BY seq DESC LIMIT @limit`,
+      )
+      .all({ ...normal, before, limit: limit + 1 });
+    const last = rows[limit - 1];
+    const next = rows.length > limit && last !== undefined ? cursorAfter(last.seq, this.farm, normal) : null;
+    return { items: rows.slice(0, limit).map(jobOf), next };
   }
 
   update(id: string, change: JobChange, at: string): JobRow {
@@ -120,6 +200,30 @@ export class Jobs {
       )
       .all(job, after, limit)
       .map(eventOf);
+  }
+
+  allEvents(after: number, limit: number): readonly JobEvent[] {
+    return this.db
+      .prepare<[number, number], EventColumns>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, limit)
+      .map(eventOf);
+  }
+
+  lastEventId(): number {
+    return this.db.prepare<[], { last: number }>('SELECT ifnull(max(id), 0) AS last FROM events').get()!.last;
+  }
+
+  thinEvents(job: string, keep: Parameters<Store['thinEvents']>[1]): void {
+    const numbered = `SELECT id, row_number() OVER (ORDER BY id DESC) - 1 AS back, count(*) OVER () AS n
+      FROM events WHERE job = @job AND type = @type`;
+    this.db
+      .prepare(
+        `DELETE FROM events WHERE id IN (SELECT id FROM (${numbered}) WHERE back % ((n + @keep - 1) / @keep) > 0)`,
+      )
+      .run({ job, type: 'progress', keep: keep.progress });
+    this.db
+      .prepare(`DELETE FROM events WHERE id IN (SELECT id FROM (${numbered}) WHERE back >= @keep)`)
+      .run({ job, type: 'log', keep: keep.logs });
   }
 
   lastEvent(job: string, type: string): JobEvent | undefined {

@@ -13,6 +13,7 @@ export const schemaFiles: readonly string[] = [
   '0001-start.sql',
   '0002-doubts.sql',
   '0003-budgets.sql',
+  '0004-jobs.sql',
   '0007-queries.sql',
   '0008-service.sql',
 ];

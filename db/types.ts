@@ -76,6 +76,7 @@ export interface ModelRow {
 }
 
 export type JobState = 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'cancelled';
+export type Priority = 'low' | 'normal' | 'high';
 export interface JobRow {
   readonly id: string;
   readonly state: JobState;
@@ -90,6 +91,20 @@ export interface JobRow {
   /** Bytes that the network may take; null: what the board has. */
   readonly ramBudget: number | null;
   readonly flashBudget: number | null;
+  /** What somebody called it. */
+  readonly name: string | null;
+  /** Shared by the jobs that one request made, a board each. */
+  readonly group: string | null;
+  readonly priority: Priority;
+  /** When it may run, like "20:00-07:00 Europe/Berlin"; null: always. */
+  readonly window: string | null;
+  /** It ends when no task became better by `percent` in `trials` trials. */
+  readonly until: { readonly percent: number; readonly trials: number } | null;
+  /** Ids of the tasks to tune; null: all. */
+  readonly only: readonly string[] | null;
+  readonly clonedFrom: string | null;
+  /** URLs that are told of its end. */
+  readonly webhooks: readonly string[];
   /** Milliseconds of tuning in earlier runs of this job (before restarts). */
   readonly spentMs: number;
   readonly createdAt: string;
@@ -100,14 +115,30 @@ export interface JobRow {
   readonly report: Readonly<Record<string, unknown>> | null;
 }
 export type NewJob = Pick<JobRow, 'model' | 'board' | 'kind' | 'policy' | 'seed' | 'trials' | 'timeMs'> &
-  Partial<Pick<JobRow, 'ramBudget' | 'flashBudget'>>;
+  Partial<
+    Pick<
+      JobRow,
+      | 'ramBudget'
+      | 'flashBudget'
+      | 'name'
+      | 'group'
+      | 'priority'
+      | 'window'
+      | 'until'
+      | 'only'
+      | 'clonedFrom'
+      | 'webhooks'
+    >
+  >;
+/** Which jobs to list: those that are as all given fields say. */
+export type JobFilter = Partial<Pick<JobRow, 'state' | 'model' | 'board'>> & { readonly group?: string };
 
 export interface JobEvent {
   /** Grows over all jobs; what Last-Event-ID names. */
   readonly id: number;
   readonly job: string;
   readonly at: string;
-  /** 'state' | 'progress' | 'log' */
+  /** 'state' | 'progress' | 'log' | 'waiting' */
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -136,14 +167,29 @@ export interface Store {
 
   /** A queued job, and its first event ('state', {state: 'queued'}). */
   addJob(job: NewJob): JobRow;
+  /** Several, all or none, with a `group` of their own. */
+  addJobs(jobs: readonly NewJob[]): readonly JobRow[];
   job(id: string): JobRow | undefined;
   /** Newest first. */
   jobs(): readonly JobRow[];
+  /** Those that have not ended, oldest first. */
+  openJobs(): readonly JobRow[];
+  /** Newest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text. */
+  jobPage(filter: JobFilter, limit: number, cursor?: string): Page<JobRow>;
   /** Changes a job; a change of state in one transaction with the event ('state', {state, error?}) that tells of it. */
   updateJob(id: string, change: JobChange): JobRow;
   addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
   /** Events of a job with id > after, oldest first. */
   events(job: string, after: number, limit: number): readonly JobEvent[];
+  /** Events of all jobs with id > after, oldest first. */
+  allEvents(after: number, limit: number): readonly JobEvent[];
+  /** Id of the newest event of all; 0 where there is none. */
+  lastEventId(): number;
+  /**
+   * Deletes events of a job: of its progress events all but `progress` of them, spread over its life, the last one among them; of
+   * its log events all but the last `logs`. Others stay, and no id ever comes twice.
+   */
+  thinEvents(job: string, keep: { readonly progress: number; readonly logs: number }): void;
   /** The newest event of a type; undefined where there is none. */
   lastEvent(job: string, type: string): JobEvent | undefined;
 
