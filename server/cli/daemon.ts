@@ -6,11 +6,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Client } from '../../client/client.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readDaemon } from '../../db/lock.ts';
 import { artifactDir } from '../artifact.ts';
 import { errorOf } from '../errors.ts';
-import { Client } from './client.ts';
+import { readFile } from './read-file.ts';
 
 /** The launcher's word for "go on without me" (bin/microtune.js). */
 const stayMessage = 'stay';
@@ -25,15 +26,26 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
-/** A client of the daemon that is there; undefined where none is. */
-export function runningDaemon(o: { readonly url?: string; readonly data: string }): Client | undefined {
-  const url = o.url ?? readDaemon(o.data)?.url;
-  return url === undefined ? undefined : new Client(url);
+/** A daemon: the one at a URL, else the one of a data directory. */
+export interface Where {
+  readonly url?: string;
+  readonly data: string;
+  /** File that holds a token. */
+  readonly tokenFile?: string;
 }
+
+/** A client of the daemon that is there; undefined where none is. The owner of its data directory needs no token. */
+export function runningDaemon(o: Where): Client | undefined {
+  const daemon = o.url === undefined ? readDaemon(o.data) : { url: o.url };
+  if (daemon === undefined) return undefined;
+  const token = o.tokenFile === undefined ? ('token' in daemon ? daemon.token : undefined) : tokenIn(o.tokenFile);
+  return new Client(daemon.url, { ...(token !== undefined && { token }) });
+}
+const tokenIn = (file: string): string => Buffer.from(readFile(file)).toString('utf8').trim();
 
 /** Asks the daemon, or reads the database where none runs; also where it went away while it was asked. */
 export async function askOrRead<T>(
-  o: { readonly url?: string; readonly data: string },
+  o: Where,
   ask: (client: Client) => Promise<Result<T>>,
   read: () => Promise<Result<T>>,
 ): Promise<Result<T>> {
@@ -44,7 +56,7 @@ export async function askOrRead<T>(
 }
 
 /** The daemon of a data directory or URL, whoever started it. */
-export function knownDaemon(first: Client, o: { readonly url?: string; readonly data: string }): Daemon {
+export function knownDaemon(first: Client, o: Where): Daemon {
   return { client: () => runningDaemon(o) ?? first, stay: async () => undefined, close: async () => undefined };
 }
 

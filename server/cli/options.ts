@@ -36,6 +36,20 @@ ${Object.entries(exitMeanings)
   .map(([code, meaning]) => `  ${code.padEnd(4)}${meaning}`)
   .join('\n')}`;
 
+export interface RemoteOptions {
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+/** --url, --token-file. */
+export const remote = (command: Command, otherwise = 'the one of the data directory'): Command =>
+  command
+    .option('--url <url>', `a running daemon (default: ${otherwise})`)
+    .option(
+      '--token-file <file>',
+      "file with the token for --url (`microtune token add`); a data directory's owner needs none",
+    );
+
 export interface BudgetOptions {
   readonly ramBudget?: number;
   readonly flashBudget?: number;

@@ -35,7 +35,7 @@ test('what is published, kept and exposed is what the daemon in the image uses',
 
 test('the image needs no package that is left out of it', () => {
   const { dependencies } = JSON.parse(read('package.json'));
-  const folders = ['compiler', 'kernels', 'boards', 'toolchain', 'firmware-rpc', 'tuner', 'db', 'server'];
+  const folders = ['client', 'compiler', 'kernels', 'boards', 'toolchain', 'firmware-rpc', 'tuner', 'db', 'server'];
   const imported = folders.flatMap((dir) =>
     readdirSync(join(root, dir), { recursive: true, encoding: 'utf8' })
       .filter((f) => f.endsWith('.ts'))

@@ -18,7 +18,18 @@ const otherNames = [
 ];
 const foreign = /^(MT|SQLITE|UTF|SHA)_/;
 
-const folders = ['compiler', 'kernels', 'toolchain', 'firmware-rpc/host', 'boards', 'tuner', 'db', 'server', 'bin'];
+const folders = [
+  'client',
+  'compiler',
+  'kernels',
+  'toolchain',
+  'firmware-rpc/host',
+  'boards',
+  'tuner',
+  'db',
+  'server',
+  'bin',
+];
 const sources = folders.flatMap((dir) =>
   readdirSync(join(root, dir), { recursive: true, encoding: 'utf8' })
     .filter((f) => /\.[jt]s$/.test(f) && join(dir, f) !== 'server/errors.ts')

@@ -14,7 +14,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   boards: ['compiler', 'toolchain', 'firmware-rpc'],
   tuner: ['compiler', 'kernels', 'toolchain', 'firmware-rpc', 'boards'],
   db: [],
-  server: ['compiler', 'toolchain', 'firmware-rpc', 'kernels', 'boards', 'tuner', 'db'],
+  client: ['compiler'],
+  server: ['client', 'compiler', 'toolchain', 'firmware-rpc', 'kernels', 'boards', 'tuner', 'db'],
 };
 
 const sources = (dir: string): string[] =>

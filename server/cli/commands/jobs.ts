@@ -8,13 +8,12 @@ import type { JobBody, JobSummary } from '../../schemas/index.ts';
 import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { type CommonOptions, common } from '../options.ts';
+import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
 import { artifactOf, artifactText, type Report } from '../report.ts';
 import { readingStore } from '../store.ts';
 import { count, span, speedUp, table } from '../table.ts';
 
-interface JobsOptions extends CommonOptions {
-  readonly url?: string;
+interface JobsOptions extends CommonOptions, RemoteOptions {
   readonly cancel?: true;
 }
 
@@ -23,9 +22,8 @@ export function addJobs(program: Command, act: Act): void {
     .command('jobs')
     .description('list the tuning jobs, or show one')
     .argument('[id]', 'a job')
-    .option('--cancel', 'end the job; what it measured is kept')
-    .option('--url <url>', 'a running daemon (default: the one of the data directory)');
-  common(command, 'microtune jobs').action(act(jobs));
+    .option('--cancel', 'end the job; what it measured is kept');
+  common(remote(command), 'microtune jobs').action(act(jobs));
 }
 
 async function jobs(_io: Io, id: string | undefined, o: JobsOptions): Shows {

@@ -1,6 +1,7 @@
 /** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
 import type { Command } from 'commander';
 import { kinds } from '../../../boards/index.ts';
+import type { Client } from '../../../client/client.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
@@ -8,19 +9,17 @@ import { openRecordsFile } from '../../../db/records-file.ts';
 import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
 import { ranked } from '../../ranking.ts';
-import type { Client } from '../client.ts';
 import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { type CommonOptions, common, instant, oneOf, whole } from '../options.ts';
+import { type CommonOptions, common, instant, oneOf, type RemoteOptions, remote, whole } from '../options.ts';
 import { readingStore } from '../store.ts';
 import { count, table } from '../table.ts';
 
-interface RecordsOptions extends CommonOptions, RecordFilter {
+interface RecordsOptions extends CommonOptions, RemoteOptions, RecordFilter {
   readonly limit?: number;
   readonly best?: true;
   readonly format: 'table' | 'json' | 'jsonl' | 'csv';
-  readonly url?: string;
 }
 
 /** As many as the interface gives at once. */
@@ -38,9 +37,8 @@ export function addRecords(program: Command, act: Act): void {
     .option('--since <time>', 'at or after this date or time', instant)
     .option('--best', 'the fastest of --task on --board, one for each binary; of one --kind where there are several')
     .option('--limit <n>', 'at most so many (default: all)', whole(1))
-    .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table')
-    .option('--url <url>', 'a running daemon (default: the one of the data directory)');
-  common(command, 'microtune records --board mps2-an386 --status ok --format jsonl > records.jsonl').action(
+    .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table');
+  common(remote(command), 'microtune records --board mps2-an386 --status ok --format jsonl > records.jsonl').action(
     act(records),
   );
 }
@@ -84,7 +82,7 @@ async function bestFor({
   return askOrRead(
     o,
     async (client) => {
-      const page = await client.bestRecords(new URLSearchParams({ ...request, limit: String(limit) }));
+      const page = await client.bestRecords(request);
       return page.ok ? ok(page.value.items as readonly TuningRecord[]) : page;
     },
     async () => read(readingStore(o.data)),
@@ -98,8 +96,8 @@ type GetPage = (limit: number, cursor: string | undefined) => Promise<Result<Pag
 const pagesOf =
   (client: Client, o: RecordsOptions): GetPage =>
   async (limit, cursor) => {
-    const query = { ...filterOf(o), limit: String(limit), ...(cursor !== undefined && { cursor }) };
-    return (await client.records(new URLSearchParams(query))) as Result<Page<TuningRecord>>;
+    const query = { ...filterOf(o), limit, ...(cursor !== undefined && { cursor }) };
+    return (await client.records(query)) as Result<Page<TuningRecord>>;
   };
 
 async function fromStore(

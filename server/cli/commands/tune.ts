@@ -5,14 +5,14 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { failed, ok, type Result } from '../../../compiler/result.ts';
+import type { Client } from '../../../client/client.ts';
+import { follow, type ServerEvent } from '../../../client/events.ts';
+import { type Failure, failed, ok, type Result } from '../../../compiler/result.ts';
 import { makeDir } from '../../../db/make-dir.ts';
 import type { JobBody, JobRequest, ProgressBody } from '../../schemas/index.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
-import type { Client } from '../client.ts';
 import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
-import { type Follow, follow, type ServerEvent } from '../events.ts';
 import type { Act } from '../index.ts';
 import { type Choice, onInterrupt } from '../interrupt.ts';
 import type { Io, Shown, Shows } from '../io.ts';
@@ -25,6 +25,8 @@ import {
   type DeviceOptions,
   devices,
   devicesAsArguments,
+  type RemoteOptions,
+  remote,
   wallTime,
   whole,
   wishesOf,
@@ -33,14 +35,13 @@ import { type Progress, progressOn } from '../progress.ts';
 import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
-interface TuneOptions extends CommonOptions, DeviceOptions, BudgetOptions {
+interface TuneOptions extends CommonOptions, DeviceOptions, BudgetOptions, RemoteOptions {
   readonly board: string;
   readonly trials?: number;
   readonly time?: string;
   readonly seed?: number;
   readonly policy?: string;
   readonly out?: string;
-  readonly url?: string;
 }
 
 /** How long to wait for a daemon that went away. */
@@ -60,11 +61,12 @@ export function addTune(program: Command, act: Act): void {
     .option('--time <time>', 'wall time, like 90s, 30m or 8h', wallTime)
     .option('--seed <n>', 'of all random choices (default: 0)', whole(0, 2 ** 32 - 1))
     .option('--policy <name>', 'how candidates are chosen (default: the best one)')
-    .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)')
-    .option('--url <url>', 'a running daemon (default: the one of the data directory, else one is started)');
-  common(devices(budgets(command)), 'microtune tune model.tflite --board mps2-an386 --trials 400 --out out').action(
-    act(tune),
-  );
+    .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)');
+  const elsewhere = 'the one of the data directory, else one is started';
+  common(
+    devices(budgets(remote(command, elsewhere))),
+    'microtune tune model.tflite --board mps2-an386 --trials 400 --out out',
+  ).action(act(tune));
 }
 
 async function tune(io: Io, file: string, o: TuneOptions): Shows {
@@ -137,26 +139,41 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
     if (chosen === 'cancel') void daemon.client().cancel(job.id);
     else leaving.abort();
   });
-  const followed = await follow(followOf(daemon, job, progress, leaving.signal));
+  const followed = await showEvents(daemon, job, progress, leaving.signal);
   stopAsking();
   progress.end();
   return followed.ok ? afterwards(daemon, job, choice) : followed;
 }
 
-function followOf(daemon: Daemon, job: JobBody, progress: Progress, signal: AbortSignal): Follow {
+/** Until the job has ended or the signal comes. */
+async function showEvents(
+  daemon: Daemon,
+  job: JobBody,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Result<void>> {
   let state: string = job.state;
-  return {
-    job: job.id,
-    client: () => daemon.client(),
-    onEvent: (event) => {
-      if (event.type === 'state') state = String(event.data.state);
-      showEvent(progress, event);
-    },
+  const events = follow({
+    open: (after, stop) => daemon.client().openEvents(job.id)(after, stop),
+    after: 0,
     over: () => state === 'done' || state === 'failed' || state === 'cancelled',
     onLost: (why) => progress.say(`lost the daemon (${why}); waiting for it`),
     signal,
     patienceMs,
-  };
+  });
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) return next.value.ok ? next.value : leftAlone(next.value.error, job);
+    if (next.value.type === 'state') state = String(next.value.data.state);
+    showEvent(progress, next.value);
+  }
+}
+
+/** What becomes of a job whose daemon did not come back. */
+function leftAlone(error: Failure, { id }: JobBody): Result<never> {
+  if (error.code !== 'DAEMON_UNREACHABLE') return { ok: false, error };
+  const detail = `${error.detail}; job ${id} goes on as soon as a daemon runs on its data directory`;
+  return { ok: false, error: { ...error, detail } };
 }
 
 async function afterwards(

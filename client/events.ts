@@ -1,21 +1,25 @@
 /**
- * A job's events as they come, whatever happens to the connection. Must stay true: every event is handed over once and in
- * order, also when the daemon goes away for a while, comes back, or comes back under another address.
+ * Events as they come, whatever happens to the connection. Must stay true: every event is handed over once and in order, also
+ * when the daemon goes away for a while, comes back, or comes back under another address.
  */
-import { setTimeout as pause } from 'node:timers/promises';
-import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { Client } from './client.ts';
+import { failed, ok, type Result } from '../compiler/result.ts';
 
 export interface ServerEvent {
   readonly id: number;
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
+/** The events behind event `after`; undefined where nothing is left to tell. */
+export type OpenEvents = (
+  after: number,
+  signal: AbortSignal,
+) => Promise<Result<ReadableStream<Uint8Array> | undefined>>;
+
 export interface Follow {
-  readonly job: string;
-  /** Where the daemon is now; asked for again at each attempt. */
-  readonly client: () => Pick<Client, 'events'>;
-  readonly onEvent: (event: ServerEvent) => void;
+  /** Asked for again at each attempt: a daemon that was restarted may be elsewhere. */
+  readonly open: OpenEvents;
+  /** The last event that was seen; 0: from the beginning. */
+  readonly after: number;
   /** True once nothing more will come. */
   readonly over: () => boolean;
   readonly onLost: (why: string) => void;
@@ -27,51 +31,59 @@ export interface Follow {
 /** Waits between attempts, ms: from short to long. */
 const waits = [100, 250, 500, 1000, 2000];
 
-/** Ends with the job or the signal. Failures: DAEMON_UNREACHABLE after `patienceMs`, or what the daemon answers. */
-export async function follow(f: Follow): Promise<Result<void>> {
-  let after = 0;
+/**
+ * Events until nothing is left, `over` says so or the signal comes. It returns how that ended. Failures: DAEMON_UNREACHABLE
+ * after `patienceMs`, or what the daemon answers.
+ */
+export async function* follow(f: Follow): AsyncGenerator<ServerEvent, Result<void>> {
+  let { after } = f;
   let lostAt: number | undefined;
   for (let attempt = 0; ; attempt++) {
-    const stream = await f.client().events(f.job, after, f.signal);
+    const stream = await f.open(after, f.signal);
     if (stream.ok && stream.value === undefined) return ok(undefined);
     if (stream.ok && stream.value !== undefined) {
       [lostAt, attempt] = [undefined, 0];
-      after = await read(stream.value, after, f);
+      for await (const event of unbroken(stream.value)) {
+        if (event.id <= after) continue;
+        after = event.id;
+        yield event;
+        if (f.over()) return ok(undefined);
+      }
     }
     if (f.over() || f.signal.aborted) return ok(undefined);
     if (!stream.ok && !passing.includes(stream.error.code)) return stream;
     const why = stream.ok ? 'the connection ended' : stream.error.detail;
     if (lostAt === undefined) f.onLost(why);
     lostAt ??= performance.now();
-    if (performance.now() - lostAt > f.patienceMs) return givenUp(f, why);
-    await pause(waits[Math.min(attempt, waits.length - 1)]);
+    if (performance.now() - lostAt > f.patienceMs) return givenUp(f.patienceMs, why);
+    await pause(waits[Math.min(attempt, waits.length - 1)] ?? 0);
   }
 }
 
 /** What a daemon on its way down or up answers. */
 const passing: readonly string[] = ['DAEMON_UNREACHABLE', 'STOPPING'];
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-const givenUp = (f: Follow, why: string): Result<never> =>
+const givenUp = (patienceMs: number, why: string): Result<never> =>
   failed(
     'request',
     'DAEMON_UNREACHABLE',
-    `the daemon did not come back within ${Math.round(f.patienceMs / 1000)} s (${why}); job ${f.job} goes on as soon as a daemon runs on its data directory`,
+    `the daemon did not come back within ${Math.round(patienceMs / 1000)} s (${why})`,
   );
 
-/** Hands over what a connection brings; the id of the last event. */
-async function read(stream: ReadableStream<Uint8Array>, from: number, f: Follow): Promise<number> {
-  let after = from;
+/** Events of one connection; one that breaks is one that ends. */
+async function* unbroken(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
+  const events = parseEvents(stream);
   try {
-    for await (const event of parseEvents(stream)) {
-      if (event.id <= after) continue;
-      after = event.id;
-      f.onEvent(event);
-      if (f.over()) break;
+    for (;;) {
+      const next = await events.next().catch(() => undefined);
+      if (next === undefined || next.done === true) return;
+      yield next.value;
     }
-  } catch {
-    // A connection that breaks is one that ends.
+  } finally {
+    // Whoever looks no further lets the connection go.
+    await events.return(undefined);
   }
-  return after;
 }
 
 /** Server-sent events: blocks of `field: value` lines; comments and blocks without data are left out. */
