@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { byteCount, wishesOf } from '../server/cli/options.ts';
 import { modelsDir, type NetworkName, networkNames } from '../test/models.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
+import { replayPlain } from './networks/plain.ts';
 import { refresh } from './networks/refresh.ts';
 import { type NetworkResult, replayNetwork } from './networks/replay.ts';
 import { keepResults, mainBoard, writePerformance } from './networks/results.ts';
@@ -80,11 +81,14 @@ async function replayAll(): Promise<void> {
     const { out } = values;
     results.push(must(await replayNetwork(name, { board, budgets, ...(out !== undefined && { out }) })));
   }
-  if (values.write) keepResults(board, { networks: results, tight: await replayTight(networks, board, say) });
+  if (values.write) {
+    const plain = await replayPlain(networks, board, say);
+    keepResults(board, { networks: results, tight: await replayTight(networks, board, say), plain });
+  }
   console.log(values.json ? JSON.stringify({ networks: results }, null, 2) : results.map(line).join('\n'));
 }
 const line = (r: NetworkResult): string =>
-  `${r.network.padEnd(4)} ${String(r.cycles).padStart(10)} cycles (${r.kind}), arena ${r.arenaBytes}, RAM ${r.ramBytes}, flash ${r.flashBytes}, ${r.exact ? 'exact' : 'NOT EXACT'}`;
+  `${r.network.padEnd(4)} ${String(r.cycles).padStart(10)} (${r.kind}), arena ${r.arenaBytes}, RAM ${r.ramBytes}, flash ${r.flashBytes}, ${r.exact ? 'exact' : 'NOT EXACT'}`;
 
 async function leaveOut(): Promise<void> {
   const leftOut: LeftOut[] = [];

@@ -5,6 +5,7 @@ import { boards } from '../../boards/index.ts';
 import { networkNames } from '../../test/models.ts';
 import { resultsDir } from '../session.ts';
 import type { LeftOut } from './leave-out.ts';
+import type { Plain } from './plain.ts';
 import { publishedFigures } from './published.ts';
 import type { NetworkResult } from './replay.ts';
 import { type BoardResults, performanceText } from './text.ts';
@@ -16,6 +17,8 @@ export interface Results {
   /** With as much RAM as TFLite Micro's arena takes. */
   readonly tight: readonly Tight[];
   readonly leftOut: readonly LeftOut[];
+  /** With default schedules, in all of the board's memory. */
+  readonly plain: readonly Plain[];
   /** How the searches went that made the records. */
   readonly went: readonly Went[];
 }
@@ -23,9 +26,9 @@ export interface Results {
 const fileOf = (board: string): string => join(resultsDir, `networks-${board}.json`);
 const json = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
-const nothing: Results = { networks: [], tight: [], leftOut: [], went: [] };
+const nothing: Results = { networks: [], tight: [], plain: [], leftOut: [], went: [] };
 export const resultsOf = (board: string): Results =>
-  existsSync(fileOf(board)) ? (json(fileOf(board)) as Results) : nothing;
+  existsSync(fileOf(board)) ? { ...nothing, ...(json(fileOf(board)) as Partial<Results>) } : nothing;
 
 /** Puts rows in the place of what their networks had. */
 export function keepResults(board: string, more: Partial<Results>): void {
@@ -33,6 +36,7 @@ export function keepResults(board: string, more: Partial<Results>): void {
   const kept: Results = {
     networks: replaced(before.networks, more.networks ?? []),
     tight: replaced(before.tight, more.tight ?? []),
+    plain: replaced(before.plain, more.plain ?? []),
     leftOut: replaced(before.leftOut, more.leftOut ?? []),
     went: replaced(before.went, more.went ?? []),
   };

@@ -2,7 +2,7 @@
 import { type BoardModule, type Cause, causes } from '../../boards/index.ts';
 import { networkNames } from '../../test/models.ts';
 import type { Published } from '../fidelity/measure.ts';
-import { cyclesAndTime, table, thousands } from '../markdown.ts';
+import { cyclesAndTime, millions, table, thousands } from '../markdown.ts';
 import type { LeftOut } from './leave-out.ts';
 import { prototypeCpu } from './published.ts';
 import type { LayerResult, NetworkResult } from './replay.ts';
@@ -15,6 +15,11 @@ export interface BoardResults extends Results {
   readonly board: BoardModule;
 }
 
+/** What a board counts. */
+const unitOf = ({ kind }: BoardModule): string => (kind === 'instructions' ? 'instructions' : 'cycles');
+/** A count of a whole network; instructions say nothing of time. */
+const countText = (count: number, board: BoardModule): string =>
+  board.kind === 'instructions' ? `${millions(count)} M` : cyclesAndTime(count, board.clockHz);
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(0)} %`;
 const shape = (dims: readonly number[]): string => dims.slice(dims.length > 2 ? 1 : 0).join('×');
 
@@ -34,8 +39,9 @@ function cmsisOf(p: Published, network: string, { source }: LayerResult): string
   return found.withFlash === undefined ? `${thousands(found.cycles)}*` : thousands(found.withFlash);
 }
 
-function layersText({ cpu }: BoardModule, r: NetworkResult, p: Published): string {
-  const compared = cpu === prototypeCpu;
+function layersText(board: BoardModule, r: NetworkResult, p: Published): string {
+  const compared = board.cpu === prototypeCpu;
+  const unit = unitOf(board);
   const rows = r.layers.map((l) => [
     l.source,
     l.op,
@@ -46,7 +52,7 @@ function layersText({ cpu }: BoardModule, r: NetworkResult, p: Published): strin
     ...(compared ? [cmsisOf(p, r.network, l)] : []),
     l.schedule,
   ]);
-  const head = ['op', 'layer', 'shapes', 'MACs', 'cycles', 'c/MAC', ...(compared ? ['CMSIS-NN'] : []), 'schedule'];
+  const head = ['op', 'layer', 'shapes', 'MACs', unit, `${unit[0]}/MAC`, ...(compared ? ['CMSIS-NN'] : []), 'schedule'];
   return table(head, rows);
 }
 
@@ -81,10 +87,10 @@ const networksRow = (title: string, of: (name: string) => string | undefined): r
   ...networkNames.map((n) => of(n) ?? ''),
 ];
 
-function wholeText({ board, networks, tight }: BoardResults, p: Published): string {
+function wholeText({ board, networks, tight, plain }: BoardResults, p: Published): string {
   const { prototype, model, silicon } = p.networks;
   const at = (cycles: number | undefined): string | undefined =>
-    cycles === undefined ? undefined : cyclesAndTime(cycles, board.clockHz);
+    cycles === undefined ? undefined : countText(cycles, board);
   const ours = networksRow('**microtune**', (name) => {
     const found = at(networks.find((n) => n.network === name)?.cycles);
     return found === undefined ? undefined : `**${found}**`;
@@ -93,6 +99,9 @@ function wholeText({ board, networks, tight }: BoardResults, p: Published): stri
     const found = tight.find((t) => t.network === name)?.result;
     return found === undefined ? undefined : 'refused' in found ? 'refused' : at(found.cycles);
   });
+  const untuned = networksRow('microtune, default schedules: plain loops', (name) =>
+    at(plain.find((n) => n.network === name)?.cycles),
+  );
   const cmsis = 'TFLite Micro with CMSIS-NN';
   const compared = [
     networksRow(`${cmsis}, the same model`, (name) =>
@@ -114,28 +123,28 @@ function wholeText({ board, networks, tight }: BoardResults, p: Published): stri
         return ms === undefined ? undefined : cyclesAndTime((ms / 1000) * s.clockHz, s.clockHz);
       }),
     );
-  const rows = [ours, within, ...compared, ...published];
+  const rows = [ours, within, untuned, ...compared, ...published];
   return table(
     ['', ...networkNames],
     rows.filter((row) => row.slice(1).some((cell) => cell !== '')),
   );
 }
 
-function memoryText({ networks }: BoardResults, p: Published): string {
+function memoryText({ board, networks }: BoardResults, p: Published): string {
   const rows = networks.map((r) => {
     const theirs = p.networks.prototype.networks.find((m) => m.network === r.network)?.arenaBytes;
     const { arenaBytes, arenaLowerBound, ramBytes, flashBytes, initCycles } = r;
     return [r.network, ...[arenaBytes, arenaLowerBound, ramBytes, flashBytes, theirs ?? 0, initCycles].map(thousands)];
   });
-  const head = ['bytes', 'arena', 'no plan below', 'RAM', 'flash', "TFLite Micro's arena", 'cycles of init'];
+  const head = ['bytes', 'arena', 'no plan below', 'RAM', 'flash', "TFLite Micro's arena", `${unitOf(board)} of init`];
   return table(head, rows);
 }
 
-function leftOutText(rows: readonly LeftOut[]): string {
+function leftOutText(board: BoardModule, rows: readonly LeftOut[]): string {
   const more = (r: LeftOut, cycles: number): string =>
     `${thousands(cycles)} (${((100 * cycles) / r.tuned - 100).toFixed(1)} %)`;
   return `### Layers that nobody measured
-Cycles of each network without its own records, and more than with them:
+${capital(unitOf(board))} of each network without its own records, and more than with them:
 
 ${table(
   ['network', 'all records', 'without its own', 'nor any of its shapes'],
@@ -144,9 +153,11 @@ ${table(
 `;
 }
 
-const wentText = (rows: readonly Went[]): string => `### How the records were found
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+const wentText = (board: BoardModule, rows: readonly Went[]): string => `### How the records were found
 ${table(
-  ['layers of', 'within RAM', 'seed', 'tasks', 'trials', 'failed', 'seconds', 'default cycles', 'found', ''],
+  ['layers of', 'within RAM', 'seed', 'tasks', 'trials', 'failed', 'seconds', `default ${unitOf(board)}`, 'found', ''],
   rows.map((w) => [
     w.network,
     w.ramBudget === undefined ? '' : thousands(w.ramBudget),
@@ -162,7 +173,7 @@ function boardText(r: BoardResults, p: Published): string {
   const limit = best[board.cpu];
   const networks = r.networks.map(
     (n) => `### ${n.network}
-${thousands(n.cycles)} cycles; golden outputs ${n.exact ? 'equal, byte for byte' : '**DIFFER**'}.${limit === undefined ? '' : ` At best this core ${limit.words}: ${limit.perMac} cycles a MAC.`}
+${thousands(n.cycles)} ${unitOf(board)}; golden outputs ${n.exact ? 'equal, byte for byte' : '**DIFFER**'}.${limit === undefined ? '' : ` At best this core ${limit.words}: ${limit.perMac} cycles a MAC.`}
 
 ${layersText(board, n, p)}
 ${whyText(board, n)}`,
@@ -175,7 +186,7 @@ ${wholeText(r, p)}
 ${memoryText(r, p)}
 
 ${networks.join('\n')}
-${r.leftOut.length > 0 ? `${leftOutText(r.leftOut)}\n` : ''}${r.went.length > 0 ? wentText(r.went) : ''}`;
+${r.leftOut.length > 0 ? `${leftOutText(board, r.leftOut)}\n` : ''}${r.went.length > 0 ? wentText(board, r.went) : ''}`;
 }
 
 /** The whole page. */
@@ -185,7 +196,7 @@ export function performanceText(boards: readonly BoardResults[], p: Published): 
 Written by \`npm run bench:networks -- --board BOARD --replay --write\`; change [bench/networks](../bench/networks/), not this
 file. The reference networks of MLPerf Tiny, int8, one inference from empty caches, as \`microtune compile\` makes them with the
 [records that ship](../records/README.md). Cycles are those of the [timing model](../boards/common/timing/README.md), which
-[fidelity.md](fidelity.md) compares with silicon. What is marked as silicon was measured by others, with other code.
+[fidelity.md](fidelity.md) compares with silicon; boards without one count instructions. What is marked as silicon was measured by others, with other code.
 
 How to read the tables:
 - **op** is the operator's position in the model file, **MACs** are those that run: channels that cannot change are gone.
