@@ -15,8 +15,10 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { pageRoutes } from './routes/page.ts';
 import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import { guardAccess } from './service/access.ts';
 import { httpServer } from './service/http-server.ts';
 import { limitRates } from './service/limits.ts';
@@ -68,6 +70,8 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     await models.register(multipart, { limits: { files: 1, fileSize: bodyLimit, fields: 4 } });
     await models.register(modelRoutes(c));
   });
-  for (const routes of [jobRoutes, eventRoutes, recordRoutes, queryRoutes, boardRoutes, healthRoutes]) await app.register(routes(c));
+  await app.register(pageRoutes(c));
+  for (const routes of [jobRoutes, eventRoutes, recordRoutes, queryRoutes, boardRoutes, healthRoutes, tokenRoutes])
+    await app.register(routes(c));
   return app;
 }

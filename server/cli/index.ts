@@ -14,6 +14,7 @@ import { addProfile } from './commands/profile.ts';
 import { addRecords } from './commands/records.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
+import { addToken } from './commands/token.ts';
 import { addTune } from './commands/tune.ts';
 import { unexpected, usage } from './failures.ts';
 import { errorLine, type Io, ioOf, type Shown, type Shows, type Terminal } from './io.ts';
@@ -32,6 +33,7 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addBoards,
   addFirmware,
   addJobs,
+  addToken,
 ];
 
 /** Runs one command and returns the exit code. `argv` holds what was typed behind the program's name. */

@@ -8,3 +8,4 @@ export * from './jobs.ts';
 export * from './models.ts';
 export * from './query.ts';
 export * from './records.ts';
+export * from './tokens.ts';

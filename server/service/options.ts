@@ -62,6 +62,8 @@ function whyTokens(o: ReachOptions): string {
 }
 
 function checked(tls: Tls): Result<undefined> {
+  if (tls.cert === '' || tls.key === '')
+    return failed('start', 'TLS_UNUSABLE', 'TLS needs a certificate and its key, of which one is missing or empty');
   try {
     createSecureContext(tls);
     return ok(undefined);

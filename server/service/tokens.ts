@@ -3,8 +3,10 @@
  * about how near a wrong one came.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Scope, TokenHash } from '../../db/tokens.ts';
+import { failed, ok, type Result } from '../../compiler/result.ts';
+import type { Scope, TokenHash, TokenRow } from '../../db/tokens.ts';
 import { scopes } from '../../db/tokens.ts';
+import type { Store } from '../../db/types.ts';
 
 /** Makes it known as one of ours, to people and to programs that look for secrets in places where they should not be. */
 const prefix = 'mt_';
@@ -25,3 +27,18 @@ export const allows = (has: Scope, needed: Scope): boolean => scopes.indexOf(has
 
 /** The token of an Authorization header; undefined where it holds none. */
 export const bearerOf = (header: string): string | undefined => /^Bearer ([\x21-\x7e]{1,200})$/i.exec(header)?.[1];
+
+/** A new token, with its text. Failure: TOKEN_EXISTS. */
+export function addToken(store: Store, name: string, scope: Scope): Result<TokenRow & { readonly token: string }> {
+  const token = newToken();
+  const row = store.tokens.add({ name, scope, hash: tokenHash(token) });
+  return row === undefined
+    ? failed('request', 'TOKEN_EXISTS', `a token was called "${name}" before`)
+    : ok({ ...row, token });
+}
+
+/** Failure: TOKEN_NOT_FOUND. */
+export function revokeToken(store: Store, name: string): Result<TokenRow> {
+  const row = store.tokens.revoke(name);
+  return row === undefined ? failed('request', 'TOKEN_NOT_FOUND', `no token is called "${name}"`) : ok(row);
+}

@@ -14,22 +14,7 @@ import { errorIn, startBench } from './bench.ts';
 test('every route is documented, and the page works without the network', async () => {
   const b = await startBench();
   const api = (await b.get('/docs/json')).json<{ paths: Record<string, Record<string, { summary?: string }>> }>();
-  expect(Object.keys(api.paths).sort()).toEqual([
-    '/healthz',
-    '/v1/boards',
-    '/v1/devices',
-    '/v1/jobs',
-    '/v1/jobs/{id}',
-    '/v1/jobs/{id}/artifact',
-    '/v1/jobs/{id}/cancel',
-    '/v1/jobs/{id}/events',
-    '/v1/jobs/{id}/pause',
-    '/v1/jobs/{id}/resume',
-    '/v1/models',
-    '/v1/models/{id}',
-    '/v1/records',
-    '/v1/records/best',
-  ]);
+  // Which routes there are, access.test.ts says.
   for (const methods of Object.values(api.paths))
     for (const m of Object.values(methods)) expect(m.summary).toBeTruthy();
   const page = await b.get('/docs/');

@@ -5,10 +5,10 @@ import { type LogLevel, logLevels } from '../../log.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, type DeviceOptions, devices, oneOf, whole } from '../options.ts';
+import { type ReachFlags, reach, reachOf } from '../reach.ts';
 
-interface ServeOptions extends CommonOptions, DeviceOptions {
+interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
   readonly port: number;
-  readonly host: string;
   readonly logLevel: LogLevel;
 }
 
@@ -20,9 +20,8 @@ export function addServe(program: Command, act: Act): void {
     .command('serve')
     .description('run the daemon: models, jobs and records over HTTP; jobs that were interrupted go on')
     .option('--port <n>', '0: any that is free', whole(0, 65535), defaultPort)
-    .option('--host <name>', 'address to listen on; the default is this machine only', '127.0.0.1')
     .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
-  common(devices(command), 'microtune serve --port 0 --data ./data').action(act(serve));
+  common(devices(reach(command)), 'microtune serve --port 0 --data ./data').action(act(serve));
 }
 
 async function serve(io: Io, o: ServeOptions): Shows {
@@ -30,7 +29,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
   const { startDaemon } = await import('../../daemon.ts');
   const daemon = await startDaemon({
     dataDir: o.data,
-    host: o.host,
+    ...reachOf(o),
     port: o.port,
     devices: o.device ?? [],
     emulate: o.emulate ?? {},
