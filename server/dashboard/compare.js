@@ -1,0 +1,140 @@
+// @ts-check
+/** Two jobs beside each other, layer by layer. Counts of different kinds are shown, but no ratio is made of them. */
+import { h } from './dom.js';
+import { count, kindWords, layerName, short, unit } from './format.js';
+import { layersOf } from './job-layers.js';
+import { to } from './router.js';
+import { empty, section, select, stat, stats, table } from './ui.js';
+import { jobTitle, stateChip } from './words.js';
+
+/** @typedef {import('./contract.d.ts').Job} Job */
+/** @typedef {import('./contract.d.ts').JobRowBody} JobRow */
+/** @typedef {import('./job-layers.js').Layer} Layer */
+/** @typedef {{ job: Job, layers: readonly Layer[] }} Side */
+
+/** @type {import('./page.js').View} */
+export const compareView = {
+  pattern: 'compare',
+  nav: 'compare',
+  async open(page) {
+    page.title('Compare');
+    const group = page.query.get('group');
+    const { items } = /** @type {{ items: readonly JobRow[] }} */ (
+      await page.get(`/v1/jobs?limit=200${group ? `&group=${encodeURIComponent(group)}` : ''}`)
+    );
+    const counted = items.filter((j) => j.cycles.best !== null && (!group || j.group === group));
+    if (counted.length < 2)
+      return page.show(
+        h('h1', null, 'Compare'),
+        empty('Nothing to compare yet.', 'It takes two jobs that have counted every layer.'),
+      );
+    const [a, b] = [page.query.get('a') ?? counted[1]?.id ?? '', page.query.get('b') ?? counted[0]?.id ?? ''];
+    const sides = await Promise.all([a, b].map((id) => side(page, id)));
+    page.show(h('h1', null, 'Compare'), choices(counted, a, b), ...both(/** @type {[Side, Side]} */ (sides)));
+  },
+};
+
+/** @param {import('./page.js').Page} page @param {string} id @returns {Promise<Side>} */
+async function side(page, id) {
+  const job = await page.get(`/v1/jobs/${encodeURIComponent(id)}`);
+  return { job, layers: layersOf(job, await page.get(`/v1/models/${encodeURIComponent(job.model)}`)) };
+}
+
+/** @param {readonly JobRow[]} jobs @param {string} a @param {string} b */
+function choices(jobs, a, b) {
+  const options = jobs.map((j) => /** @type {const} */ ([j.id, `${jobTitle(j)} on ${j.board}, ${j.policy} (${j.id})`]));
+  const go = (/** @type {Record<string, string>} */ change) => {
+    location.hash = to('compare', { a, b, ...change });
+  };
+  return h(
+    'div',
+    { class: 'fields' },
+    select('a', options, a, (v) => go({ a: v }), 'One job'),
+    select('b', options, b, (v) => go({ b: v }), 'The other job'),
+  );
+}
+
+/** @param {[Side, Side]} sides @returns {import('./ui.js').Child[]} */
+function both([a, b]) {
+  const sameKind = a.job.kind === b.job.kind;
+  const rows = pairs(a.layers, b.layers);
+  return [
+    h(
+      'div',
+      { class: 'two' },
+      [a, b].map((s, i) => head(s.job, i === 0 ? '--series-1' : '--series-2')),
+    ),
+    sameKind
+      ? null
+      : h(
+          'p',
+          { class: 'note', role: 'note' },
+          `One side counts ${kindWords(a.job.kind)}, the other ${kindWords(b.job.kind)}: these do not compare, so no ratio is shown.`,
+        ),
+    section('Layer by layer', layerTable(rows, a.job, b.job, sameKind)),
+  ];
+}
+
+/** @param {Job} j @param {string} colour */
+const head = (j, colour) =>
+  h(
+    'article',
+    { class: 'card', key: j.id },
+    h(
+      'div',
+      { class: 'card-head' },
+      h(
+        'h3',
+        null,
+        h('span', { class: 'swatch dots', style: { '--colour': `var(${colour})` } }),
+        h('a', { href: to('jobs', j.id) }, jobTitle(j)),
+      ),
+      stateChip(j),
+    ),
+    h('p', { class: 'muted' }, `${j.board} · ${j.policy}, seed ${j.seed} · ${count(j.trials.done)} trials`),
+    stats(
+      stat('best', short(j.cycles.best), kindWords(j.kind)),
+      stat('default', short(j.cycles.default), unit(j.kind)),
+    ),
+  );
+
+/** Layers by their place where both have as many, else by task. @param {readonly Layer[]} a @param {readonly Layer[]} b */
+function pairs(a, b) {
+  if (a.length === b.length && a.every((l, i) => l.op === b[i]?.op))
+    return a.map((l, i) => ({ name: l.name, a: l, b: /** @type {Layer | undefined} */ (b[i]) }));
+  const other = new Map(b.map((l) => [l.task, l]));
+  return a.map((l) => ({ name: l.name, a: l, b: other.get(l.task) }));
+}
+
+/** @param {ReturnType<typeof pairs>} rows @param {Job} ja @param {Job} jb @param {boolean} sameKind */
+function layerTable(rows, ja, jb, sameKind) {
+  const most = [Math.max(1, ...rows.map((r) => r.a.cycles ?? 0)), Math.max(1, ...rows.map((r) => r.b?.cycles ?? 0))];
+  const scale = sameKind ? [Math.max(...most), Math.max(...most)] : most;
+  const bar = (/** @type {number | null | undefined} */ v, /** @type {number} */ i) =>
+    h('span', {
+      class: 'pair-bar',
+      style: { '--share': String((v ?? 0) / (scale[i] ?? 1)), '--colour': `var(--series-${i + 1})` },
+    });
+  const ratio = (/** @type {(typeof rows)[number]} */ r) =>
+    sameKind && r.a.cycles && r.b?.cycles ? `${(r.a.cycles / r.b.cycles).toFixed(2)}×` : '–';
+  return table({
+    label: 'Layer by layer',
+    rows,
+    key: (r) => r.name,
+    columns: [
+      {
+        name: 'layer',
+        cell: (r) => (r.a.href === undefined ? layerName(r.name) : h('a', { href: r.a.href }, layerName(r.name))),
+      },
+      {
+        name: 'both',
+        cell: (r) => h('div', { class: 'pair', 'aria-hidden': 'true' }, bar(r.a.cycles, 0), bar(r.b?.cycles, 1)),
+      },
+      { name: `${ja.board}, ${unit(ja.kind)}`, as: 'right', cell: (r) => count(r.a.cycles) },
+      { name: `${jb.board}, ${unit(jb.kind)}`, as: 'right', cell: (r) => count(r.b?.cycles) },
+      { name: 'first over second', as: 'right', cell: ratio },
+      { name: 'first schedule', as: 'wide', cell: (r) => h('span', { class: 'muted' }, r.a.schedule ?? '') },
+      { name: 'second schedule', as: 'wide', cell: (r) => h('span', { class: 'muted' }, r.b?.schedule ?? '') },
+    ],
+  });
+}

@@ -1,0 +1,95 @@
+// @ts-check
+/** Numbers, times and kinds of counts as people read them. A count is never shown without what it counts. */
+
+/** @typedef {import('../../boards/board.ts').Kind | string} Kind */
+
+/** Between a number and its unit, and between groups of digits; never broken. */
+const thin = '\u202f';
+
+/** @param {number | null | undefined} n 1234567 -> "1 234 567" */
+export const count = (n) =>
+  n === null || n === undefined
+    ? '–'
+    : Math.round(n)
+        .toString()
+        .replace(/\B(?=(\d{3})+$)/g, thin);
+
+/** @param {number | null | undefined} n 5174000 -> "5.17 M", to three digits */
+export function short(n) {
+  if (n === null || n === undefined) return '–';
+  for (const [size, unit] of /** @type {const} */ ([
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ]))
+    if (Math.abs(n) >= size * 0.9995) return `${three(n / size)}${thin}${unit}`;
+  return three(n);
+}
+
+/** @param {number} n to three digits, without an exponent */
+const three = (n) => (Math.abs(n) >= 999.5 || Number.isInteger(n) ? String(Math.round(n)) : n.toPrecision(3));
+
+/** @param {Kind} kind What counts of a kind count. */
+export const unit = (kind) => (kind === 'instructions' ? 'instructions' : kind === 'host' ? 'ticks' : 'cycles');
+
+/** @param {Kind} kind Where such counts come from, for beside a number. */
+export const kindWords = (kind) => kinds[kind] ?? kind;
+/** @type {Readonly<Record<string, string>>} */
+const kinds = {
+  silicon: 'cycles on silicon',
+  model: 'cycles of the timing model',
+  instructions: 'instructions, not cycles',
+  host: "ticks of this computer's clock",
+};
+
+/** @param {number | null | undefined} before @param {number | null | undefined} after "4.98×" */
+export const speedUp = (before, after) => (before && after ? `${(before / after).toFixed(2)}×` : '–');
+
+/** @param {number | null | undefined} part @param {number} whole "12 %" */
+export const percent = (part, whole) =>
+  part === null || part === undefined || whole === 0 ? '–' : `${share(part / whole)}${thin}%`;
+/** @param {number} s */
+const share = (s) => (s > 0 && s < 0.01 ? '<1' : String(Math.round(s * 100)));
+
+/** @param {number | null | undefined} n 17792 -> "17.4 KiB" */
+export function bytes(n) {
+  if (n === null || n === undefined) return '–';
+  if (n < 1024) return `${n}${thin}B`;
+  if (n < 1024 ** 2) return `${three(n / 1024)}${thin}KiB`;
+  return n < 1024 ** 3 ? `${three(n / 1024 ** 2)}${thin}MiB` : `${three(n / 1024 ** 3)}${thin}GiB`;
+}
+
+/** @param {number | null | undefined} ms "8 s", "3 min 20 s", "2 h 05 min" */
+export function span(ms) {
+  if (ms === null || ms === undefined) return '–';
+  const s = Math.max(0, Math.round(ms / 1000));
+  const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
+  if (s < 60) return `${s}${thin}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}${thin}min ${two(s % 60)}${thin}s`;
+  const h = Math.floor(s / 3600);
+  if (h < 48) return `${h}${thin}h ${two(Math.floor((s % 3600) / 60))}${thin}min`;
+  return `${Math.floor(h / 24)}${thin}d ${h % 24}${thin}h`;
+}
+
+/** @param {number | null | undefined} ms "2.91 ms", "1.20 s" */
+export const duration = (ms) =>
+  ms === null || ms === undefined ? '–' : ms < 1000 ? `${three(ms)}${thin}ms` : `${three(ms / 1000)}${thin}s`;
+
+/** @param {string | null | undefined} iso Local time: today's without the date. */
+export function when(iso) {
+  if (!iso) return '–';
+  const at = new Date(iso);
+  const time = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  if (at.toDateString() === new Date().toDateString()) return time;
+  return `${at.toLocaleDateString([], { month: 'short', day: 'numeric' })}, ${time}`;
+}
+
+/** @param {string} name "bearing_fault_00_conv2d" of "bearing_fault" layers -> "00 conv2d" */
+export const layerName = (name) => {
+  const [, index, op] = /_(\d\d+)_(\w+)$/.exec(name) ?? [];
+  return index === undefined ? name : `${index} ${op}`;
+};
+
+/** @param {unknown} value A knob's or cell's value as text. */
+export const plain = (value) =>
+  value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -1,0 +1,30 @@
+// @ts-check
+/** What a user may do to a job, as buttons; only what its state allows. */
+import { h } from './dom.js';
+import { to } from './router.js';
+import { button } from './ui.js';
+import { isOpen, jobTitle } from './words.js';
+
+/**
+ * @param {import('./page.js').Page} page
+ * @param {import('./contract.d.ts').JobRowBody} j
+ * @param {() => Promise<void>} reload
+ */
+export function jobButtons(page, j, reload) {
+  const act = (/** @type {'pause' | 'resume' | 'cancel'} */ verb, /** @type {string} */ told) => () =>
+    page.act(async () => {
+      await page.api.send('POST', `/v1/jobs/${encodeURIComponent(j.id)}/${verb}`);
+      await reload();
+      return `${jobTitle(j)}: ${told}`;
+    });
+  const of = { title: jobTitle(j) };
+  return h(
+    'div',
+    { class: 'buttons' },
+    (j.state === 'running' || j.state === 'queued') && button('Pause', act('pause', 'paused'), { ...of, key: 'pause' }),
+    j.state === 'paused' && button('Resume', act('resume', 'in the queue again'), { ...of, key: 'resume' }),
+    isOpen(j) &&
+      button('Cancel', act('cancel', 'cancelled; what it measured is kept'), { ...of, kind: 'danger', key: 'cancel' }),
+    h('a', { class: 'button', href: to('new', { clone: j.id }), key: 'clone' }, 'Clone…'),
+  );
+}
