@@ -75,7 +75,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const unknown = named.find((id) => !boards.some((b) => b.id === id));
   if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
   const dataDir = resolve(o.dataDir);
-  const mine = boardsFor(boards, o, (board) => flasherOf(board, firmwareDir(dataDir)));
+  const mine = boardsFor(boards, o);
   if (!mine.ok) return mine;
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;

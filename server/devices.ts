@@ -1,6 +1,6 @@
 /**
- * The farm: which devices each board has, attached and emulated. Devices are opened on demand by the pool of the job that
- * needs them and closed after it, so that an idle daemon holds no port and runs no emulator. Quarantine ends with the job.
+ * The farm: which devices each board has, attached and emulated. Jobs of a board share its pool: the first one makes it, the
+ * last one closes it, so that an idle daemon holds no port and runs no emulator.
  */
 import { join } from 'node:path';
 import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
@@ -11,7 +11,7 @@ import { untouched } from '../tuner/measure/device-state.ts';
 import { Baselines, healthCheck } from '../tuner/measure/health.ts';
 import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
 import { type AttachedDevice, AttachedSource, type Flasher } from './attached.ts';
-import { isEmulated, mixed } from './product.ts';
+import { isEmulated, mixed, productAt } from './product.ts';
 import type { DeviceBody } from './schemas/index.ts';
 
 export interface FarmOptions {
@@ -38,15 +38,21 @@ export interface FarmOptions {
   readonly log: (message: string) => void;
 }
 
+/** Hears of troubles with devices. */
+type Tell = (message: string) => void;
 interface Bay {
   readonly pool: DevicePool;
-  readonly closed: boolean;
+  /** One for each job that uses it. */
+  readonly holds: Tell[];
+  closed: boolean;
 }
 
 export class Farm {
   private readonly o: FarmOptions;
-  /** By board: the pool of its job, or of its last one. */
+  /** By board: the pool of its jobs, or of its last ones. */
   private readonly bays = new Map<string, Bay>();
+  /** By board: opening and closing under way, for one comes after the other. */
+  private readonly doors = new Map<string, Promise<unknown>>();
   private readonly firmware = new Map<string, Promise<Result<BuiltFirmware>>>();
   /** One for each attached device, by the address that it was given with: they know where it is now. */
   private readonly attached = new Map<string, AttachedSource>();
@@ -90,37 +96,80 @@ export class Farm {
   }
 
   /**
-   * A fresh pool for a job, with whatever was plugged in meanwhile if the farm is to look; `tell` hears of its troubles. Failures:
+   * The board's pool, shared by all who opened it and did not close it again. `tell` hears of its troubles meanwhile. Failures:
    * NO_DEVICE, KINDS_MIXED, and those of building the firmware of emulated devices.
    */
-  async open(board: BoardModule, tell: (message: string) => void = () => undefined): Promise<Result<DevicePool>> {
+  async open(board: BoardModule, tell: Tell = () => undefined): Promise<Result<DevicePool>> {
     if (this.o.discover === 'each-job') await this.discover();
-    const names = this.namesOf(board);
-    if (names.length === 0)
+    return this.inTurn(board, async () => {
+      const bay = this.bays.get(board.id);
+      const shared = bay === undefined || bay.closed ? await this.newBay(board) : ok(bay);
+      if (!shared.ok) return shared;
+      shared.value.holds.push(tell);
+      return ok(shared.value.pool);
+    });
+  }
+  private async newBay(board: BoardModule): Promise<Result<Bay>> {
+    if (!this.has(board))
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
     if (this.attachedOf(board).length > 0 && !suits(board)) return failed('load', 'KINDS_MIXED', mixed(board));
     const sources = await this.sourcesOf(board);
     if (!sources.ok) return sources;
+    const holds: Tell[] = [];
     const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
       check: healthCheck(board, this.o.cacheDir, this.baselines),
       ...this.o.pool,
       log: (message) => {
         this.o.log(message);
-        tell(message);
+        for (const tell of holds) tell(message);
       },
     });
-    this.bays.set(board.id, { pool, closed: false });
-    return ok(pool);
+    const bay = { pool, holds, closed: false };
+    this.bays.set(board.id, bay);
+    return ok(bay);
   }
 
-  async close(board: BoardModule): Promise<void> {
-    const bay = this.bays.get(board.id);
-    if (bay === undefined || bay.closed) return;
-    this.bays.set(board.id, { ...bay, closed: true });
+  /** Gives back what one open() took, the one with this `tell`; the last one closes the devices. */
+  close(board: BoardModule, tell?: Tell): Promise<void> {
+    return this.inTurn(board, async () => {
+      const bay = this.bays.get(board.id);
+      if (bay === undefined || bay.closed) return;
+      const at = tell === undefined ? 0 : bay.holds.indexOf(tell);
+      if (at >= 0) bay.holds.splice(at, 1);
+      if (bay.holds.length === 0) await this.shut(bay);
+    });
+  }
+  /** Closes all devices, whoever uses them. */
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.bays.values()].map((bay) => this.shut(bay)));
+  }
+  private async shut(bay: Bay): Promise<void> {
+    bay.closed = true;
     await bay.pool.closeAll();
   }
-  async closeAll(): Promise<void> {
-    await Promise.all(this.o.boards.map((b) => this.close(b)));
+  private inTurn<T>({ id }: BoardModule, work: () => Promise<T>): Promise<T> {
+    const turn = (this.doors.get(id) ?? Promise.resolve()).then(work, work);
+    this.doors.set(id, turn);
+    return turn;
+  }
+
+  /**
+   * `work` with the board as a network is run on it. An emulated one is started for it; an attached product is had for itself,
+   * without other jobs' trials, and is flashed. The board must be open. Failures: NO_DEVICE where it was closed or `signal` was
+   * heard first; those of `work`.
+   */
+  async exclusively<T>(
+    board: BoardModule,
+    work: (form: BoardModule) => Promise<Result<T>>,
+    signal: AbortSignal,
+  ): Promise<Result<T>> {
+    const flasher = isEmulated(board) ? undefined : this.o.flasherOf?.(board);
+    if (flasher === undefined) return work(board);
+    const done = await this.bays.get(board.id)?.pool.exclusively(({ name }) => {
+      const address = this.attached.get(name)?.address ?? name;
+      return work(productAt(board, address, flasher));
+    }, signal);
+    return done ?? failed('load', 'NO_DEVICE', `no device of ${board.id} was free`);
   }
 
   /** Build id of the firmware on a device that answered with this uid. */
@@ -137,7 +186,7 @@ export class Farm {
   states(): readonly DeviceBody[] {
     return this.o.boards.flatMap((board) => {
       const bay = this.bays.get(board.id);
-      const states = bay?.pool.states() ?? this.namesOf(board).map(untouched);
+      const states = bay?.pool.states() ?? this.namesOf(board).map((n) => untouched(n, new Date(0).toISOString()));
       const { id, kind } = board;
       return states.map((s) => ({ ...s, board: id, kind, state: bay?.closed === true ? 'closed' : s.state }));
     });

@@ -17,18 +17,14 @@ export interface Wishes {
  * The boards as this daemon has them: a board whose product is attached, or whose twin is not wanted, is the product. Failure:
  * KINDS_MIXED where both are asked for.
  */
-export function boardsFor(
-  all: readonly BoardModule[],
-  wishes: Wishes,
-  flasherOf: (board: BoardModule) => Flasher | undefined,
-): Result<readonly BoardModule[]> {
+export function boardsFor(all: readonly BoardModule[], wishes: Wishes): Result<readonly BoardModule[]> {
   const out: BoardModule[] = [];
   for (const board of all) {
-    const addresses = wishes.devices.filter((d) => d.board === board.id).map((d) => d.address);
+    const attached = wishes.devices.some((d) => d.board === board.id);
     const wanted = wishes.emulate[board.id];
-    if (board.product === undefined || (addresses.length === 0 && wanted !== 0)) out.push(board);
+    if (board.product === undefined || (!attached && wanted !== 0)) out.push(board);
     else if (wanted !== undefined && wanted > 0) return failed('start', 'KINDS_MIXED', mixed(board));
-    else out.push(asProduct(board, addresses[0], flasherOf(board)));
+    else out.push(attachedForm(board));
   }
   return ok(out);
 }
@@ -41,18 +37,14 @@ export const mixed = ({ id, kind }: BoardModule): string =>
 export const attachedForm = (board: BoardModule): BoardModule =>
   board.product === undefined ? board : { ...board.product.board, product: board.product, build: board.product.build };
 
-/** Opening it puts the firmware of a network on the device at `address`, where there is a way to. */
-function asProduct(board: BoardModule, address: string | undefined, flasher: Flasher | undefined): BoardModule {
-  const silicon = attachedForm(board);
-  if (address === undefined || flasher === undefined) return silicon;
-  return {
-    ...silicon,
-    open: async ({ firmware }) => {
-      const flashed = await flasher.flash(firmware, address);
-      return flashed.ok ? attach(address) : flashed;
-    },
-  };
-}
+/** A product that hangs at this address: opening it puts the firmware of a network on it. */
+export const productAt = (product: BoardModule, address: string, flasher: Flasher): BoardModule => ({
+  ...product,
+  open: async ({ firmware }) => {
+    const flashed = await flasher.flash(firmware, address);
+    return flashed.ok ? attach(address) : flashed;
+  },
+});
 
 /** Whether devices of this board are started here, not attached. */
 export const isEmulated = (board: BoardModule): boolean => board.open !== undefined && board.kind !== 'silicon';

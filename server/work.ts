@@ -51,7 +51,6 @@ export function workOf(options: WorkOptions): JobWork {
     try {
       return await new Work(options, run, board, signal).perform();
     } finally {
-      await options.farm.close(board);
       await pruneCache(options.cacheDir).catch((error: unknown) =>
         options.log.warn({ job: run.job.id, err: error }, 'the build cache was not tidied'),
       );
@@ -86,24 +85,33 @@ class Work {
   }
 
   async perform(): Promise<Outcome> {
-    const result = await this.steps();
+    const result = await this.onDevices();
     if (this.signal.aborted) return { state: 'stopped' };
     return result.ok ? { state: 'done', report: result.value } : { state: 'failed', error: result.error };
   }
 
-  private async steps(): Promise<Result<Readonly<Record<string, unknown>>>> {
+  /** The steps on the board's devices, which other jobs may use at the same time. */
+  private async onDevices(): Promise<Result<Readonly<Record<string, unknown>>>> {
+    const tell = (message: string): void => this.run.log('devices', message);
+    const pool = await this.o.farm.open(this.board, tell);
+    if (!pool.ok) return pool;
+    try {
+      return await this.steps(pool.value);
+    } finally {
+      await this.o.farm.close(this.board, tell);
+    }
+  }
+
+  private async steps(pool: DevicePool): Promise<Result<Readonly<Record<string, unknown>>>> {
     const version = await toolchainVersion(this.board.target);
     if (!version.ok) return version;
     const toolchain = toolchainOf(this.board, version.value);
-    const pool = await this.o.farm.open(this.board, (message) => this.run.log('devices', message));
-    if (!pool.ok) return pool;
     this.run.log('baseline', 'building the network with default schedules');
     const baseline = await this.proveDefault(toolchain);
     if (!baseline.ok) return baseline;
-    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.value.size} devices`);
-    const tuned = await this.tune(pool.value, toolchain);
+    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.size} devices`);
+    const tuned = await this.tune(pool, toolchain);
     if (!tuned.ok) return tuned;
-    await this.o.farm.close(this.board);
     this.run.log('build', 'building the network with the best schedules');
     const best = await this.proveBest(toolchain);
     if (!best.ok) return best;
@@ -117,7 +125,6 @@ class Work {
     if (policy === undefined) return failed('tune', 'POLICY_UNKNOWN', `policy ${job.policy} is not there any more`);
     const journal = new Journal({ ...this.o, records: this.records, board: this.board, run: this.run, toolchain });
     const timeMs = this.run.leftOfTime;
-    const release = closeAfterAbort(pool, this.signal);
     const end = await tune({
       graph: this.prepared.graph,
       tasks: this.prepared.tasks,
@@ -144,7 +151,7 @@ class Work {
       progress: (tasks, done) => journal.progress(tasks, done),
       signal: this.signal,
       now: () => performance.now(),
-    }).finally(release);
+    });
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
   }
 
@@ -196,7 +203,12 @@ class Work {
   private async prove({ built, options }: Omit<Proven, 'verified'>, inputs: number): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
     this.run.log('verify', `running it on ${inputs} inputs`);
-    const verified = await verify(built, this.board, this.prepared.model, inputs);
+    const { model } = this.prepared;
+    const verified = await this.o.farm.exclusively(
+      this.board,
+      (board) => verify(built, board, model, inputs),
+      this.signal,
+    );
     return verified.ok ? ok({ built, verified: verified.value, options }) : verified;
   }
 
@@ -223,21 +235,6 @@ class Work {
     rmSync(baseline.options.outDir, { recursive: true, force: true });
     return JSON.parse(readFileSync(join(outDir, 'report.json'), 'utf8')) as Readonly<Record<string, unknown>>;
   }
-}
-
-/** Milliseconds that trials under way have to end by themselves when a job is stopped. */
-const grace = 2000;
-/** Takes its devices from whatever still runs or waits for one after the grace. The returned function calls that off. */
-function closeAfterAbort(pool: DevicePool, signal: AbortSignal): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
-    timer = setTimeout(() => void pool.closeAll(), grace);
-  };
-  signal.addEventListener('abort', onAbort);
-  return () => {
-    signal.removeEventListener('abort', onAbort);
-    clearTimeout(timer);
-  };
 }
 
 /** How many times faster, to three digits. */

@@ -1,6 +1,6 @@
 /**
  * One candidate's trip: built, looked up among the binaries that were measured already, else run on a device (again on
- * another if the device was lost), recorded. Builds and runs have queues of their own, so that cores and devices are both busy.
+ * another if the device was lost), recorded. Builds have a queue of their own, so that cores and devices are both busy.
  */
 import PQueue from 'p-queue';
 import type { Failure, Result } from '../compiler/result.ts';
@@ -32,15 +32,15 @@ export class Trials {
   private readonly r: TuneRequest;
   private readonly recorded = new WeakMap<MeasureResult, Recorded>();
   private readonly builds: PQueue;
-  private readonly runs: PQueue;
+  private readonly unlisten: () => void;
 
   /** `withdrawn` hears of measurements that do not stand any more. */
   constructor(r: TuneRequest, withdrawn: Withdrawn) {
     this.r = r;
-    r.pool.onDoubt((results, why) => {
+    this.unlisten = r.pool.onDoubt((results, why) => {
       for (const value of results) {
         const known = this.recorded.get(value);
-        // A pool serves one search after another.
+        // A pool serves several searches.
         if (known === undefined) continue;
         this.recorded.delete(value);
         r.doubt?.(known.id, why);
@@ -48,7 +48,11 @@ export class Trials {
       }
     });
     this.builds = new PQueue({ concurrency: r.cores });
-    this.runs = new PQueue({ concurrency: Math.max(1, r.pool.size) });
+  }
+
+  /** Hears of nothing any more. */
+  close(): void {
+    this.unlisten();
   }
 
   async run(state: TaskState, candidate: Candidate): Promise<Outcome> {
@@ -76,7 +80,7 @@ export class Trials {
     state.binaries.set(built.binary, waiting.promise);
     let done: Measured | undefined;
     try {
-      const measured = await this.runs.add(() => this.onDevice(state, candidate, built));
+      const measured = await this.onDevice(state, candidate, built);
       const result = { ...measured, times: { compile, ...measured.times } };
       if (this.r.signal.aborted && lostDevice(result)) return { kind: 'dropped' };
       if (noneLeft(result)) return { kind: 'dropped', broken: failureOf(result) };
@@ -107,8 +111,10 @@ export class Trials {
     const vector = vectorOf(built);
     let last: MeasureResult = lost({ stage: 'run', code: 'LINK', detail: 'stopped before it ran' }, built);
     for (let attempt = 0; attempt <= retries && !this.r.signal.aborted; attempt++) {
-      const used = await this.r.pool.use((station) =>
-        station.measure({ kernel: candidate.kernel, built, bench: state.bench, vector }),
+      const used = await this.r.pool.use(
+        (station) => station.measure({ kernel: candidate.kernel, built, bench: state.bench, vector }),
+        this.r.client,
+        this.r.signal,
       );
       last = used.ok ? used.value : lost(used.error, built);
       if (!lostDevice(last) || noneLeft(last)) break;

@@ -11,6 +11,7 @@ import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Candidate } from './candidates.ts';
 import { startTrainer, type Trainer } from './cost-models/index.ts';
+import type { Client } from './fair-turns.ts';
 import type { DevicePool } from './measure/pool.ts';
 import type { NamedPolicy } from './policies/index.ts';
 import { seeded } from './random.ts';
@@ -49,6 +50,8 @@ export interface TuneRequest {
   readonly tasks: readonly Task[];
   readonly board: Board;
   readonly pool: DevicePool;
+  /** Who waits for devices, where several searches share the pool. */
+  readonly client?: Client;
   readonly templates: TemplateSource;
   readonly policy: NamedPolicy;
   readonly policyName: string;
@@ -89,9 +92,11 @@ const batch = 8;
 
 export async function tune(request: TuneRequest): Promise<TuneEnd> {
   const trainer = request.policy.model === 'with' ? startTrainer() : undefined;
+  const loop = new Loop(request, trainer);
   try {
-    return await new Loop(request, trainer).run();
+    return await loop.run();
   } finally {
+    loop.close();
     await trainer?.close();
   }
 }
@@ -136,6 +141,11 @@ class Loop {
       // Without a candidate and with nothing under way, whatever budget is left cannot be spent.
       else if (next === undefined) return end ?? { reason: this.left() > 0 ? 'exhausted' : 'budget' };
     }
+  }
+
+  /** The pool may go on without it. */
+  close(): void {
+    this.trials.close();
   }
 
   private readonly crashed = (error: unknown): undefined => {

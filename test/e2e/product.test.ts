@@ -48,7 +48,7 @@ test('trials and networks run on the product, each with its firmware; everything
     product: { board: { ...data, kind: 'silicon' }, build, tools: [] },
   };
   const attached = [{ board: host.id, address: relay.address }];
-  const [board] = expectOk(boardsFor([twin], { devices: attached, emulate: {} }, () => flasher));
+  const [board] = expectOk(boardsFor([twin], { devices: attached, emulate: {} }));
   if (board === undefined) throw new Error('no board');
 
   const store = openBenchStore();

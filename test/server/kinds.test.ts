@@ -185,7 +185,7 @@ const device = { board: 'twin', address: '127.0.0.1:1' };
 
 test('a board is its product or its twin to a daemon, not both', () => {
   const of = (devices: readonly (typeof device)[], emulate: Readonly<Record<string, number>>) =>
-    boardsFor([twin], { devices, emulate }, () => undefined);
+    boardsFor([twin], { devices, emulate });
   for (const emulate of [{}, { twin: 2 }]) expect(of([], emulate)).toEqual({ ok: true, value: [twin] });
   expect(of([device], { twin: 1 })).toMatchObject({ ok: false, error: { code: 'KINDS_MIXED' } });
   for (const got of [of([device], {}), of([device], { twin: 0 }), of([], { twin: 0 })]) {

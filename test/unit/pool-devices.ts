@@ -3,7 +3,7 @@ import { boards } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type Device, type DeviceInfo, LinkError } from '../../firmware-rpc/host/device.ts';
 import type { CheckHealth } from '../../tuner/measure/health.ts';
-import { DevicePool, type DeviceSource, type PoolOptions } from '../../tuner/measure/pool.ts';
+import { DevicePool, type DeviceSource, type Gone, type PoolOptions } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
 
 export const board = boards[0]!;
@@ -125,3 +125,14 @@ export const resultOf = async (pool: DevicePool, result: MeasureResult): Promise
   const used = await pool.use(async () => result);
   return used.ok ? used.value : used.error.code;
 };
+
+/** A trial waits until no device works any more; what the pool says then. The trial is called off. */
+export async function goneWhileWaiting(pool: DevicePool): Promise<Gone> {
+  const stop = new AbortController();
+  const waiting = pool.use(async () => counted(1), undefined, stop.signal);
+  while (pool.gone === undefined) await turn();
+  const { gone } = pool;
+  stop.abort();
+  await waiting;
+  return gone;
+}

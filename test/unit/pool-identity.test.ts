@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { ok } from '../../compiler/result.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
-import { counted, Fake, failedWith, poolOf, quick, resultOf } from './pool-devices.ts';
+import { counted, Fake, failedWith, goneWhileWaiting, poolOf, quick, resultOf } from './pool-devices.ts';
 
 test('firmware that is not the one of today: put on anew once, else used with a warning, or not used', async () => {
   const old = { info: { buildId: 'old' } };
@@ -36,7 +36,9 @@ test('firmware that is not the one of today: put on anew once, else used with a 
   expect(b.flashes).toBe(1);
 
   const c = Object.assign(new Fake('c', old), { build: today });
-  expect(await resultOf(poolOf([c], { ...quick, firmware: 'same' }), counted(1))).toBe('FIRMWARE_OUTDATED');
+  const strict = poolOf([c], { ...quick, firmware: 'same' });
+  expect(await goneWhileWaiting(strict)).toMatchObject({ code: 'FIRMWARE_OUTDATED' });
+  await strict.closeAll();
   const warned = poolOf([Object.assign(new Fake('d', old), { build: today })], quick);
   expect(await resultOf(warned, counted(1))).toMatchObject({ status: 'ok' });
   expect(warned.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('old') }]);

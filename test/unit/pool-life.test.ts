@@ -10,7 +10,7 @@ import { Baselines, healthOutput, within } from '../../tuner/measure/health.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
 import { lostDevice } from '../../tuner/types.ts';
 import { samples } from '../samples.ts';
-import { counted, Fake, failedWith, poolOf, quick, resultOf, turn } from './pool-devices.ts';
+import { counted, Fake, failedWith, goneWhileWaiting, poolOf, quick, resultOf, turn } from './pool-devices.ts';
 
 const wrong = failed('health', 'HEALTH_WRONG', 'it computes nonsense');
 const drifted = failed('health', 'HEALTH_DRIFT', 'it has become slow');
@@ -122,7 +122,7 @@ test('each rung is climbed in its turn, those that a device has; the end is quar
       const a = new Remedied(has);
       a.health = wrong;
       const pool = poolOf([a], quick);
-      expect(await resultOf(pool, counted(1))).toBe('HEALTH_WRONG');
+      expect(await goneWhileWaiting(pool)).toMatchObject({ code: 'HEALTH_WRONG' });
       const remedies: Partial<Record<Rung, boolean>> = { reflash: has.reflash, 'power-cycle': has.power };
       const want = ladder.flatMap((rung) => (remedies[rung] === true ? [rung, 'open'] : ['open']));
       expect(a.done).toEqual(['open', ...want]);
@@ -171,7 +171,7 @@ test('a device that passes at opening and fails behind trials, again and again, 
     withdrawn += results.length;
   });
   let done = 0;
-  for (let i = 0; pool.states()[0]?.state !== 'quarantined'; i++) {
+  for (let i = 0; pool.gone === undefined; i++) {
     a.health = i % 3 === 2 ? drifted : well;
     const used = await pool.use(async () => counted(i));
     if (used.ok) done++;
@@ -236,7 +236,7 @@ test('closing waits for a look at a quarantined device, which is closed again', 
   a.health = wrong;
   const pool = poolOf([a], { ...quick, quarantineMs: () => 0 });
   const open = a.open.bind(a);
-  await resultOf(pool, counted(1));
+  await goneWhileWaiting(pool);
   a.health = well;
   a.open = async () => {
     looking.resolve();

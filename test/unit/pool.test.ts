@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { KernelConstant } from '../../compiler/program/print-c.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
 import { Residents, roomFor } from '../../tuner/measure/residents.ts';
-import { Fake, failedWith, poolOf, quick, turn } from './pool-devices.ts';
+import { counted, Fake, failedWith, goneWhileWaiting, poolOf, quick, turn } from './pool-devices.ts';
 
 test('each device is lent to one trial at a time; waiting ones are served in order', async () => {
   const pool = poolOf([new Fake('a'), new Fake('b')]);
@@ -55,7 +55,7 @@ test('an error of this program on the way leaves no device open', async () => {
   expect([a.opened - a.closed, b.opened - b.closed, a.opened]).toEqual([0, 0, 1]);
 });
 
-test('a device that fails again and again is quarantined, others go on; with none left the answer says why', async () => {
+test('a device that fails again and again is quarantined, others go on; with none left the pool says why', async () => {
   const [dead, well] = [new Fake('dead', { opens: () => false }), new Fake('well')];
   const pool = poolOf([dead, well], quick);
   while (pool.states().some((s) => s.name === 'dead' && s.state !== 'quarantined')) {
@@ -65,12 +65,44 @@ test('a device that fails again and again is quarantined, others go on; with non
   }
   expect(pool.states().map((s) => s.state)).toEqual(['quarantined', 'idle']);
   expect(dead.opened).toBeLessThan(10);
+  expect(pool.gone).toBeUndefined();
+  await pool.closeAll();
 
-  const alone = poolOf([new Fake('dead', { opens: () => false })], quick);
-  const answers = await Promise.all([0, 1, 2].map(() => alone.use(async () => failedWith('FAULT'))));
-  for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'DEVICE_UNREACHABLE' } });
-  expect(JSON.stringify(answers)).toContain('dead is silent');
+  const alone = poolOf([new Fake('dead', { opens: () => false })], { ...quick, now: () => 1e12 });
+  const answers = [0, 1, 2].map(() => alone.use(async () => failedWith('FAULT')));
+  expect(await goneWhileWaiting(alone)).toEqual({
+    since: new Date(1e12).toISOString(),
+    code: 'DEVICE_UNREACHABLE',
+    detail: 'no device left. dead: dead is silent',
+  });
   expect(alone.states()).toMatchObject([{ state: 'quarantined', reason: 'dead is silent' }]);
+  await alone.closeAll();
+  for (const answer of await Promise.all(answers))
+    expect(answer).toMatchObject({ ok: false, error: { code: 'DEVICE_UNREACHABLE' } });
+});
+
+test('while no device works trials wait, each for as long as its caller does; the first that is well again gets them', async () => {
+  let silent = true;
+  const late = new Fake('late', { opens: () => !silent });
+  const looks: number[] = [];
+  const pool = poolOf([late], {
+    ...quick,
+    quarantineMs: (n) => {
+      looks.push(n);
+      if (n === 3) silent = false;
+      return 0;
+    },
+  });
+  const impatient = new AbortController();
+  const waiting = [0, 1].map((n) => pool.use(async () => counted(n)));
+  const left = pool.use(async () => counted(9), undefined, impatient.signal);
+  while (pool.gone === undefined) await turn();
+  impatient.abort();
+  expect(await left).toMatchObject({ ok: false, error: { stage: 'load' } });
+  for (const done of await Promise.all(waiting)) expect(done).toMatchObject({ ok: true, value: { status: 'ok' } });
+  expect(looks).toEqual([0, 1, 2, 3]);
+  expect(pool.gone).toBeUndefined();
+  await pool.closeAll();
 });
 
 test('a trial waits for a device that is being plugged in, and longer each time', async () => {
@@ -105,17 +137,19 @@ test('a device that opens only when the pool is closed is closed again', async (
   const slow = new Slow('slow');
   const pool = poolOf([slow]);
   const used = pool.use(async () => failedWith('FAULT'));
-  await pool.closeAll();
-  opening.resolve();
+  const closed = pool.closeAll();
   expect(await used).toMatchObject({ ok: false, error: { code: 'NO_DEVICE' } });
+  opening.resolve();
+  await closed;
   expect([slow.opened, slow.closed]).toEqual([1, 1]);
   expect(pool.states()).toMatchObject([{ failures: 0 }]);
 });
 
 test('a device of another board is refused at once, and others go on', async () => {
   const pool = poolOf([new Fake('stranger', { info: { board: 'another' } })]);
-  expect(await pool.use(async () => failedWith('FAULT'))).toMatchObject({ ok: false, error: { code: 'WRONG_BOARD' } });
-  expect(pool.states()).toMatchObject([{ state: 'quarantined' }]);
+  expect(await goneWhileWaiting(pool)).toMatchObject({ code: 'WRONG_BOARD' });
+  expect(pool.states()).toMatchObject([{ state: 'quarantined', failures: 1 }]);
+  await pool.closeAll();
   const both = poolOf([new Fake('stranger', { info: { board: 'another' } }), new Fake('a')]);
   for (let i = 0; i < 3; i++)
     expect(await both.use(async () => failedWith('FAULT'))).toMatchObject({ ok: true, value: { code: 'FAULT' } });

@@ -15,7 +15,7 @@ import { answering, ask, askAll, portOwner, serialPorts } from '../../firmware-r
 import { Farm, type FarmOptions } from '../../server/devices.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
-import { counted } from '../unit/pool-devices.ts';
+import { counted, goneWhileWaiting } from '../unit/pool-devices.ts';
 import { expectOk, firmwareIn, type ListeningBoard, listening, workFolder } from './host-board.ts';
 import { type Relay, relayTo } from './relay.ts';
 
@@ -150,7 +150,7 @@ test('a stranger at another port is not taken for a device that was there before
   await first.cut();
   expect(await trial(pool)).toBe('LINK');
   // Only a stranger is there: the device is waited for, until it is given up.
-  expect(await trial(pool)).toBe('DEVICE_UNREACHABLE');
+  expect(await goneWhileWaiting(pool)).toMatchObject({ code: 'DEVICE_UNREACHABLE' });
   expect(pool.states()).toMatchObject([{ state: 'quarantined', uid }]);
   expect(expectOk(await ask(`127.0.0.1:${other.port}`, link)).uid).not.toBe(uid);
 });
@@ -178,7 +178,7 @@ test('a frozen device comes back when the command for its power is run; a comman
   expect(pool.states()).toMatchObject([{ state: 'idle', recoveries: { 'power-cycle': 1, reflash: 0 } }]);
 
   const broken = await farmOf(['127.0.0.1:1'], { powerCycle: { host: 'echo no hub >&2; exit 3' } });
-  expect(await trial(broken.pool)).toBe('DEVICE_UNREACHABLE');
+  expect(await goneWhileWaiting(broken.pool)).toMatchObject({ code: 'DEVICE_UNREACHABLE' });
   expect(broken.told.some((m) => /power-cycle failed: .*no hub/.test(m))).toBe(true);
 });
 
@@ -206,7 +206,7 @@ test('a board with firmware of yesterday is flashed where that can be done, else
   expect(warned.pool.states()).toMatchObject([{ firmware: old.buildId, warning: expect.stringContaining('flash it') }]);
   await warned.farm.closeAll();
   const strict = await farmOf([at.address], { pool: { firmware: 'same' } });
-  expect(await trial(strict.pool)).toBe('FIRMWARE_OUTDATED');
+  expect(await goneWhileWaiting(strict.pool)).toMatchObject({ code: 'FIRMWARE_OUTDATED' });
   await strict.farm.closeAll();
 
   const flashed: string[] = [];

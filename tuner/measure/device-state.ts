@@ -1,4 +1,4 @@
-/** What a pool is given of a device, and what it shows of it. */
+/** What a pool is given of a device, what it shows of it, and what it tells of its life. */
 import type { Failure, Result } from '../../compiler/result.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { Remedies, Rung } from './escalation.ts';
@@ -11,13 +11,31 @@ export interface DeviceSource extends Remedies {
   open(): Promise<Result<Device>>;
   /** Build id of the firmware that it would be given today; undefined where that cannot be known. */
   build?(): Promise<string | undefined>;
+  /** Whether nothing is plugged in where it was: no fault of the device then. */
+  absent?(): Promise<boolean>;
 }
 /** Why, as it stands in records and answers. */
 export type Reason = Pick<Failure, 'code' | 'detail'>;
 
+/** Why a device is kept from work. */
+export interface Quarantine {
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Whoever said so: the farm looks at its own again, somebody else's waits for a release. */
+  readonly by: 'farm' | 'user';
+  /** When it is looked at next; null where somebody must release it. */
+  readonly until: string | null;
+}
+
 export interface DeviceState {
   readonly name: string;
-  readonly state: 'closed' | 'idle' | 'busy' | 'quarantined';
+  readonly state: 'closed' | 'idle' | 'busy' | 'quarantined' | 'unplugged';
+  /** When it came into this state: ISO 8601, UTC. */
+  readonly since: string;
+  /** Takes nothing new; what it is at is its last. */
+  readonly draining: boolean;
+  readonly quarantine: Quarantine | null;
   /** What stands for it in records. */
   readonly uid: string | null;
   readonly firmware: string | null;
@@ -35,9 +53,12 @@ export interface DeviceState {
   /** Results that were withdrawn because the device failed its next check. */
   readonly suspects: number;
 }
-export const untouched = (name: string): DeviceState => ({
+export const untouched = (name: string, since: string): DeviceState => ({
   name,
   state: 'closed',
+  since,
+  draining: false,
+  quarantine: null,
   uid: null,
   firmware: null,
   trials: 0,
@@ -49,3 +70,31 @@ export const untouched = (name: string): DeviceState => ({
   health: null,
   suspects: 0,
 });
+
+/**
+ * What happens to a device. `checked`: a health check passed, told when it is the first or counts another number than before;
+ * `unwell`: one failed; `failed`: anything else went wrong; `recovered`: it works after that, by what the detail says.
+ */
+export type DeviceEvent =
+  | 'added'
+  | 'removed'
+  | 'opened'
+  | 'closed'
+  | 'checked'
+  | 'unwell'
+  | 'failed'
+  | 'recovered'
+  | 'quarantined'
+  | 'released'
+  | 'drained'
+  | 'unplugged'
+  | 'plugged'
+  | 'moved';
+
+/** Hears of what happens to the devices of a pool. It must not throw, and is called while devices are at work: it may only note. */
+export interface Observer {
+  /** `client`: for whom the device was at work; null for nobody. */
+  event(device: string, event: DeviceEvent, detail: string, client: string | null): void;
+  /** A trial held a device from one time to another (ms since the epoch). */
+  used(device: string, from: number, to: number, outcome: 'ok' | 'failed'): void;
+}

@@ -1,91 +1,159 @@
 /**
  * One place of a pool: the life of a device from opening to quarantine and back. Must stay true: a device that measures has
  * passed its health check since it was opened; whatever fails is counted, told, and answered by the next rung of the ladder
- * (escalation.ts); what a device measured just before it failed a check does not stand.
+ * (escalation.ts); what a device measured just before it failed a check does not stand; a device is opened by one at a time.
  */
 import type { Board } from '../../boards/board.ts';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { MeasureResult } from '../types.ts';
-import { type DeviceSource, type DeviceState, type Reason, untouched } from './device-state.ts';
+import { Admission, type AdmissionRules } from './admission.ts';
+import {
+  type DeviceEvent,
+  type DeviceSource,
+  type DeviceState,
+  type Observer,
+  type Quarantine,
+  type Reason,
+  untouched,
+} from './device-state.ts';
 import { isLasting, type Rung, remedyOf, rungAfter } from './escalation.ts';
 import type { CheckHealth, Health } from './health.ts';
-import { Identity } from './identity.ts';
 import { linkErrors } from './link-errors.ts';
 import { Station } from './runner.ts';
 
 /** What all slots of a pool share. */
-export interface SlotContext {
+export interface SlotContext extends AdmissionRules {
   readonly board: Board;
   readonly cacheDir: string;
   readonly check: CheckHealth;
   /** Trials between two checks of a device that does not fail. */
   readonly checkEvery: number;
-  /** Whether a device with another firmware build than today's is used, with a warning. */
-  readonly firmware: 'any' | 'same';
-  readonly log: (message: string) => void;
   readonly restMs: (failures: number) => number;
   readonly quarantineMs: (looks: number) => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly observe: Observer;
   readonly slots: () => readonly Slot[];
-  /** It rested long enough, or came back from quarantine. */
-  readonly ready: (slot: Slot) => void;
+  /** It may be able to work now, or be none that does any more. */
+  readonly changed: () => void;
   /** Successful results that do not stand, and why. */
   readonly doubt: (results: readonly MeasureResult[], why: string) => void;
 }
+/** What somebody wants of a device: no more work, until it is released. */
+type Retired = 'drained' | Pick<Quarantine, 'reason' | 'at'>;
 
 export class Slot {
   readonly source: DeviceSource;
-  /** Changed by the pool, but for quarantine. */
-  state: DeviceState['state'] = 'closed';
+  readonly admission: Admission;
   /** Of the last failure. */
   reason: Reason | undefined;
   private readonly c: SlotContext;
   private view: DeviceState;
   private station: Station | undefined;
-  private readonly identity = new Identity();
+  /** In somebody's hands: a trial's, or whoever opens, checks or closes it. */
+  private lent = false;
+  /** For whom it is at work. */
+  private client: string | null = null;
+  /** What keeps it from work, by itself. */
+  private ailment: 'quarantined' | 'unplugged' | undefined;
+  private retired: Retired | undefined;
   /** Failures in a row. */
   private inARow = 0;
   /** Failed a check, and has not passed one behind trials since: such a device could pass at opening for ever. */
   private ill = false;
   private looks = 0;
-  /** Set while it rests. */
-  private rest: NodeJS.Timeout | undefined;
-  /** The look at it in quarantine that is under way, or was last. */
+  /** Set while it rests, or waits for the next look. */
+  private rest: { readonly timer: NodeJS.Timeout; readonly until: number } | undefined;
+  /** The look at it in quarantine that is under way. */
   private looking: Promise<void> | undefined;
   /** Results since the last check. */
   private unchecked: MeasureResult[] = [];
-  /** The build that it was given once: flash wears out, so that the same one is not put on it again and again. */
-  private flashed: string | undefined;
+  /** Its device was taken from whoever had it: what breaks is no failure. */
+  private taken = false;
   private over = false;
 
   constructor(source: DeviceSource, context: SlotContext) {
     this.source = source;
     this.c = context;
-    this.view = untouched(source.name);
+    this.admission = new Admission(source, context, () => this.climb('reflash'));
+    this.view = untouched(source.name, this.stamp(context.now()));
   }
 
-  get resting(): boolean {
-    return this.rest !== undefined;
+  get state(): DeviceState['state'] {
+    if (this.lent) return 'busy';
+    if (this.ailment !== undefined) return this.ailment;
+    if (typeof this.retired === 'object') return 'quarantined';
+    return this.station === undefined ? 'closed' : 'idle';
   }
-  get open(): boolean {
-    return this.station !== undefined;
+  get busy(): boolean {
+    return this.lent;
+  }
+  /** Part of what the pool counts on, now or after a rest. */
+  get serving(): boolean {
+    return this.ailment === undefined && this.retired === undefined && !this.over;
+  }
+  get idle(): boolean {
+    return this.serving && !this.lent && this.station !== undefined;
+  }
+  /** Closed, and nothing speaks against opening it. */
+  get openable(): boolean {
+    return this.serving && !this.lent && this.station === undefined && this.rest === undefined && !this.looking;
+  }
+  /** Has measured since its last check. */
+  get unvouched(): boolean {
+    return this.station !== undefined && this.unchecked.length > 0;
+  }
+  /** It should not be open any more. */
+  get leaving(): boolean {
+    return this.retired !== undefined && this.station !== undefined;
+  }
+  /** Why it does not work. */
+  get whyNot(): string {
+    if (typeof this.retired === 'object') return `quarantined: ${this.retired.reason}`;
+    return this.retired === 'drained' ? 'drained' : (this.reason?.detail ?? 'not available');
+  }
+  get since(): string {
+    return this.view.since;
   }
   get shown(): DeviceState {
     const { code = null, detail = null } = this.reason ?? {};
-    return { ...this.view, state: this.state, code, reason: detail };
+    const draining = this.retired === 'drained';
+    const { warning } = this.admission;
+    return { ...this.view, state: this.state, draining, quarantine: this.quarantine, warning, code, reason: detail };
+  }
+  private get quarantine(): Quarantine | null {
+    if (typeof this.retired === 'object') return { ...this.retired, by: 'user', until: null };
+    if (this.ailment !== 'quarantined') return null;
+    const until = this.rest === undefined ? null : this.stamp(this.rest.until);
+    return { reason: this.reason?.detail ?? '', at: this.since, by: 'farm', until };
   }
 
-  /** The open, healthy device; undefined where that failed. */
-  async ready(): Promise<Station | undefined> {
-    if (this.station !== undefined) return this.station;
-    const up = await this.bringUp(rungAfter(this.inARow));
-    if (up.ok) this.station = up.value;
-    else if (!this.over) this.failed(up.error);
-    return this.station;
+  /** Into somebody's hands, until it is given back. */
+  lend(client: string | null): void {
+    this.lent = true;
+    this.client = client;
+    this.taken = false;
+    this.mark();
+  }
+  giveBack(): void {
+    this.lent = false;
+    this.client = null;
+    this.mark();
+  }
+
+  /** Opens it after what the ladder says, in the hands of whoever borrowed it. What goes wrong is told as everything that fails. */
+  async bringUp(): Promise<void> {
+    const rung = rungAfter(this.inARow);
+    const up = await this.admit(rung);
+    if (up.ok) this.isUp(up.value, rung === undefined ? undefined : `by ${rung}`);
+    else await this.fell(up.error);
   }
 
   /** A broken link is code LINK; a result of a device that then failed its check does not stand: DEVICE_UNWELL. */
-  async measure(station: Station, work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
+  async measure(work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
+    const { station } = this;
+    if (station === undefined) throw new Error(`${this.source.name} was lent although it is closed`);
     this.view = { ...this.view, trials: this.view.trials + 1 };
     const done = await linkErrors('run', async () => ok(await work(station)));
     if (!done.ok) await this.lost(done.error);
@@ -94,10 +162,16 @@ export class Slot {
     return done;
   }
 
-  /** Ends this slot's part in the pool: behind it the device's port is free. */
+  /** Takes the device from whoever measures on it: that trial ends with LINK. */
+  async takeBack(): Promise<void> {
+    this.taken = true;
+    await this.close();
+  }
+
+  /** Nobody's any more: behind it the device's port is free. */
   async end(): Promise<void> {
     this.over = true;
-    clearTimeout(this.rest);
+    this.getUp();
     await this.close();
     await this.looking;
   }
@@ -105,7 +179,10 @@ export class Slot {
   async close(): Promise<void> {
     const { station } = this;
     this.station = undefined;
-    if (station !== undefined) await this.discard(station.device);
+    if (station === undefined) return;
+    await this.discard(station.device);
+    this.tell('closed', '');
+    this.mark();
   }
 
   /** Checks the device if it is open and has measured anything since its last check. */
@@ -114,6 +191,33 @@ export class Slot {
     const well = await this.examine(this.station.device);
     if (well.ok) this.recovered();
     else await this.unwell(well.error);
+  }
+
+  /** Vouches for what was measured last, then closes: it is in nobody's way now. */
+  async stepOut(): Promise<void> {
+    await this.audit().finally(() => this.close());
+  }
+
+  /** No more work for it; what it is at is its last. */
+  retire(how: Retired): void {
+    this.retired = how;
+    // Only somebody can bring it back now.
+    if (typeof how === 'object') this.getUp();
+    this.mark();
+  }
+  /** Back to work: it is opened and checked as if it were new. */
+  release(): void {
+    this.getUp();
+    [this.retired, this.ailment, this.inARow, this.looks] = [undefined, undefined, 0, 0];
+    this.mark();
+    this.c.changed();
+  }
+  /** Somebody thinks that it is back. */
+  wake(): void {
+    if (this.ailment === undefined || typeof this.retired === 'object' || this.looking !== undefined || this.over)
+      return;
+    this.getUp();
+    this.startLook();
   }
 
   private async vouchFor(station: Station, value: MeasureResult): Promise<Result<MeasureResult>> {
@@ -141,6 +245,7 @@ export class Slot {
     const [id, build] = [this.view.uid ?? this.source.name, device.info.buildId];
     const found = await linkErrors('health', () => this.c.check(device, { id, build }));
     if (!found.ok) return found;
+    if (found.value.count !== this.view.health?.count) this.tell('checked', `counts ${found.value.count}`);
     this.view = { ...this.view, health: found.value };
     this.unchecked = [];
     return found;
@@ -161,9 +266,9 @@ export class Slot {
   }
 
   /** Opens, identifies and examines the device, after what the rung says; nothing stays open where that fails. */
-  private async bringUp(rung: Rung | undefined): Promise<Result<Station>> {
+  private async admit(rung: Rung | undefined): Promise<Result<Station>> {
     if (rung !== undefined) await this.climb(rung);
-    const opened = await this.openWithFirmware();
+    const opened = await this.admission.open();
     if (!opened.ok) return opened;
     const device = opened.value;
     let kept = false;
@@ -176,7 +281,7 @@ export class Slot {
     }
   }
   private async discard(device: Device): Promise<void> {
-    this.identity.forget();
+    this.admission.forget();
     await device.close().catch(() => undefined);
   }
 
@@ -193,110 +298,118 @@ export class Slot {
     this.c.log(`device ${this.source.name}: trying ${rung}`);
   }
 
-  /** Opens it; where its firmware is not today's and can be replaced, replaces it and opens it again. */
-  private async openWithFirmware(): Promise<Result<Device>> {
-    const today = await this.source.build?.();
-    const opened = await this.source.open();
-    this.view = { ...this.view, warning: null };
-    if (!opened.ok || today === undefined || opened.value.info.buildId === today) return opened;
-    const is = `its firmware is build ${opened.value.info.buildId}, today's is ${today}`;
-    if (opened.value.info.board === this.c.board.id && this.source.reflash !== undefined && this.flashed !== today) {
-      this.c.log(`device ${this.source.name}: ${is}`);
-      await opened.value.close();
-      this.flashed = today;
-      await this.climb('reflash');
-      return this.openWithFirmware();
-    }
-    if (this.c.firmware === 'any') {
-      this.view = { ...this.view, warning: `${is}: flash it anew` };
-      return opened;
-    }
-    await opened.value.close();
-    return failed('load', 'FIRMWARE_OUTDATED', `${this.source.name}: ${is}`);
-  }
-
   private async welcome(device: Device, rung: Rung | undefined): Promise<Result<Station>> {
-    const { info } = device;
     const { board, cacheDir } = this.c;
-    if (info.board !== board.id)
-      return failed('load', 'WRONG_BOARD', `${this.source.name} is a ${info.board}, not a ${board.id}`);
+    const mine = this.admission.checkBoard(device);
+    if (!mine.ok) return mine;
     if (rung === 'reset') await device.reset();
-    const uid = await this.identify(device);
+    const uid = await this.admission.identify(
+      device,
+      this.c.slots().filter((s) => s !== this),
+    );
     if (!uid.ok) return uid;
-    this.view = { ...this.view, uid: uid.value, firmware: info.buildId };
+    this.view = { ...this.view, uid: uid.value, firmware: device.info.buildId };
     const well = await this.examine(device);
     // It may have become wrong before it vanished. A link that breaks once more says nothing of that.
     if (!well.ok && well.error.stage === 'health' && well.error.code !== 'LINK') this.withdraw(well.error);
     return well.ok ? ok(new Station(device, uid.value, board, cacheDir, () => performance.now())) : well;
   }
 
-  /** What stands for the device in records. One that is here by another path already is refused. */
-  private async identify(device: Device): Promise<Result<string>> {
-    if (this.source.id !== undefined) return ok(this.source.id);
-    const others = this.c.slots().filter((s) => s !== this);
-    const who = await this.identity.establish(
-      device,
-      others.map((s) => s.identity),
-    );
-    const { uid } = device.info;
-    if ('namesakes' in who) return ok(who.namesakes === 0 ? uid : `${uid} at ${this.source.name}`);
-    const other = others.find((s) => s.identity === who.same);
-    // Its session is over: the device knows only the newest.
-    if (other?.state === 'idle') await other.close();
-    return failed(
-      'load',
-      'DEVICE_TWICE',
-      `${this.source.name} is the same device as ${other?.source.name ?? 'another'}`,
-    );
+  private isUp(station: Station, how: string | undefined): void {
+    this.station = station;
+    this.tell('opened', `firmware ${station.device.info.buildId}`);
+    if (how !== undefined) this.tell('recovered', how);
+    this.mark();
   }
 
-  private async lost(reason: Reason): Promise<void> {
+  private async lost(reason: Failure | (MeasureResult & { readonly status: 'failed' })): Promise<void> {
     await this.close();
-    this.failed(reason);
+    if (!this.taken) await this.fell(reason);
+  }
+  private async fell(reason: Reason & { readonly stage: string }): Promise<void> {
+    if (this.over) return;
+    if ((await this.source.absent?.()) === true) this.vanished(reason);
+    else this.failed(reason);
+  }
+
+  /** Its source told of it. No rung of the ladder helps; it is looked for at once, in case that it is plugged in elsewhere. */
+  private vanished({ code, detail }: Reason): void {
+    this.reason = { code, detail };
+    this.ailment = 'unplugged';
+    this.looks = 0;
+    this.after(this.c.restMs(1), () => this.startLook());
+    this.c.changed();
   }
 
   /** Counts a failure: the device rests and is tried again, or is quarantined and looked at from time to time. */
-  private failed({ code, detail }: Reason): void {
+  private failed({ code, detail, stage }: Reason & { readonly stage: string }): void {
     this.inARow++;
     this.reason = { code, detail };
     this.view = { ...this.view, failures: this.view.failures + 1 };
     const last = rungAfter(this.inARow) === undefined || isLasting(code);
-    if (last) this.state = 'quarantined';
+    this.tell(stage === 'health' ? 'unwell' : 'failed', `${code}: ${detail}`);
     this.c.log(`device ${this.source.name}: ${detail}${last ? '; quarantined' : ''}`);
-    if (this.over) return;
-    if (last) this.lookLater();
-    else this.after(this.c.restMs(this.inARow), () => this.c.ready(this));
+    if (!last) return this.after(this.c.restMs(this.inARow), this.c.changed);
+    this.ailment = 'quarantined';
+    this.tell('quarantined', detail);
+    this.lookLater();
+    this.c.changed();
   }
 
   private lookLater(): void {
-    this.after(this.c.quarantineMs(this.looks), () => {
-      this.looking = this.look();
+    this.after(this.c.quarantineMs(this.looks), () => this.startLook());
+  }
+  private startLook(): void {
+    this.looking = this.look().finally(() => {
+      this.looking = undefined;
+      this.mark();
+      this.c.changed();
     });
-    // Nobody waits for it.
-    this.rest?.unref();
   }
   private async look(): Promise<void> {
+    const wasUnplugged = this.ailment === 'unplugged';
     // Nobody waits for this look: whatever goes wrong in it may only cost another one.
-    const up = await this.bringUp('retry').catch((error: unknown) =>
+    const up = await this.admit(wasUnplugged ? undefined : 'retry').catch((error: unknown) =>
       failed('load', 'DEVICE_UNREACHABLE', error instanceof Error ? error.message : String(error)),
     );
+    // Somebody released it meanwhile, or quarantined it: it is opened anew when it is wanted.
+    const wanted = this.ailment !== undefined && typeof this.retired !== 'object';
+    if (up.ok && !wanted) return this.discard(up.value.device);
     if (up.ok) {
-      this.station = up.value;
-      this.state = 'idle';
-      this.looks = 0;
+      [this.ailment, this.looks] = [undefined, 0];
       this.recovered();
-      this.c.log(`device ${this.source.name}: well again, back from quarantine`);
-      return this.c.ready(this);
+      this.isUp(up.value, wasUnplugged ? undefined : 'by a look in quarantine');
+      if (!wasUnplugged) this.c.log(`device ${this.source.name}: well again, back from quarantine`);
+      return;
     }
-    this.looks++;
+    if (this.over || !wanted) return;
     this.reason = up.error;
-    if (!this.over) this.lookLater();
+    this.looks++;
+    this.lookLater();
   }
 
   private after(ms: number, then: () => void): void {
-    this.rest = setTimeout(() => {
+    const timer = setTimeout(() => {
       this.rest = undefined;
       then();
     }, ms);
+    this.rest = { timer, until: this.c.now() + ms };
+  }
+  /** Ends its rest. */
+  private getUp(): void {
+    clearTimeout(this.rest?.timer);
+    this.rest = undefined;
+  }
+
+  private tell(event: DeviceEvent, detail: string): void {
+    this.c.observe.event(this.source.name, event, detail, this.client);
+  }
+  private stamp(ms: number): string {
+    return new Date(ms).toISOString();
+  }
+  /** Notes since when it is in its state. */
+  private mark(): void {
+    if (this.view.state !== this.state)
+      this.view = { ...this.view, state: this.state, since: this.stamp(this.c.now()) };
   }
 }
