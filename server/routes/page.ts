@@ -38,7 +38,7 @@ export const pageRoutes =
       index: false,
       schemaHide: true,
       // Types beside the scripts are for the compiler.
-      allowedPath: (path) => /^\/[\w-]+\.(js|css|svg)$/.test(path),
+      allowedPath: (path, root) => root === charts || /^\/[\w-]+\.(js|css|svg)$/.test(path),
       // Another version of the daemon has other files; asking whether one changed costs next to nothing.
       cacheControl: false,
       setHeaders: (reply) => {
