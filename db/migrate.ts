@@ -14,6 +14,7 @@ export const schemaFiles: readonly string[] = [
   '0002-doubts.sql',
   '0003-budgets.sql',
   '0004-jobs.sql',
+  '0005-devices.sql',
   '0007-queries.sql',
   '0008-service.sql',
 ];

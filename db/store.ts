@@ -1,6 +1,7 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
 import Database from 'better-sqlite3';
 import { Answers } from './answers.ts';
+import { Devices } from './devices.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
 import { SavedQueries } from './queries.ts';
@@ -14,6 +15,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
   const queries = new SavedQueries(db);
+  const devices = new Devices(db, farm);
   const tokens = new Tokens(db);
   const answers = new Answers(db);
   const at = (): string => now().toISOString();
@@ -45,6 +47,14 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
+    devices: {
+      all: () => read(() => devices.all()),
+      put: (wish) => write(() => devices.put(wish)),
+      note: (news) => write(() => devices.note(news)),
+      history: (device, since, limit, cursor) => read(() => devices.history(device, since, limit, cursor)),
+      use: (since, until) => read(() => devices.use(since, until)),
+      tidy: () => write(() => devices.tidy(at())),
+    },
     queries: {
       all: () => read(() => queries.all()),
       get: (name) => read(() => queries.get(name)),

@@ -4,6 +4,7 @@ import type { Failure } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import type { Answer, Claim, KeyedRequest } from './answers.ts';
+import type { DeviceEventRow, DeviceNews, DeviceTotals, DeviceUse, DeviceWish } from './devices.ts';
 import type { SavedQuery } from './queries.ts';
 import type { TokenHash, TokenRow } from './tokens.ts';
 
@@ -210,6 +211,18 @@ export interface Store {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */
   counts(job: string): { readonly done: number; readonly failed: number };
+  /** See db/devices.ts. */
+  readonly devices: {
+    all(): readonly (DeviceWish & DeviceTotals)[];
+    put(wish: DeviceWish): void;
+    note(news: DeviceNews): void;
+    /** Newest first, from a time (ISO 8601) on. Throws BadCursor. */
+    history(device: string, since: string | undefined, limit: number, cursor?: string): Page<DeviceEventRow>;
+    /** Minutes between two times, left out where nothing happened. */
+    use(since: string, until: string): readonly DeviceUse[];
+    /** Forgets what is too old or too much. */
+    tidy(): void;
+  };
   /** See db/queries.ts. */
   readonly queries: {
     all(): readonly SavedQuery[];
