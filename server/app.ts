@@ -20,8 +20,11 @@ import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { guardAccess } from './service/access.ts';
+import { tagAnswers } from './service/etag.ts';
 import { httpServer } from './service/http-server.ts';
+import { keepAnswers } from './service/idempotency.ts';
 import { limitRates } from './service/limits.ts';
+import { describeOperations } from './service/operations.ts';
 import { answerClientError, failureOf, sendProblem } from './service/problems.ts';
 
 export async function buildApp(c: AppContext): Promise<FastifyInstance> {
@@ -46,6 +49,9 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   app.addHook('onRequest', hostGuard(c.service.names));
   guardAccess(app, { tokens: c.service.tokens, valid: c.validTokens });
   await limitRates(app, limits);
+  keepAnswers(app, c.store.answers);
+  tagAnswers(app);
+  describeOperations(app);
   app.addHook('onResponse', async (request, reply) => {
     const { method, url } = request;
     request.log.debug({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');

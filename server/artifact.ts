@@ -5,14 +5,12 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { tagOf } from './service/etag.ts';
 
 /** Paths in the archive are relative to the folder. */
 export function packArtifact(dir: string): Readable {
   const tar = pack();
-  const files = readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter((f) => statSync(join(dir, f)).isFile())
-    .sort();
-  for (const file of files) {
+  for (const file of filesIn(dir)) {
     const name = relative(dir, join(dir, file));
     tar.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, readFileSync(join(dir, file)));
   }
@@ -20,6 +18,15 @@ export function packArtifact(dir: string): Readable {
   // The reader going away ends both; there is nobody to tell.
   return pipeline(tar, createGzip(), () => undefined);
 }
+
+/** ETag of the archive: equal folders are equal bytes. */
+export const artifactTag = (dir: string): string =>
+  tagOf(...filesIn(dir).flatMap((file) => [file, readFileSync(join(dir, file))]));
+
+const filesIn = (dir: string): readonly string[] =>
+  readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((f) => statSync(join(dir, f)).isFile())
+    .sort();
 
 /** Folder of a job's artifact. */
 export const artifactDir = (dataDir: string, job: string): string => join(dataDir, 'jobs', job, 'out');
