@@ -7,7 +7,7 @@ import type { JobRow, Store } from '../db/types.ts';
 import type { Farm } from './devices.ts';
 import type { Feed } from './feed.ts';
 import type { JobViews } from './job-views.ts';
-import type { Jobs } from './jobs.ts';
+import type { Jobs } from './jobs/queue.ts';
 import type { Models } from './models.ts';
 import type { Queries } from './query/queries.ts';
 import type { Service } from './service/options.ts';

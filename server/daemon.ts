@@ -22,7 +22,8 @@ import { Farm, type FarmOptions } from './devices.ts';
 import { Feed } from './feed.ts';
 import { flasherOf } from './firmware.ts';
 import { JobViews } from './job-views.ts';
-import { Jobs } from './jobs.ts';
+import { systemClock } from './jobs/clock.ts';
+import { Jobs } from './jobs/queue.ts';
 import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
 import { boardsFor } from './product.ts';
@@ -47,6 +48,8 @@ export interface DaemonOptions extends ReachOptions {
   readonly pool?: FarmOptions['pool'];
   /** Of POST /v1/query; the usual ones where not given. */
   readonly query?: Partial<QueryLimits>;
+  /** Most jobs that run at the same time; 4 unless given. */
+  readonly jobs?: number;
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
   /** Of standard error; DATA/log has everything from `info` on. */
@@ -55,12 +58,15 @@ export interface DaemonOptions extends ReachOptions {
 export interface Daemon {
   /** Where it listens, e.g. http://127.0.0.1:7317. */
   readonly url: string;
-  /** Ends it; the job under way goes on when a daemon is started on the same directory. May be called twice. */
+  /** Ends it; the jobs under way go on when a daemon is started on the same directory. May be called twice. */
   stop(): Promise<void>;
 }
 
 /** Where firmware for real boards is built. */
 const firmwareDir = (dataDir: string): string => join(dataDir, 'firmware');
+
+/** Enough that a short job need not wait for a night's; each has candidates of its own in memory. */
+const usualJobs = 4;
 
 /** Random inputs on which each tuned network is compared with its model. */
 const verifiedInputs = 8;
@@ -190,10 +196,12 @@ async function assemble(o: DaemonOptions, { dataDir, boards, store, service, loc
     hasDevice: (board: BoardModule) => farm.has(board),
     policies: [defaultPolicy, ...Object.keys(policies).filter((p) => p !== defaultPolicy)],
     work,
+    atOnce: o.jobs ?? usualJobs,
+    clock: systemClock,
     log,
   });
   const own = local === undefined ? undefined : ({ name: 'local', scope: 'admin', hash: tokenHash(local) } as const);
-  const views = new JobViews(store, models, () => jobs.running);
+  const views = new JobViews(store, models, jobs);
   const app = await buildApp({
     store,
     feed,

@@ -123,6 +123,12 @@ export const errors = {
     'See /docs on the daemon.',
   ),
   BAD_TIME: row(400, 2, 'A time that cannot be read.', 'Write it as 90s, 30m or 8h, or as a number of seconds.'),
+  BAD_WINDOW: row(
+    400,
+    2,
+    'A daily window that cannot be read, or of a time zone that is not known.',
+    'Write it like "20:00-07:00 Europe/Berlin".',
+  ),
   BAD_CURSOR: row(400, 2, 'The cursor is not one that was given out for this filter.', 'Begin again without a cursor.'),
   BODY_TOO_LARGE: row(413, 2, 'The body is larger than the daemon takes.', 'Send a smaller model.'),
   MEDIA_TYPE: row(
@@ -200,6 +206,30 @@ export const errors = {
 
   // Jobs.
   JOB_NOT_FOUND: row(404, 2, 'No job has this id.', 'See the jobs command or GET /v1/jobs.'),
+  WINDOW: row(
+    409,
+    2,
+    'The job waits for the hours in which it may run.',
+    'None: it goes on by itself when they begin.',
+  ),
+  TURN: row(
+    409,
+    2,
+    'As many jobs are under way as the daemon runs at once; this one waits for its turn.',
+    'None, or `microtune serve --jobs N` for more at once. A higher priority comes earlier.',
+  ),
+  SAME_TASKS: row(
+    409,
+    2,
+    'Other jobs are tuning all that is left of this one; it hears of what they find, and goes on when they end.',
+    'None: it goes on by itself.',
+  ),
+  JOB_TASK_UNKNOWN: row(
+    400,
+    2,
+    'A job is to tune a task that its model does not have.',
+    'Take ids of GET /v1/models/:id, or of the tasks of a job on that model.',
+  ),
   JOB_STATE: row(409, 2, 'The job is in a state in which this cannot be done.', 'See its state with GET /v1/jobs/:id.'),
   JOB_NOT_DONE: row(
     409,
@@ -224,6 +254,22 @@ export const errors = {
     1,
     'An error in microtune itself.',
     "Please report it with the lines of the daemon's log (DATA/log).",
+  ),
+
+  // Webhooks.
+  WEBHOOK_BAD: row(
+    400,
+    2,
+    'An address that webhooks cannot be sent to.',
+    'Give an http or https address without a password, of a host that webhooks may reach (docs/webhooks.md).',
+  ),
+  DELIVERY_NOT_FOUND: row(404, 2, 'No delivery has this id.', 'See GET /v1/webhooks/deliveries.'),
+  DELIVERY_STATE: row(409, 2, 'The delivery has arrived.', 'Nothing.'),
+  SECRET_UNSAFE: row(
+    400,
+    4,
+    'The secret that webhooks are signed with is too short, or others can read it.',
+    'Put 32 random bytes in hex into the file and take the rights of others away (chmod 600).',
   ),
 
   // Daemon and machine.

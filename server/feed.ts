@@ -4,6 +4,11 @@
  */
 import type { JobEvent, JobRow, NewJob, Store } from '../db/types.ts';
 
+/** For those who listen to all of them. */
+export const everyJob = '*';
+/** Events of a job that are kept: enough for a curve, and to see what it had to say. */
+const kept = { progress: 200, logs: 500 };
+
 type Change = Parameters<Store['updateJob']>[1];
 
 export class Feed {
@@ -14,8 +19,11 @@ export class Feed {
     this.store = store;
   }
 
-  add(job: NewJob): JobRow {
-    return this.store.addJob(job);
+  /** One job, or several that belong together. */
+  add(jobs: readonly NewJob[], as: 'single' | 'group'): readonly JobRow[] {
+    const rows = as === 'group' ? this.store.addJobs(jobs) : jobs.map((job) => this.store.addJob(job));
+    for (const { id } of rows) this.announce(id);
+    return rows;
   }
   update(id: string, change: Change): JobRow {
     const row = this.store.updateJob(id, change);
@@ -28,7 +36,12 @@ export class Feed {
     return event;
   }
 
-  /** Calls `listener` after each event of a job, until the returned function is called. */
+  /** Leaves of a job's events what tells its story: a long one says the same thing many times. */
+  thin(id: string): void {
+    this.store.thinEvents(id, kept);
+  }
+
+  /** Calls `listener` after each event of a job, or of any, until the returned function is called. */
   listen(id: string, listener: () => void): () => void {
     const set = this.listeners.get(id) ?? new Set();
     this.listeners.set(id, set);
@@ -40,6 +53,6 @@ export class Feed {
   }
 
   private announce(id: string): void {
-    for (const listener of this.listeners.get(id) ?? []) listener();
+    for (const key of [id, everyJob]) for (const listener of this.listeners.get(key) ?? []) listener();
   }
 }

@@ -3,22 +3,27 @@
  * jobs the last progress event is what is known, also after a restart.
  */
 import type { JobRow, Store } from '../db/types.ts';
+import type { Jobs } from './jobs/queue.ts';
 import type { Models } from './models.ts';
 import { type Run, untried } from './progress.ts';
 import type { JobBody, JobSummary, ProgressBody } from './schemas/index.ts';
+
+/** What is known of jobs that run; of a database without a daemon nothing. */
+export type UnderWay = Pick<Jobs, 'runOf' | 'waitingOf'>;
+export const nothingRuns: UnderWay = { runOf: () => undefined, waitingOf: () => null };
 
 /** Job rows as bodies, with the progress of whichever run there is or was. */
 export class JobViews {
   private readonly store: Store;
   private readonly models: Models;
-  private readonly running: () => Run | undefined;
+  private readonly underWay: UnderWay;
   /** Of ended jobs, which do not change, for lists of many. */
   private readonly cycles = new Map<string, JobBody['cycles']>();
 
-  constructor(store: Store, models: Models, running: () => Run | undefined) {
+  constructor(store: Store, models: Models, underWay: UnderWay) {
     this.store = store;
     this.models = models;
-    this.running = running;
+    this.underWay = underWay;
   }
 
   body(row: JobRow): JobBody {
@@ -31,17 +36,26 @@ export class JobViews {
     return {
       id: row.id,
       state: row.state,
+      name: row.name,
+      group: row.group,
       model: row.model,
       modelName: this.models.nameOf(row.model),
       board: row.board,
       kind: row.kind,
       policy: row.policy,
       seed: row.seed,
+      priority: row.priority,
+      window: row.window,
+      until: row.until,
+      only: row.only === null ? null : [...row.only],
+      clonedFrom: row.clonedFrom,
+      webhooks: [...row.webhooks],
+      waiting: this.underWay.waitingOf(row),
       trials: { ...this.store.counts(row.id), budget: row.trials },
       timeMs: row.timeMs,
       budgets: { ramBytes: row.ramBudget, flashBytes: row.flashBudget },
       spentMs: Math.round(run?.spentMs ?? row.spentMs),
-      leftMs: row.state === 'running' ? (run?.progress()?.leftMs ?? null) : null,
+      leftMs: run?.leftMs() ?? null,
       cycles: this.cyclesOf(row),
       createdAt: row.createdAt,
       startedAt: row.startedAt,
@@ -57,8 +71,7 @@ export class JobViews {
   }
 
   private runOf(row: JobRow): Run | undefined {
-    const run = this.running();
-    return run?.job.id === row.id && row.state === 'running' ? run : undefined;
+    return row.state === 'running' ? this.underWay.runOf(row.id) : undefined;
   }
 
   private progressOf(row: JobRow): ProgressBody | undefined {

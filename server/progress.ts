@@ -2,21 +2,28 @@
  * How far a job is: the clock and the progress of its run. Events carry it out, at most a few a second and fewer as the job
  * grows old. Must stay true: a run that was ended says nothing more, so that no event follows the one that ends a job.
  */
-import { performance } from 'node:perf_hooks';
 import type { Task } from '../compiler/tasks.ts';
 import type { JobRow } from '../db/types.ts';
 import type { Feed } from './feed.ts';
-import type { ProgressBody, TaskBody } from './schemas/index.ts';
+import { windowOf } from './jobs/choice.ts';
+import { type Clock, systemClock } from './jobs/clock.ts';
+import { Pace, untilQuiet } from './jobs/estimate.ts';
+import { doneAt } from './jobs/window.ts';
+import type { ProgressBody, TaskBody, WaitingBody } from './schemas/index.ts';
 
 /** What a running job says of itself. */
 export interface Report {
   readonly tasks: readonly TaskBody[];
   /** Trials that count against the budget, all runs. */
   readonly done: number;
+  /** Trials since a task became better by as much as the job's `until` says. */
+  readonly sinceBetter?: number;
 }
 
 /** Milliseconds between progress events: a quarter of a second at first, five seconds in jobs of half an hour and more. */
 const intervalAt = (spentMs: number): number => Math.min(5000, Math.max(250, spentMs / 400));
+/** Events of a run after which those of its job are thinned again. */
+const thinEvery = 500;
 const shapeText = (t: Task): string => {
   const list = (types: readonly { readonly shape: readonly number[] }[]): string =>
     types.map((x) => x.shape.join('x') || 'scalar').join(', ');
@@ -51,19 +58,31 @@ function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | 
 export class Run {
   readonly job: JobRow;
   private readonly feed: Feed;
-  private readonly startedMs = performance.now();
-  private tuning: { readonly sinceMs: number; readonly done: number } | undefined;
+  private readonly clock: Clock;
+  private readonly share: () => number;
+  private readonly pace = new Pace();
+  /** Milliseconds of this run in which it moved, up to `since`. */
+  private movedMs = 0;
+  private since: number;
+  private why: WaitingBody | null = null;
   private latest: Report | undefined;
   private sentMs = Number.NEGATIVE_INFINITY;
+  private events = 0;
   private over = false;
 
-  constructor(job: JobRow, feed: Feed) {
+  /** `share`: what the job gets of the farm now, above 0 to 1. */
+  constructor(job: JobRow, feed: Feed, clock: Clock = systemClock, share: () => number = () => 1) {
     this.job = job;
     this.feed = feed;
+    this.clock = clock;
+    this.share = share;
+    this.since = clock.now();
   }
 
+  /** Time in which the job moved, all its runs. */
   get spentMs(): number {
-    return this.job.spentMs + performance.now() - this.startedMs;
+    const now = this.why === null ? this.clock.now() - this.since : 0;
+    return this.job.spentMs + this.movedMs + now;
   }
 
   /** Milliseconds of the job's time budget that are left; undefined without one. */
@@ -71,17 +90,32 @@ export class Run {
     return this.job.timeMs === null ? undefined : Math.max(0, this.job.timeMs - this.spentMs);
   }
 
-  log(phase: string, message: string): void {
+  /** Why it does not move now. */
+  get waiting(): WaitingBody | null {
+    return this.why;
+  }
+  /** It stands still for this reason, or moves again (null). Time that it stands still is not spent. */
+  wait(why: WaitingBody | null): void {
     if (this.over) return;
-    this.feed.event(this.job.id, 'log', { phase, message });
+    const before = this.why;
+    const now = this.clock.now();
+    if (before === null) this.movedMs += now - this.since;
+    this.since = now;
+    this.pace.rest(now);
+    this.why = why;
+    if (before?.code !== why?.code) this.say('waiting', { waiting: why });
+  }
+
+  log(phase: string, message: string): void {
+    if (!this.over) this.say('log', { phase, message });
   }
 
   /** Takes a report; sends it on when the last event is old enough. */
   report(r: Report): void {
     if (this.over) return;
-    this.tuning ??= { sinceMs: performance.now(), done: r.done };
     this.latest = r;
-    if (performance.now() - this.sentMs >= intervalAt(this.spentMs)) this.flush();
+    if (this.why === null) this.pace.note(this.clock.now(), r.done, this.share());
+    if (this.clock.now() - this.sentMs >= intervalAt(this.spentMs)) this.flush();
   }
 
   /** Sends what was reported last and takes no more: what comes late is in the records, not in events of an ended job. */
@@ -96,8 +130,13 @@ export class Run {
     this.feed.update(this.job.id, { spentMs: Math.round(this.spentMs) });
     const body = this.progress();
     if (body === undefined) return;
-    this.sentMs = performance.now();
-    this.feed.event(this.job.id, 'progress', body);
+    this.sentMs = this.clock.now();
+    this.say('progress', body);
+  }
+
+  private say(type: string, data: Readonly<Record<string, unknown>>): void {
+    this.feed.event(this.job.id, type, data);
+    if (++this.events % thinEvery === 0) this.feed.thin(this.job.id);
   }
 
   progress(): ProgressBody | undefined {
@@ -107,18 +146,33 @@ export class Run {
       kind: this.job.kind,
       trials: { done, failed: tasks.reduce((n, t) => n + t.failed, 0), budget: this.job.trials },
       spentMs: Math.round(this.spentMs),
-      leftMs: this.leftMs(done),
+      leftMs: this.leftMs(),
       cycles: { default: total(tasks, 'default'), best: total(tasks, 'best') },
       tasks: [...tasks],
     };
   }
 
-  /** From the rate of this run; the time budget may end the job earlier. */
-  private leftMs(done: number): number | null {
-    const here = this.tuning === undefined ? 0 : done - this.tuning.done;
-    const time = this.leftOfTime;
-    if (this.tuning === undefined || here === 0) return time === undefined ? null : Math.round(time);
-    const perTrial = (performance.now() - this.tuning.sinceMs) / here;
-    return Math.round(Math.min(time ?? Number.POSITIVE_INFINITY, perTrial * Math.max(0, this.job.trials - done)));
+  /**
+   * Milliseconds by the clock on the wall, closed hours of its window too; null where nobody knows. Whichever budget is spent first
+   * ends the job; a space that is exhausted may end it earlier still.
+   */
+  leftMs(): number | null {
+    if (this.why !== null) return null;
+    const left = [this.leftOfTime ?? null, this.leftOfTrials()].filter((ms) => ms !== null);
+    if (left.length === 0) return null;
+    const workMs = Math.min(...left);
+    const [window, now] = [windowOf(this.job), this.clock.wall()];
+    return Math.round(window === undefined ? workMs : doneAt(window, now, workMs) - now);
+  }
+
+  private leftOfTrials(): number | null {
+    if (this.latest === undefined) return null;
+    const { done, sinceBetter } = this.latest;
+    const { until, trials } = this.job;
+    const quiet =
+      until === null || sinceBetter === undefined
+        ? Number.POSITIVE_INFINITY
+        : untilQuiet(done, sinceBetter, until.trials);
+    return this.pace.msFor(Math.min(quiet, trials - done), this.clock.now(), this.share());
   }
 }

@@ -20,7 +20,7 @@ import { artifactDir } from './artifact.ts';
 import { budgetsOf, buildWithin, type Fitting } from './budgets.ts';
 import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
-import type { JobWork, Outcome } from './jobs.ts';
+import type { JobWork, Outcome } from './jobs/queue.ts';
 import { Journal } from './journal.ts';
 import type { Memories } from './memories.ts';
 import type { Models, Prepared } from './models.ts';

@@ -9,7 +9,7 @@ export const healthRoutes =
     app.get('/healthz', { schema: { summary: 'Health', response: { 200: HealthBody } } }, async () => ({
       status: 'ok' as const,
       version: c.version,
-      job: c.jobs.running?.job.id ?? null,
+      jobs: c.jobs.running.map((run) => run.job.id),
       queued: c.jobs.queued,
     }));
   };

@@ -2,14 +2,35 @@
 import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { failed, ok } from '../../compiler/result.ts';
+import { failed, ok, type Result } from '../../compiler/result.ts';
+import type { JobRow } from '../../db/types.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
-import { artifactDir, packArtifact } from '../artifact.ts';
-import { ErrorBody, JobBody, JobList, JobRequest } from '../schemas/index.ts';
+import { artifactDir, artifactTag, packArtifact } from '../artifact.ts';
+import { ErrorBody, JobBody, JobChange, JobGroup, JobList, JobRequest, JobStateBody } from '../schemas/index.ts';
 
-const Id = Type.Object({ id: Type.String() });
+const Id = Type.Object({ id: Type.String({ maxLength: 100 }) });
+const Filter = Type.Object(
+  {
+    state: Type.Optional(JobStateBody),
+    model: Type.Optional(Type.String({ maxLength: 200 })),
+    board: Type.Optional(Type.String({ maxLength: 100 })),
+    group: Type.Optional(Type.String({ maxLength: 100 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: '100 unless given' })),
+    cursor: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);
+/** A job, or what several boards made of one request. */
+const Made = Type.Union([JobGroup, JobBody]);
 /** Sent as it is. */
 const Archive = Type.Unsafe<Readable>({ type: 'string', contentMediaType: 'application/gzip' });
+
+function madeOf(c: AppContext, rows: Result<readonly JobRow[]>): JobBody | JobGroup {
+  const bodies = orThrow(rows).map((row) => c.views.body(row));
+  const [first] = bodies;
+  if (first === undefined) throw new Error('a request made no job');
+  return first.group === null ? first : { items: bodies, group: first.group };
+}
 
 export const jobRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>
@@ -17,14 +38,43 @@ export const jobRoutes =
     app.post(
       '/v1/jobs',
       {
-        schema: { summary: 'Tune a model for a board', body: JobRequest, response: { 201: JobBody, '4xx': ErrorBody } },
+        schema: {
+          summary: 'Tune a model for a board, or for each of several',
+          body: JobRequest,
+          response: { 201: Made, '4xx': ErrorBody },
+        },
       },
-      async (request, reply) => reply.code(201).send(c.views.body(orThrow(c.jobs.submit(request.body)))),
+      async (request, reply) => reply.code(201).send(madeOf(c, c.jobs.submit(request.body))),
     );
 
-    app.get('/v1/jobs', { schema: { summary: 'All jobs, newest first', response: { 200: JobList } } }, async () => ({
-      items: c.store.jobs().map((row) => c.views.summary(row)),
-    }));
+    app.post(
+      '/v1/jobs/:id/clone',
+      {
+        schema: {
+          summary: 'A job like this one, with what the body says instead',
+          params: Id,
+          body: JobChange,
+          response: { 201: Made, '4xx': ErrorBody },
+        },
+      },
+      async (request, reply) => reply.code(201).send(madeOf(c, c.jobs.clone(request.params.id, request.body))),
+    );
+
+    app.get(
+      '/v1/jobs',
+      {
+        schema: {
+          summary: 'Jobs, newest first',
+          querystring: Filter,
+          response: { 200: JobList, '4xx': ErrorBody },
+        },
+      },
+      async (request) => {
+        const { limit = 100, cursor, ...filter } = request.query;
+        const page = c.store.jobPage(filter, limit, cursor);
+        return { items: page.items.map((row) => c.views.summary(row)), next: page.next };
+      },
+    );
 
     app.get(
       '/v1/jobs/:id',
@@ -56,10 +106,12 @@ export const jobRoutes =
       async (request, reply) => {
         const row = orThrow(jobOf(c, request.params.id));
         orThrow(row.state === 'done' ? ok(row) : failed('request', 'JOB_NOT_DONE', `the job is ${row.state}`));
+        const dir = artifactDir(c.dataDir, row.id);
         return reply
           .type('application/gzip')
+          .header('etag', artifactTag(dir))
           .header('content-disposition', `attachment; filename="${row.id}.tar.gz"`)
-          .send(packArtifact(artifactDir(c.dataDir, row.id)));
+          .send(packArtifact(dir));
       },
     );
   };

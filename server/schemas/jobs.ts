@@ -5,18 +5,51 @@ import { Nullable } from './nullable.ts';
 /** A number of bytes that stays what it is in JavaScript and in the database. */
 const Bytes = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
+const PriorityBody = Type.Union([Type.Literal('low'), Type.Literal('normal'), Type.Literal('high')]);
+
 export const JobRequest = Type.Object(
   {
-    model: Type.String({ description: 'id of an uploaded model' }),
-    board: Type.String(),
+    model: Type.String({ maxLength: 200, description: 'id of an uploaded model' }),
+    board: Type.Optional(Type.String({ maxLength: 100 })),
+    boards: Type.Optional(
+      Type.Array(Type.String({ maxLength: 100 }), {
+        minItems: 1,
+        maxItems: 64,
+        description: 'instead of board: a job for each, with one group',
+      }),
+    ),
     trials: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000_000 })),
     time: Type.Optional(
-      Type.Union([Type.String({ description: '90s, 30m, 8h' }), Type.Number({ exclusiveMinimum: 0 })], {
+      Type.Union([Type.String({ maxLength: 40, description: '90s, 30m, 8h' }), Type.Number({ exclusiveMinimum: 0 })], {
         description: 'wall time; a number means seconds',
       }),
     ),
+    until: Type.Optional(
+      Type.Object(
+        {
+          percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
+          trials: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+        },
+        { additionalProperties: false, description: 'ends when no task became better by percent in so many trials' },
+      ),
+    ),
+    tasks: Type.Optional(
+      Type.Array(Type.String({ maxLength: 200 }), {
+        minItems: 1,
+        maxItems: 10_000,
+        description: 'ids of the tasks to tune; all others take what is known',
+      }),
+    ),
+    priority: Type.Optional(PriorityBody),
+    window: Type.Optional(
+      Type.String({ maxLength: 100, description: 'when it may run, like "20:00-07:00 Europe/Berlin"' }),
+    ),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'what to call it' })),
+    webhooks: Type.Optional(
+      Type.Array(Type.String({ maxLength: 2000 }), { maxItems: 8, description: 'URLs that are told of its end' }),
+    ),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4294967295 })),
-    policy: Type.Optional(Type.String()),
+    policy: Type.Optional(Type.String({ maxLength: 100 })),
     budgets: Type.Optional(
       Type.Object(
         {
@@ -30,6 +63,9 @@ export const JobRequest = Type.Object(
   { additionalProperties: false },
 );
 export type JobRequest = Static<typeof JobRequest>;
+/** What is to be different in a copy of a job. */
+export const JobChange = Type.Partial(JobRequest, { additionalProperties: false });
+export type JobChange = Static<typeof JobChange>;
 
 export const JobStateBody = Type.Union([
   Type.Literal('queued'),
@@ -52,20 +88,44 @@ export const TaskBody = Type.Object({
   schedule: Nullable(Type.String({ description: 'the best schedule in words' })),
 });
 export type TaskBody = Static<typeof TaskBody>;
+export const WaitingBody = Type.Object({
+  code: Type.Union([
+    Type.Literal('WINDOW'),
+    Type.Literal('TURN'),
+    Type.Literal('NO_DEVICE'),
+    Type.Literal('SAME_TASKS'),
+    Type.Literal('DISK_FULL'),
+    Type.Literal('DB_BUSY'),
+    Type.Literal('DATA_DIR_READONLY'),
+  ]),
+  detail: Type.String(),
+  until: Nullable(Type.String({ description: 'ISO 8601, UTC; null where nobody knows' })),
+});
+/** Why a job that has not ended does not move now. */
+export type WaitingBody = Static<typeof WaitingBody>;
 export const JobBody = Type.Object({
   id: Type.String(),
   state: JobStateBody,
+  name: Nullable(Type.String()),
+  group: Nullable(Type.String({ description: 'shared by the jobs of one request' })),
   model: Type.String(),
   modelName: Type.String(),
   board: Type.String(),
   kind: Type.String(),
   policy: Type.String(),
   seed: Type.Integer(),
+  priority: PriorityBody,
+  window: Nullable(Type.String()),
+  until: Nullable(Type.Object({ percent: Type.Number(), trials: Type.Integer() })),
+  only: Nullable(Type.Array(Type.String(), { description: 'ids of the tasks that it tunes; null: all' })),
+  clonedFrom: Nullable(Type.String()),
+  webhooks: Type.Array(Type.String()),
+  waiting: Nullable(WaitingBody),
   trials: Type.Object({ done: Type.Integer(), failed: Type.Integer(), budget: Type.Integer() }),
   timeMs: Nullable(Type.Number()),
   /** What the network may take; null: what the board has. */
   budgets: Type.Object({ ramBytes: Nullable(Type.Integer()), flashBytes: Nullable(Type.Integer()) }),
-  /** Tuning time so far, and an estimate of what is left. */
+  /** Time in which it moved so far, and an estimate of when it ends: of time as it passes, closed hours of its window too. */
   spentMs: Type.Number(),
   leftMs: Nullable(Type.Number()),
   tasks: Type.Array(TaskBody),
@@ -83,10 +143,16 @@ export type JobBody = Static<typeof JobBody>;
 /** A row of the list of jobs: what can be said without the model. */
 export const JobSummary = Type.Omit(JobBody, ['tasks', 'report']);
 export type JobSummary = Static<typeof JobSummary>;
-export const JobList = Type.Object({ items: Type.Array(JobSummary) });
+export const JobList = Type.Object({ items: Type.Array(JobSummary), next: Nullable(Type.String()) });
 export type JobList = Static<typeof JobList>;
+/** What one request for several boards made. */
+export const JobGroup = Type.Object({ items: Type.Array(JobBody), group: Type.String() });
+export type JobGroup = Static<typeof JobGroup>;
 
-/** Data of a 'progress' event; 'state' events carry the changed columns of the job, 'log' events `{phase, message}`. */
+/**
+ * Data of a 'progress' event; 'state' events carry the changed columns of the job, 'log' events `{phase, message}`, 'waiting'
+ * events `{waiting}` as in a job's body.
+ */
 export const ProgressBody = Type.Object({
   kind: Type.String({ description: 'of all counts in it' }),
   trials: JobBody.properties.trials,

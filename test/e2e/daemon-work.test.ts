@@ -13,7 +13,7 @@ import { artifactDir } from '../../server/artifact.ts';
 import type { AttachedDevice } from '../../server/attached.ts';
 import { Farm } from '../../server/devices.ts';
 import { Feed } from '../../server/feed.ts';
-import type { Outcome } from '../../server/jobs.ts';
+import type { Outcome } from '../../server/jobs/queue.ts';
 import { Models } from '../../server/models.ts';
 import { Run } from '../../server/progress.ts';
 import type { Trades } from '../../server/trades.ts';

@@ -15,10 +15,11 @@ import { buildApp } from '../../server/app.ts';
 import { Farm } from '../../server/devices.ts';
 import { Feed } from '../../server/feed.ts';
 import { JobViews } from '../../server/job-views.ts';
-import { Jobs, type JobWork, type Outcome } from '../../server/jobs.ts';
+import { systemClock } from '../../server/jobs/clock.ts';
+import { Jobs, type JobsOptions, type JobWork, type Outcome } from '../../server/jobs/queue.ts';
 import { Models } from '../../server/models.ts';
-import { Queries } from '../../server/query/queries.ts';
 import type { Run } from '../../server/progress.ts';
+import { Queries } from '../../server/query/queries.ts';
 import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas/index.ts';
 import { usualLimits } from '../../server/service/limits.ts';
 import type { Service } from '../../server/service/options.ts';
@@ -59,7 +60,12 @@ const localService: Service = {
   limits: { ...usualLimits, rate: { max: 1e9, windowMs: 1000 }, costly: { max: 1e9, windowMs: 1000 } },
 };
 
-export async function startBench(store: Store = openBenchStore(), change: Partial<Service> = {}): Promise<Bench> {
+/** `queue`: as in the daemon but for one job at a time, unless it says otherwise. */
+export async function startBench(
+  store: Store = openBenchStore(),
+  change: Partial<Service> = {},
+  queue: Partial<Pick<JobsOptions, 'atOnce' | 'clock' | 'work'>> = {},
+): Promise<Bench> {
   const service: Service = { ...localService, ...change };
   const dataDir = mkdtempSync(join(tmpdir(), 'microtune-server-'));
   const begun: Begun[] = [];
@@ -80,8 +86,20 @@ export async function startBench(store: Store = openBenchStore(), change: Partia
     log: () => undefined,
   });
   const hasDevice = (b: { readonly id: string }): boolean => b.id !== 'host';
-  const jobs = new Jobs({ store, feed, models, boards, hasDevice, policies: ['guided', 'random'], work, log });
-  const views = new JobViews(store, models, () => jobs.running);
+  const jobs = new Jobs({
+    store,
+    feed,
+    models,
+    boards,
+    hasDevice,
+    policies: ['guided', 'random'],
+    work,
+    atOnce: 1,
+    clock: systemClock,
+    log,
+    ...queue,
+  });
+  const views = new JobViews(store, models, jobs);
   const app = await buildApp({
     store,
     feed,

@@ -111,7 +111,7 @@ test('jobs run one at a time, oldest first, and end as their work does', async (
   expect(done).toMatchObject({ state: 'done', report, error: null });
   expect(failed?.error).toEqual({ stage: 'compile', code: 'TOOL_MISSING', detail: 'gcc is not in PATH' });
   expect(crashed?.error).toMatchObject({ code: 'INTERNAL' });
-  expect((await b.get('/healthz')).json()).toMatchObject({ status: 'ok', job: null, queued: 0 });
+  expect((await b.get('/healthz')).json()).toMatchObject({ status: 'ok', jobs: [], queued: 0 });
 });
 
 test('a running job shows its progress, also to who asks when it has ended', async () => {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { Store } from '../../../db/types.ts';
-import { JobViews } from '../../job-views.ts';
+import { JobViews, nothingRuns } from '../../job-views.ts';
 import { Models } from '../../models.ts';
 import type { JobBody, JobSummary } from '../../schemas/index.ts';
 import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
@@ -82,7 +82,7 @@ function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: Store) => T
   const { value } = store;
   if (value === undefined) return ok(nothing);
   try {
-    return ok(read(new JobViews(value, new Models(value), () => undefined), value));
+    return ok(read(new JobViews(value, new Models(value), nothingRuns), value));
   } finally {
     value.close();
   }

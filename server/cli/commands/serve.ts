@@ -9,6 +9,7 @@ import { type ReachFlags, reach, reachOf } from '../reach.ts';
 
 interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
   readonly port: number;
+  readonly jobs?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -20,6 +21,7 @@ export function addServe(program: Command, act: Act): void {
     .command('serve')
     .description('run the daemon: models, jobs and records over HTTP; jobs that were interrupted go on')
     .option('--port <n>', '0: any that is free', whole(0, 65535), defaultPort)
+    .option('--jobs <n>', 'most jobs that run at the same time (default: 4)', whole(1, 64))
     .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
   common(devices(reach(command)), 'microtune serve --port 0 --data ./data').action(act(serve));
 }
@@ -40,6 +42,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
       ...(o.firmware !== undefined && { firmware: o.firmware }),
       ...(o.checkEvery !== undefined && { checkEvery: o.checkEvery }),
     },
+    ...(o.jobs !== undefined && { jobs: o.jobs }),
     ...(o.records !== undefined && { recordsFile: o.records }),
     logLevel: o.logLevel,
   });

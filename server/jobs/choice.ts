@@ -1,0 +1,46 @@
+/**
+ * Which job comes next, and why one does not. Must stay true: the answer follows from the rows and the time alone, so that it is
+ * the same after a restart; no stream of jobs, however important, keeps another one waiting for ever.
+ */
+import type { JobRow, Priority } from '../../db/types.ts';
+import { ended } from './states.ts';
+import { parseWindow, type Window, windowAt } from './window.ts';
+
+/** Shares of jobs that run at the same time, of devices and of cores. */
+const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 4, high: 16 };
+export const weightOf = (job: Pick<JobRow, 'priority'>): number => weights[job.priority];
+
+/** A job of weight 1 that has waited so long goes before whatever comes now, however important. */
+const patienceMs = 4 * 3_600_000;
+/** When a job should begin at the latest, if there is only so much room. */
+const due = (job: JobRow): number => Date.parse(job.createdAt) + patienceMs / weightOf(job);
+
+/** The job's window; undefined: it may run at any time. */
+export function windowOf({ window }: Pick<JobRow, 'window'>): Window | undefined {
+  if (window === null) return undefined;
+  const parsed = parseWindow(window);
+  // It was read when it came in. A zone that this machine does not know any more must not keep it from running.
+  return parsed.ok ? parsed.value : undefined;
+}
+/** When a job that may not run now may; undefined where it may. */
+export function closedUntil(job: JobRow, now: number): number | undefined {
+  const window = windowOf(job);
+  const state = window && windowAt(window, now);
+  return state === undefined || state.open ? undefined : state.until;
+}
+
+/** Those that may begin or go on now, in order: what an earlier daemon left running, then whoever is due first. */
+export const inOrder = (jobs: readonly JobRow[], now: number): readonly JobRow[] =>
+  jobs
+    .filter((j) => (j.state === 'running' || j.state === 'queued') && closedUntil(j, now) === undefined)
+    .sort((a, b) => rank(a) - rank(b) || due(a) - due(b));
+const rank = (job: JobRow): number => (job.state === 'running' ? 0 : 1);
+
+/** Milliseconds until some window opens or closes; undefined where no job that has not ended has one. */
+export function nextChange(jobs: readonly JobRow[], now: number): number | undefined {
+  const changes = jobs.flatMap((j) => {
+    const window = ended(j.state) || j.state === 'paused' ? undefined : windowOf(j);
+    return window === undefined ? [] : [windowAt(window, now).until - now];
+  });
+  return changes.length === 0 ? undefined : Math.min(...changes);
+}
