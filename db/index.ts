@@ -10,6 +10,7 @@ export {
   recordsToJsonLines,
 } from './export.ts';
 export { type Daemon, type Lock, lockDataDir, readDaemon } from './lock.ts';
+export type { BestRow, Curve, FailureKey, Layer, Log, Place as TaskPlace, TaskFilter, TaskRow } from './log-types.ts';
 export { databaseName, type OpenOptions, openStore, type Place } from './open.ts';
 export { openRecordsFile } from './records-file.ts';
 export { type Scope, scopes, type TokenRow } from './tokens.ts';
@@ -27,6 +28,7 @@ export type {
   Page,
   Priority,
   RecordFilter,
+  RecordSort,
   Store,
   TuningRecord,
 } from './types.ts';

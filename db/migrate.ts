@@ -15,6 +15,7 @@ export const schemaFiles: readonly string[] = [
   '0003-budgets.sql',
   '0004-jobs.sql',
   '0005-devices.sql',
+  '0006-log.sql',
   '0007-queries.sql',
   '0008-service.sql',
 ];

@@ -4,7 +4,9 @@ import { Answers } from './answers.ts';
 import { Devices } from './devices.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
+import { logOn } from './log.ts';
 import { SavedQueries } from './queries.ts';
+import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
@@ -14,6 +16,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
+  const tasks = new Tasks(db, farm);
   const queries = new SavedQueries(db);
   const devices = new Devices(db, farm);
   const tokens = new Tokens(db);
@@ -25,6 +28,9 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     file: db.name,
     putModel: (model) => write(() => jobs.putModel(model, at())),
     model: (id) => read(() => jobs.model(id)),
+    putLayers: (model, layers) => {
+      if (!read(() => tasks.knowsLayers(model, layers))) write(() => tasks.putLayers(model, layers));
+    },
     addJob: (job) => write(() => jobs.add(job, at())),
     addJobs: (group) => write(() => jobs.addGroup(group, at())),
     job: (id) => read(() => jobs.job(id)),
@@ -42,11 +48,12 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     mergeRecords: (records) => write(() => trials.merge(records)),
     doubt: (id, reason) => write(() => trials.doubt(id, reason, at())),
     record: (id) => read(() => trials.get(id)),
-    records: (filter, limit, cursor) => read(() => trials.page(filter, limit, cursor)),
+    records: (filter, limit, cursor, sort) => read(() => trials.page(filter, limit, cursor, sort)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
+    log: logOn(db, tasks, read),
     devices: {
       all: () => read(() => devices.all()),
       put: (wish) => write(() => devices.put(wish)),

@@ -7,8 +7,9 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
-import { cursorAfter, normalFilter, seqOf } from './cursor.ts';
-import type { Merged, NewRecord, Page, RecordFilter, TuningRecord } from './types.ts';
+import { corrupt, StoreError } from './errors.ts';
+import { Pages } from './pages.ts';
+import type { Merged, NewRecord, Page, RecordFilter, RecordSort, TuningRecord } from './types.ts';
 
 /** A row of `trials` with its task and environment. JSON columns are text here. */
 interface Row {
@@ -87,22 +88,15 @@ const stands = `NOT EXISTS (SELECT 1 FROM doubts WHERE record IN (t.id, t.reused
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
   @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
   @times, @bytes)`;
-/** The condition a filter's key stands for. */
-const conditions: Readonly<Record<keyof RecordFilter, string>> = {
-  job: 't.job = @job',
-  board: 't.board = @board',
-  kind: 't.kind = @kind',
-  task: 't.task = @task',
-  status: 't.status = @status',
-  since: 't.at >= @since',
-};
 
 export class Trials {
   private readonly db: Database;
   private readonly farm: string;
+  private readonly pages: Pages;
   private readonly insert: Statement;
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
+  private readonly bySeq: Statement<[number], Row>;
   private readonly insertTask: Statement<[string, string]>;
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
@@ -112,10 +106,12 @@ export class Trials {
   constructor(db: Database, farm: string) {
     this.db = db;
     this.farm = farm;
+    this.pages = new Pages(db, farm);
     this.insert = db.prepare(insert);
     this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
     this.byId = db.prepare(`${select} WHERE t.id = ?`);
-    this.insertTask = db.prepare('INSERT INTO tasks VALUES (?, ?) ON CONFLICT DO NOTHING');
+    this.bySeq = db.prepare(`${select} WHERE t.seq = ?`);
+    this.insertTask = db.prepare('INSERT INTO tasks (id, workload) VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
     this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
@@ -163,18 +159,16 @@ export class Trials {
     return row && recordOf(row);
   }
 
-  page(filter: RecordFilter, limit: number, cursor: string | undefined): Page<TuningRecord> {
-    if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`a page of ${limit} records`);
-    const normal = normalFilter(filter);
-    const after = cursor === undefined ? 0 : seqOf(cursor, this.farm, normal);
-    const where = ['t.seq > @after', ...(Object.keys(normal) as (keyof RecordFilter)[]).map((k) => conditions[k])];
-    // One more than asked for tells whether there is a next page.
-    const rows = this.db
-      .prepare<object, Row>(`${select} WHERE ${where.join(' AND ')} ORDER BY t.seq LIMIT @limit`)
-      .all({ ...normal, after, limit: limit + 1 });
-    const last = rows[limit - 1];
-    const next = rows.length > limit && last !== undefined ? cursorAfter(last.seq, this.farm, normal) : null;
-    return { items: rows.slice(0, limit).map(recordOf), next };
+  page(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<TuningRecord> {
+    const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
+    return { items: seqs.map((seq) => this.at(seq)), next };
+  }
+
+  /** The record of a row that an index names. */
+  private at(seq: number): TuningRecord {
+    const row = this.bySeq.get(seq);
+    if (row === undefined) throw new StoreError(corrupt('record', this.db.name, `row ${seq} is not whole`).error);
+    return recordOf(row);
   }
 
   known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
@@ -204,23 +198,19 @@ export class Trials {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[] {
     return this.db
       .prepare<[string, string], { readonly kind: Kind; readonly count: number }>(
-        `SELECT kind, count(*) AS count FROM trials t WHERE task = ? AND board = ? AND status = 'ok' AND ${stands}
+        `SELECT kind, sum(trials) AS count FROM tallies WHERE task = ? AND board = ? AND status = 'ok' AND stands
          GROUP BY kind ORDER BY kind`,
       )
       .all(task, board);
   }
 
-  /** Doubted ones, which are few, are taken off: so the index alone answers for all the others. */
   counts(job: string): { readonly done: number; readonly failed: number } {
-    const count = (from: string): { readonly done: number; readonly failed: number } =>
-      this.db
-        .prepare<[string], { readonly done: number; readonly failed: number }>(
-          `SELECT count(*) AS done, count(*) FILTER (WHERE status = 'failed') AS failed
-           FROM ${from} WHERE job = ? AND reused_from IS NULL`,
-        )
-        .get(job)!;
-    const [all, doubted] = [count('trials'), count('doubts JOIN trials ON trials.id = doubts.record')];
-    return { done: all.done - doubted.done, failed: all.failed - doubted.failed };
+    return this.db
+      .prepare<[string], { readonly done: number; readonly failed: number }>(
+        `SELECT ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
+         FROM tallies WHERE job = ? AND NOT reused AND stands`,
+      )
+      .get(job)!;
   }
 
   /** 'clash': the task is known with another workload; nothing was written. */

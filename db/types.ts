@@ -5,6 +5,7 @@ import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import type { Answer, Claim, KeyedRequest } from './answers.ts';
 import type { DeviceEventRow, DeviceNews, DeviceTotals, DeviceUse, DeviceWish } from './devices.ts';
+import type { Layer, Log } from './log-types.ts';
 import type { SavedQuery } from './queries.ts';
 import type { TokenHash, TokenRow } from './tokens.ts';
 
@@ -53,15 +54,39 @@ export interface TuningRecord extends Environment {
 }
 export type NewRecord = Omit<TuningRecord, 'id' | 'at' | 'doubt'>;
 
+/** Which trials are meant: those that are as all given fields say. */
 export interface RecordFilter {
   readonly job?: string;
+  /** Model id: of tasks that occur in it. */
+  readonly network?: string;
+  /** Name of a layer of `network`. */
+  readonly layer?: string;
+  readonly task?: string;
+  readonly op?: string;
+  /** Operands in words, like 1x25x5x64 -> 1x25x5x64. */
+  readonly shape?: string;
   readonly board?: string;
   readonly kind?: Kind;
-  readonly task?: string;
+  readonly policy?: string;
+  readonly template?: string;
   readonly status?: 'ok' | 'failed';
-  /** ISO 8601: records at or after. */
+  readonly stage?: string;
+  readonly code?: string;
+  readonly device?: string;
+  readonly binary?: string;
+  readonly toolchain?: string;
+  /** Both included; failures have no count. */
+  readonly cyclesMin?: number;
+  readonly cyclesMax?: number;
+  /** ISO 8601: at or after. */
   readonly since?: string;
+  /** ISO 8601: before. */
+  readonly until?: string;
+  /** Settings of the template; numbers as JSON writes them. */
+  readonly knobs?: Readonly<Record<string, string | number>>;
 }
+/** In the order of appending, or by count; a minus turns it round. By count come only trials that have one. */
+export type RecordSort = 'at' | '-at' | 'cycles' | '-cycles';
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque; null at the end. */
@@ -165,6 +190,8 @@ export interface Store {
   /** Bytes that are there already stay under the name they had first. */
   putModel(model: Omit<ModelRow, 'at'>): ModelRow;
   model(id: string): ModelRow | undefined;
+  /** Notes which tasks a model's layers are. What is noted already is not written again. */
+  putLayers(model: string, layers: readonly Layer[]): void;
 
   /** A queued job, and its first event ('state', {state: 'queued'}). */
   addJob(job: NewJob): JobRow;
@@ -201,8 +228,11 @@ export interface Store {
   record(id: string): TuningRecord | undefined;
   /** Holds something against a record: it stays, but is not known, best or counted any more, nor is what was taken over from it. The first reason stays. */
   doubt(id: string, reason: string): void;
-  /** Oldest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text, BadFilter. */
-  records(filter: RecordFilter, limit: number, cursor?: string): Page<TuningRecord>;
+  /**
+   * Oldest first, unless sorted otherwise. `cursor` is a `next` of an earlier page with the same filter and order. A page may hold fewer
+   * than `limit` although more follow, where many configs were read for few that fit. Throws BadCursor for any other text, BadFilter.
+   */
+  records(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<TuningRecord>;
   /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Successful ones, fastest first, at most `limit`, one per binary. */
@@ -211,6 +241,8 @@ export interface Store {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */
   counts(job: string): { readonly done: number; readonly failed: number };
+  /** Questions to all trials at once. */
+  readonly log: Log;
   /** See db/devices.ts. */
   readonly devices: {
     all(): readonly (DeviceWish & DeviceTotals)[];

@@ -9,6 +9,7 @@ import { importModel } from '../compiler/import/index.ts';
 import { runPasses } from '../compiler/passes/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { type Task, tasksOf } from '../compiler/tasks.ts';
+import type { Layer } from '../db/log-types.ts';
 import type { ModelRow, Store } from '../db/types.ts';
 import { limitText, type Memories } from './memories.ts';
 import type { ModelBody } from './schemas/index.ts';
@@ -37,9 +38,12 @@ export class Models {
   private readonly store: Store;
   private readonly recent = new Map<string, Prepared>();
   private readonly names = new Map<string, string>();
+  private readonly met: (id: string, layers: readonly Layer[]) => void;
 
-  constructor(store: Store) {
+  /** `met` hears of the layers of stored models that are prepared, each time: what a program compiles them to may have changed. */
+  constructor(store: Store, met: (id: string, layers: readonly Layer[]) => void = () => undefined) {
     this.store = store;
+    this.met = met;
   }
 
   /** Checks and stores an upload. Failures: those of importing. The same bytes again are the same model. */
@@ -48,6 +52,7 @@ export class Models {
     if (!prepared.ok) return prepared;
     const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
     const row = this.store.putModel({ id, name, bytes });
+    this.store.putLayers(id, layersOf(prepared.value));
     // The same bytes may be there under another name, which then stays.
     if (row.name === name) this.keep(id, prepared.value);
     return ok(describe(row, prepared.value));
@@ -75,6 +80,7 @@ export class Models {
     const made = prepare(row.bytes, row.name);
     if (!made.ok) throw new Error(`model ${id} was stored, but: ${made.error.detail}`);
     this.keep(id, made.value);
+    this.met(id, layersOf(made.value));
     return made.value;
   }
 
@@ -85,6 +91,18 @@ export class Models {
   }
 }
 
+/** The layers that have a task, as the log knows them. */
+const layersOf = ({ graph, tasks }: Prepared): readonly Layer[] =>
+  tasks.flatMap((t) =>
+    t.occurrences.map(({ node }) => ({
+      position: node,
+      name: graph.nodes[node]?.source.name ?? '',
+      task: t.id,
+      workload: t.key,
+      macs: t.macs,
+    })),
+  );
+
 function describe(row: ModelRow, p: Prepared): ModelBody {
   const tensors = (ids: readonly number[]): ModelBody['inputs'] =>
     ids.map((id) => {
@@ -93,6 +111,7 @@ function describe(row: ModelRow, p: Prepared): ModelBody {
     });
   const operators: Record<string, number> = {};
   for (const node of p.model.nodes) operators[node.op] = (operators[node.op] ?? 0) + 1;
+  const order = p.tasks.flatMap((t) => t.occurrences.map((o) => o.node)).sort((a, b) => a - b);
   const shapes = (types: readonly { readonly shape: readonly number[] }[]): number[][] =>
     types.map((t) => [...t.shape]);
   return {
@@ -112,6 +131,7 @@ function describe(row: ModelRow, p: Prepared): ModelBody {
       outputs: shapes(t.workload.outputs),
       macs: t.macs,
       occurrences: t.occurrences.length,
+      layers: t.occurrences.map((o) => order.indexOf(o.node)),
     })),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Kind } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import type { Store, TuningRecord } from '../db/types.ts';
+import type { RecordFilter, RecordSort, Store, TuningRecord } from '../db/types.ts';
 
 export interface RankingRequest {
   readonly task: string;
@@ -25,4 +25,12 @@ export function ranked(
   if (others.length === 0) return ok(store.best(task, board, first.kind, limit));
   const counts = there.map((k) => `${k.count} of ${k.kind}`).join(', ');
   return failed('request', 'KINDS_MIXED', `records of task ${task} on ${board} are of several kinds: ${counts}`);
+}
+
+/** Whether records may be put in order by count: those that fit a filter are of one kind. Failure: KINDS_MIXED. */
+export function oneKind(store: Pick<Store, 'log'>, filter: RecordFilter, sort: RecordSort): Result<void> {
+  const there = sort === 'cycles' || sort === '-cycles' ? store.log.kinds(filter) : [];
+  return there.length < 2
+    ? ok(undefined)
+    : failed('request', 'KINDS_MIXED', `records of several kinds would be put in one order: ${there.join(', ')}`);
 }

@@ -305,25 +305,3 @@ test('a writing connection: commits are flushed, foreign keys hold, and closing 
   db.value.close();
   expect(readdirSync(dir), 'closing folds the log into the file').toEqual([databaseName]);
 });
-
-test('the queries use their indices', () => {
-  const db = new Database(':memory:');
-  migrate(db);
-  const plan = (sql: string): string =>
-    db
-      .prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
-      .all()
-      .map((x) => x.detail)
-      .join('; ');
-  expect(plan("SELECT * FROM trials WHERE seq > 5 AND job = 'j' ORDER BY seq LIMIT 3")).toBe(
-    'SEARCH trials USING INDEX trials_of_job (job=? AND rowid>?)',
-  );
-  expect(
-    plan("SELECT * FROM trials WHERE task = 't' AND board = 'b' AND kind = 'k' AND status = 'ok' ORDER BY cycles, seq"),
-  ).toBe('SEARCH trials USING INDEX trials_fastest (task=? AND board=? AND kind=?)');
-  expect(
-    plan(
-      "SELECT count(*), count(*) FILTER (WHERE status = 'failed') FROM trials WHERE job = 'j' AND reused_from IS NULL",
-    ),
-  ).toBe('SEARCH trials USING COVERING INDEX trials_counted (job=? AND reused_from=?)');
-});

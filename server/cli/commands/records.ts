@@ -1,14 +1,16 @@
 /** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { kinds } from '../../../boards/index.ts';
 import type { Client } from '../../../client/client.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { BadFilter } from '../../../db/errors.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
+import { filterKeys } from '../../../db/filter.ts';
 import { recordKeys } from '../../../db/record-schema.ts';
 import { openRecordsFile } from '../../../db/records-file.ts';
-import type { Page, RecordFilter, Store, TuningRecord } from '../../../db/types.ts';
+import type { Page, RecordFilter, RecordSort, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';
-import { ranked } from '../../ranking.ts';
+import { oneKind, ranked } from '../../ranking.ts';
 import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
@@ -17,11 +19,14 @@ import { readingStore } from '../store.ts';
 import { count, table } from '../table.ts';
 
 interface RecordsOptions extends CommonOptions, RemoteOptions, RecordFilter {
+  readonly knob?: Readonly<Record<string, string>>;
+  readonly sort: RecordSort;
   readonly limit?: number;
   readonly best?: true;
   readonly format: 'table' | 'json' | 'jsonl' | 'csv';
 }
 
+const sorts = ['at', '-at', 'cycles', '-cycles'] as const satisfies readonly RecordSort[];
 /** As many as the interface gives at once. */
 const pageSize = 1000;
 
@@ -31,10 +36,28 @@ export function addRecords(program: Command, act: Act): void {
     .description('the trials that are known, oldest first, failures included')
     .option('--job <id>', 'of this job')
     .option('--board <board>', 'measured on this board')
+    .option('--network <id>', 'of tasks that occur in this model')
+    .option('--layer <name>', 'of this layer of --network')
     .option('--task <id>', 'of this task')
+    .option('--op <op>', 'of tasks with this operator')
+    .option('--shape <shape>', "of tasks with these operands, like '1x16 -> 1x4'")
+    .option('--policy <policy>', 'proposed by this policy')
+    .option('--template <template>', 'made by this template')
+    .option('--knob <name=value>', 'with this setting of the template; repeatable', knobOf)
+    .option('--device <device>', 'measured on this device')
+    .option('--binary <hash>', 'of this machine code')
+    .option('--toolchain <version>', 'made by this compiler')
+    .option('--stage <stage>', 'failed at this stage')
+    .option('--code <code>', 'failed with this code')
+    .option('--cycles-min <n>', 'counted at least', Number)
+    .option('--cycles-max <n>', 'counted at most', Number)
     .option('--status <status>', 'ok or failed', oneOf('ok', 'failed'))
     .option('--kind <kind>', `what was counted: ${kinds.join(', ')}`, oneOf(...kinds))
     .option('--since <time>', 'at or after this date or time', instant)
+    .option('--until <time>', 'before this date or time', instant)
+    .option('--sort <order>', `${sorts.join(', ')}; by count come only those of one --kind`, oneOf(...sorts), 'at')
+    .option('--until <time>', 'before this date or time', instant)
+    .option('--sort <order>', `${sorts.join(', ')}; by count: only what has one, of one --kind`, oneOf(...sorts), 'at')
     .option('--best', 'the fastest of --task on --board, one for each binary; of one --kind where there are several')
     .option('--limit <n>', 'at most so many (default: all)', whole(1))
     .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table');
@@ -96,7 +119,7 @@ type GetPage = (limit: number, cursor: string | undefined) => Promise<Result<Pag
 const pagesOf =
   (client: Client, o: RecordsOptions): GetPage =>
   async (limit, cursor) => {
-    const query = { ...filterOf(o), limit, ...(cursor !== undefined && { cursor }) };
+    const query = { ...queryOf(filterOf(o)), sort: o.sort, limit, ...(cursor !== undefined && { cursor }) };
     return (await client.records(query)) as Result<Page<TuningRecord>>;
   };
 
@@ -106,20 +129,36 @@ async function fromStore(
 ): Promise<Result<readonly TuningRecord[]>> {
   if (!opened.ok) return opened;
   const { value } = opened;
+  const filter = filterOf(o);
+  const agree = value === undefined ? ok(undefined) : oneKind(value, filter, o.sort);
   try {
-    return await readAll(async (limit, cursor) => ok(value?.records(filterOf(o), limit, cursor) ?? nothing), o);
+    if (!agree.ok) return agree;
+    return await readAll(async (limit, cursor) => ok(value?.records(filter, limit, cursor, o.sort) ?? nothing), o);
+  } catch (error) {
+    if (error instanceof BadFilter) return failed('input', 'USAGE', error.message);
+    throw error;
   } finally {
     value?.close();
   }
 }
 
-const filterOf = ({ job, board, kind, task, status, since }: RecordsOptions): RecordFilter => ({
-  ...(job !== undefined && { job }),
-  ...(board !== undefined && { board }),
-  ...(kind !== undefined && { kind }),
-  ...(task !== undefined && { task }),
-  ...(status !== undefined && { status }),
-  ...(since !== undefined && { since }),
+/** Options that are filters, and nothing else. */
+const filterOf = (o: RecordsOptions): RecordFilter => ({
+  ...Object.fromEntries(filterKeys.flatMap((k) => (o[k] === undefined ? [] : [[k, o[k]]]))),
+  ...(o.knob !== undefined && { knobs: o.knob }),
+});
+
+/** NAME=VALUE, repeated. */
+function knobOf(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('NAME=VALUE is needed.');
+  return { ...before, [name]: value };
+}
+
+/** A filter as the interface takes it. */
+const queryOf = ({ knobs = {}, ...plain }: RecordFilter): Readonly<Record<string, string | number>> => ({
+  ...plain,
+  ...Object.fromEntries(Object.entries(knobs).map(([name, value]) => [`knob.${name}`, value])),
 });
 
 async function readAll(page: GetPage, o: RecordsOptions): Promise<Result<readonly TuningRecord[]>> {

@@ -1,0 +1,152 @@
+/**
+ * Pages of records, in any order, under any filter, of a log that grows. Must stay true: every row that fits comes once, in order,
+ * whatever is appended meanwhile; a page costs little however many rows there are and however few fit. For that a page may hold
+ * fewer records than were asked for although more follow: only `next` tells.
+ */
+import type { Database } from 'better-sqlite3';
+import { cursorAfter, seqOf } from './cursor.ts';
+import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import type { RecordFilter, RecordSort } from './types.ts';
+
+/** How much a page may cost. */
+export interface Effort {
+  /** Up to so many trials are taken out of their tallies and put in order; of more, enough are met by going along. */
+  readonly gathered: number;
+  /** Configs read to look for knobs. */
+  readonly lookedAt: number;
+}
+const usualEffort: Effort = { gathered: 150_000, lookedAt: 20_000 };
+
+interface Order {
+  /** Columns of the order on a table of this alias. */
+  readonly by: (alias: string) => string;
+  /** What lies behind the last row of the page before. */
+  readonly beyond: (alias: string) => string;
+  /** On a tally y: some of it may lie there. */
+  readonly reaches: string;
+  readonly first: Place;
+}
+interface Place {
+  readonly seq: number;
+  readonly cycles: number;
+}
+const end = Number.MAX_SAFE_INTEGER;
+const counted = (alias: string): string => `${alias}.cycles IS NOT NULL`;
+const orders: Readonly<Record<RecordSort, Order>> = {
+  at: {
+    by: (a) => `${a}.seq`,
+    beyond: (a) => `${a}.seq > @seq`,
+    reaches: 'y.last_seq > @seq',
+    first: { seq: 0, cycles: 0 },
+  },
+  '-at': {
+    by: (a) => `${a}.seq DESC`,
+    beyond: (a) => `${a}.seq < @seq`,
+    reaches: 'y.first_seq < @seq',
+    first: { seq: end, cycles: 0 },
+  },
+  cycles: {
+    by: (a) => `${a}.cycles, ${a}.seq`,
+    beyond: (a) => `${counted(a)} AND (${a}.cycles, ${a}.seq) > (@cycles, @seq)`,
+    reaches: 'y.best IS NOT NULL',
+    first: { seq: 0, cycles: Number.NEGATIVE_INFINITY },
+  },
+  '-cycles': {
+    by: (a) => `${a}.cycles DESC, ${a}.seq DESC`,
+    beyond: (a) => `${counted(a)} AND (${a}.cycles, ${a}.seq) < (@cycles, @seq)`,
+    reaches: 'y.best <= @cycles',
+    first: { seq: end, cycles: Number.POSITIVE_INFINITY },
+  },
+};
+
+/** Numbers of the rows of a page, and the cursor behind it. */
+export interface Seqs {
+  readonly seqs: readonly number[];
+  readonly next: string | null;
+}
+interface Row {
+  readonly seq: number;
+  /** 1: its knobs are those that are asked for. */
+  readonly fits: number;
+}
+
+export class Pages {
+  private readonly db: Database;
+  private readonly farm: string;
+  private readonly effort: Effort;
+
+  constructor(db: Database, farm: string, effort = usualEffort) {
+    this.db = db;
+    this.farm = farm;
+    this.effort = effort;
+  }
+
+  /** Throws BadFilter, BadCursor, RangeError. */
+  page(filter: RecordFilter, sort: RecordSort, limit: number, cursor: string | undefined): Seqs {
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`a page of ${limit} records`);
+    const normal = normalFilter(filter);
+    const list = [sort, normal];
+    const place = cursor === undefined ? orders[sort].first : this.placeAt(seqOf(cursor, this.farm, list));
+    const c = conditionsOf(normal);
+    // One more than asked for tells whether there is a next page.
+    const most = c.knobs === 'true' ? limit + 1 : this.effort.lookedAt;
+    const seqs: number[] = [];
+    let looked = 0;
+    let last = place.seq;
+    for (const { seq, fits } of this.rows(c, sort, place, most)) {
+      looked++;
+      if (fits === 1 && seqs.push(seq) > limit) break;
+      last = seq;
+    }
+    const more = seqs.length > limit || (c.knobs !== 'true' && looked === most);
+    return { seqs: seqs.slice(0, limit), next: more ? cursorAfter(last, this.farm, list) : null };
+  }
+
+  /** A row never changes: its number tells its place in every order. */
+  private placeAt(seq: number): Place {
+    const row = this.db
+      .prepare<[number], { cycles: number | null }>('SELECT cycles FROM trials WHERE seq = ?')
+      .get(seq);
+    return { seq, cycles: row?.cycles ?? 0 };
+  }
+
+  private rows(c: Conditions, sort: RecordSort, place: Place, limit: number): Iterable<Row> {
+    const byTime = sort === 'at' || sort === '-at';
+    const bound = { ...c.parameters, ...place, limit };
+    if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
+    if (c.tally === 'true' && byTime) return this.along(c, sort, bound, 'NOT INDEXED');
+    const reached = this.db
+      .prepare<object, { trials: number; first: number; last: number }>(
+        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
+         WHERE ${c.tally} AND ${orders[sort].reaches}`,
+      )
+      .get(bound)!;
+    if (reached.trials === 0) return [];
+    if (reached.trials <= this.effort.gathered || !byTime) return this.gather(c, sort, bound);
+    const seq = sort === 'at' ? Math.max(place.seq, reached.first - 1) : Math.min(place.seq, reached.last + 1);
+    return this.along(c, sort, { ...bound, seq }, 'NOT INDEXED');
+  }
+
+  /** Row by row in the order of a key, until enough fit. */
+  private along(c: Conditions, sort: RecordSort, bound: object, index: string): Iterable<Row> {
+    const { by, beyond } = orders[sort];
+    return this.db
+      .prepare<object, Row>(
+        `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
+         WHERE ${beyond('t')} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
+      )
+      .iterate(bound);
+  }
+
+  /** All marks of the tallies that fit, then put in order. */
+  private gather(c: Conditions, sort: RecordSort, bound: object): Iterable<Row> {
+    const { by, beyond, reaches } = orders[sort];
+    const marks = `SELECT m.seq, 1 AS fits, m.cycles FROM tallies y JOIN marks m ON m.tally = y.id
+       WHERE ${c.tally} AND ${reaches} AND ${c.mark} AND ${beyond('m')} ORDER BY ${by('m')} LIMIT @limit`;
+    const rows =
+      c.knobs === 'true'
+        ? marks
+        : `SELECT t.seq, ${c.knobs} AS fits FROM (${marks}) m JOIN trials t ON t.seq = m.seq ORDER BY ${by('m')}`;
+    return this.db.prepare<object, Row>(rows).iterate(bound);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What the log says of many trials at once: the best, failures, knobs, points of a scatter plot. Must stay true: only trials count
+ * that stand, and each answer is what a plain scan of all trials would say.
+ */
+import type { Database } from 'better-sqlite3';
+import type { Kind } from '../boards/board.ts';
+import type { Knobs } from '../kernels/template.ts';
+import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import type { BestRow, FailureKey, FailureRow, KnobRow, Place, ScatterPoint } from './log-types.ts';
+import type { RecordFilter } from './types.ts';
+
+/** Configs that are read to tell of knobs. */
+const configsRead = 20_000;
+
+export class Stats {
+  private readonly db: Database;
+
+  constructor(db: Database) {
+    this.db = db;
+  }
+
+  best(filter: RecordFilter): readonly BestRow[] {
+    const c = conditionsOf(normalFilter(filter));
+    return this.db
+      .prepare<object, BestRow>(
+        `WITH found AS MATERIALIZED (${foundBy(c)}),
+         groups AS (
+           SELECT task, board, kind,
+             ifnull(sum(trials) FILTER (WHERE NOT reused), 0) AS trials,
+             ifnull(sum(trials) FILTER (WHERE NOT reused AND status = 'failed'), 0) AS failed,
+             min(best) FILTER (WHERE template = 'default') AS "default",
+             min(best) AS best
+           FROM found GROUP BY task, board, kind),
+         firsts AS (
+           SELECT g.*, min(f.best_seq) AS seq FROM groups g
+           LEFT JOIN found f ON f.task = g.task AND f.board = g.board AND f.kind = g.kind AND f.best = g.best
+           GROUP BY g.task, g.board, g.kind)
+         SELECT g.task, k.op, k.shape, g.board, g.kind, g.trials, g.failed, g."default", g.best, t.id AS record
+         FROM firsts g JOIN tasks k ON k.id = g.task LEFT JOIN trials t ON t.seq = g.seq
+         ORDER BY g.task, g.board, g.kind`,
+      )
+      .all(c.parameters);
+  }
+
+  failures(filter: RecordFilter, by: FailureKey): readonly FailureRow[] {
+    const c = conditionsOf(normalFilter(filter));
+    const counts = this.db
+      .prepare<object, Count>(
+        `SELECT ${by} AS key, code, sum(trials) AS trials FROM (${foundBy(c)}) WHERE NOT reused GROUP BY 1, 2 ORDER BY 1, 2`,
+      )
+      .all(c.parameters);
+    const all = counts.reduce((n, { trials }) => n + trials, 0);
+    const ofFailures = by === 'stage' || by === 'code';
+    const rows = [...Map.groupBy(counts, ({ key }) => key)]
+      .filter(([key]) => !ofFailures || key !== null)
+      .map(([key, own]) => failureRow(key, own, ofFailures ? all : undefined));
+    return rows.toSorted((a, b) => b.failed - a.failed);
+  }
+
+  knobs(of: Place & { readonly template?: string }): readonly KnobRow[] {
+    const rows = this.db
+      .prepare<object, ConfigRow>(
+        `SELECT t.template, t.config, t.cycles FROM (${marksOfPlace(of.template === undefined ? '' : 'AND y.template = @template')}
+         ORDER BY m.seq DESC LIMIT ${configsRead}) m JOIN trials t ON t.seq = m.seq`,
+      )
+      .all(of);
+    return knobRows(rows);
+  }
+
+  scatter(of: Place & { readonly job?: string }, limit: number): readonly ScatterPoint[] {
+    const marks = marksOfPlace(of.job === undefined ? '' : 'AND y.job = @job');
+    const { total } = this.db.prepare<object, { total: number }>(`SELECT count(*) AS total FROM (${marks})`).get(of)!;
+    return this.db
+      .prepare<object, ScatterPoint>(
+        `SELECT t.id AS record, 0 AS n, m.at, m.cycles, m.template, m.status, m.job
+         FROM (${marks} ORDER BY m.seq DESC LIMIT @limit) m JOIN trials t ON t.seq = m.seq ORDER BY m.seq`,
+      )
+      .all({ ...of, limit })
+      .map((point, i, { length }) => ({ ...point, n: total - length + i + 1 }));
+  }
+
+  kinds(filter: RecordFilter): readonly Kind[] {
+    const { tally, parameters } = conditionsOf(normalFilter(filter));
+    return this.db
+      .prepare<object, Kind>(`SELECT DISTINCT kind FROM tallies y WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
+      .pluck()
+      .all(parameters);
+  }
+}
+
+/** Rows as tallies have them, of as many trials each as one condition can be asked of at once. */
+function foundBy(c: Conditions): string {
+  const alike = `SELECT y.job, y.task, y.board, y.kind, y.device, y.template, y.status, y.stage, y.code, y.reused`;
+  const one = `${alike}, 1 AS trials, m.cycles AS best, m.seq AS best_seq FROM tallies y JOIN marks m ON m.tally = y.id`;
+  switch (c.needs) {
+    case 'tallies':
+      return `${alike}, y.trials, y.best, y.best_seq FROM tallies y WHERE y.stands AND ${c.tally}`;
+    case 'marks':
+      return `${one} WHERE y.stands AND ${c.tally} AND ${c.mark}`;
+    case 'trials':
+      return `${one} JOIN trials t ON t.seq = m.seq WHERE y.stands AND ${c.tally} AND ${c.mark} AND ${c.rest}`;
+  }
+}
+
+/** Marks of a place with what their tallies say. */
+const marksOfPlace = (more: string): string =>
+  `SELECT m.seq, m.at, m.cycles, y.template, y.status, y.job FROM tallies y JOIN marks m ON m.tally = y.id
+   WHERE y.task = @task AND y.board = @board AND y.kind = @kind AND y.stands ${more}`;
+
+interface Count {
+  readonly key: string | null;
+  readonly code: string | null;
+  readonly trials: number;
+}
+/** A trial without a code did not fail. */
+function failureRow(key: string | null, own: readonly Count[], all: number | undefined): FailureRow {
+  const failures = own.flatMap(({ code, trials }): [string, number][] => (code === null ? [] : [[code, trials]]));
+  return {
+    key,
+    trials: all ?? own.reduce((n, { trials }) => n + trials, 0),
+    failed: failures.reduce((n, [, trials]) => n + trials, 0),
+    codes: Object.fromEntries(failures),
+  };
+}
+
+interface ConfigRow {
+  readonly template: string;
+  readonly config: string;
+  readonly cycles: number | null;
+}
+/** Counts of the trials with one value of a knob; null: failed. */
+type Outcomes = (number | null)[];
+type ByKnob = Map<string, Map<string | number, Outcomes>>;
+
+function knobRows(rows: readonly ConfigRow[]): readonly KnobRow[] {
+  const templates = new Map<string, ByKnob>();
+  for (const { template, config, cycles } of rows) {
+    const { knobs = {} } = JSON.parse(config) as { readonly knobs?: Knobs };
+    const byKnob: ByKnob = templates.get(template) ?? new Map();
+    templates.set(template, byKnob);
+    for (const [knob, value] of Object.entries(knobs)) noteOutcome(byKnob, knob, value, cycles);
+  }
+  return [...templates]
+    .flatMap(([template, byKnob]) =>
+      [...byKnob].flatMap(([knob, values]) =>
+        [...values].map(([value, outcomes]) => ({ template, knob, value, ...summaryOf(outcomes) })),
+      ),
+    )
+    .toSorted(inOrder);
+}
+
+function noteOutcome(byKnob: ByKnob, knob: string, value: string | number, cycles: number | null): void {
+  const values = byKnob.get(knob) ?? new Map<string | number, Outcomes>();
+  byKnob.set(knob, values);
+  const outcomes = values.get(value);
+  if (outcomes === undefined) values.set(value, [cycles]);
+  else outcomes.push(cycles);
+}
+
+function summaryOf(outcomes: Outcomes): Pick<KnobRow, 'trials' | 'failed' | 'best' | 'median'> {
+  const counts = Float64Array.from(outcomes.filter((c) => c !== null)).sort();
+  return {
+    trials: outcomes.length,
+    failed: outcomes.length - counts.length,
+    best: counts[0] ?? null,
+    median: counts[(counts.length - 1) >> 1] ?? null,
+  };
+}
+
+const inOrder = (a: KnobRow, b: KnobRow): number =>
+  byText(a.template, b.template) || byText(a.knob, b.knob) || byValue(a.value, b.value);
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Numbers by size, before texts. */
+function byValue(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (typeof a === typeof b) return byText(String(a), String(b));
+  return typeof a === 'number' ? -1 : 1;
+}
