@@ -158,9 +158,15 @@ function axis(label, words, d) {
     values: (_u, splits) => splits.map((v) => (words ?? count)(v)),
     ...(words === short
       ? { splits: ySplits }
-      : d.ticks !== undefined && { splits: () => d.ticks?.map((_, i) => i) ?? [] }),
+      : {
+          size: 30,
+          ...(d.ticks === undefined ? { incrs: wholeSteps } : { splits: () => d.ticks?.map((_, i) => i) ?? [] }),
+        }),
   };
 }
+
+/** There is no half a trial. */
+const wholeSteps = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => m * 10 ** e)).flat();
 
 /** Marks of a logarithmic axis at 1, 2, 3, 5, 7 of each power, for as few powers as there often are; of others, round steps.
  * @type {import('uplot').Axis.Splits} */

@@ -59,7 +59,7 @@ function moveRow(by) {
     const link = row.querySelector('a');
     return link === null ? [] : [link];
   });
-  const at = links.findIndex((l) => l === document.activeElement);
+  const at = links.indexOf(/** @type {HTMLAnchorElement} */ (document.activeElement));
   const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))];
   next?.focus();
   next?.scrollIntoView({ block: 'nearest' });

@@ -175,12 +175,9 @@ const boardCard = (b, devices, taken) =>
     h(
       'span',
       { class: 'board-text' },
-      h('strong', null, b.title || b.id),
-      h(
-        'span',
-        { class: 'muted' },
-        `${b.cpu}, ${Math.round(b.clockHz / 1e6)} MHz · ${bytes(b.flashBytes)} flash · ${bytes(b.ramBytes)} RAM`,
-      ),
+      h('strong', null, b.id),
+      h('span', null, b.title),
+      h('span', { class: 'muted' }, `${b.cpu} · ${bytes(b.flashBytes)} flash · ${bytes(b.ramBytes)} RAM`),
       h(
         'span',
         { class: 'muted' },

@@ -20,6 +20,7 @@ export const ModelBody = Type.Object({
       outputs: Type.Array(Type.Array(Type.Integer())),
       macs: Type.Integer(),
       occurrences: Type.Integer(),
+      layers: Type.Array(Type.Integer(), { description: 'their places among the layers that run, from 0' }),
     }),
   ),
 });
