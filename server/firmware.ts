@@ -77,7 +77,7 @@ export function planWith(tool: FlashTool, { board, firmware, where }: FlashReque
 export async function flash({ tool, command }: FlashPlan): Promise<Result<void>> {
   const [program = '', ...args] = command;
   if (tool === 'uf2') return copy(args[0] ?? '', args[1] ?? '');
-  const ran = await run([program, ...args], { limits });
+  const ran = await run([program, ...args], { limits, as: 'owner' });
   if (ran.code === 0) return ok(undefined);
   const why =
     ran.stopped === 'time'
