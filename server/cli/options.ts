@@ -6,6 +6,7 @@ import type { AttachedDevice } from '../attached.ts';
 import type { Wishes } from '../budgets.ts';
 import { exitCodes as exitMeanings } from '../errors.ts';
 import { parseTime } from '../time.ts';
+import { parseWebhook } from '../webhooks/address.ts';
 
 export interface CommonOptions {
   readonly data: string;
@@ -198,6 +199,13 @@ export function wallTime(text: string): string {
   const parsed = parseTime(text);
   if (!parsed.ok) throw new InvalidArgumentError(`${parsed.error.detail}.`);
   return text;
+}
+
+/** An address that webhooks can be sent to. */
+export function webhook(text: string): string {
+  const url = parseWebhook(text);
+  if (!url.ok) throw new InvalidArgumentError(`${url.error.detail}.`);
+  return url.value;
 }
 
 /** ISO 8601 date or time -> the same instant in UTC. */
