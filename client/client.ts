@@ -86,6 +86,11 @@ export class Client {
     return this.http.bytes(`${job(id)}/artifact`);
   }
 
+  /** A job as one HTML page for people. */
+  report(id: string): Promise<Result<Uint8Array>> {
+    return this.http.bytes(`${job(id)}/report.html`);
+  }
+
   /** One connection to a job's event stream. */
   openEvents(id: string): OpenEvents {
     return (after, signal) => this.stream(`${job(id)}/events`, after, signal);

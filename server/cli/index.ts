@@ -12,6 +12,7 @@ import { addFirmware } from './commands/firmware.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProfile } from './commands/profile.ts';
 import { addRecords } from './commands/records.ts';
+import { addReport } from './commands/report.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
@@ -30,6 +31,7 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addRun,
   addProfile,
   addRecords,
+  addReport,
   addBoards,
   addFirmware,
   addJobs,

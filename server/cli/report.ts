@@ -23,6 +23,8 @@ export interface Report {
     readonly cycles: number | null;
     readonly macs: number;
     readonly schedule: string;
+    /** Of the trial that it rests on; null for default schedules. */
+    readonly record?: string | null;
     /** With the default schedule; tuned networks only. */
     readonly defaultCycles?: number;
   }[];

@@ -1,0 +1,39 @@
+/** How a job is done again: the command with its settings, and the trials that the result rests on. */
+import type { ReportData } from './data.ts';
+import { el, type Part } from './html.ts';
+
+/** As a shell takes it, whatever is in it. */
+const quoted = (text: string): string => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** The command, and what it needs. */
+export function reproduction({ job, layers, model }: ReportData): readonly Part[] {
+  const { ramBytes, flashBytes } = job.budgets;
+  const options = [
+    ['--board', job.board],
+    ['--policy', job.policy],
+    ['--seed', String(job.seed)],
+    ...(job.timeMs === null
+      ? [['--trials', String(job.trials.budget)]]
+      : [['--time', `${Math.round(job.timeMs / 1000)}s`]]),
+    ...(ramBytes === null ? [] : [['--ram-budget', String(ramBytes)]]),
+    ...(flashBytes === null ? [] : [['--flash-budget', String(flashBytes)]]),
+  ];
+  const command = ['microtune', 'tune', quoted(model.name), ...options.flat().map(quoted), '--out', 'out'].join(' ');
+  const records = [...new Set(layers.flatMap((l) => (l.record === null ? [] : [l.record])))];
+  return [
+    el('pre', {}, command),
+    el(
+      'p',
+      {},
+      'The same search begins anew with an empty data directory and --records none. What is measured depends on nothing but the schedule, the board, the compiler and its flags.',
+    ),
+    records.length > 0 &&
+      el(
+        'p',
+        {},
+        'The network rests on these trials: ',
+        records.flatMap((id, i) => [i === 0 ? '' : ', ', el('code', {}, id)]),
+        '.',
+      ),
+  ];
+}
