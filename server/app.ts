@@ -18,6 +18,7 @@ import { modelRoutes } from './routes/models.ts';
 import { pageRoutes } from './routes/page.ts';
 import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
+import { statsRoutes } from './routes/stats.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { guardAccess } from './service/access.ts';
 import { tagAnswers } from './service/etag.ts';
@@ -77,7 +78,16 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     await models.register(modelRoutes(c));
   });
   await app.register(pageRoutes(c));
-  for (const routes of [jobRoutes, eventRoutes, recordRoutes, queryRoutes, boardRoutes, healthRoutes, tokenRoutes])
+  for (const routes of [
+    jobRoutes,
+    eventRoutes,
+    recordRoutes,
+    statsRoutes,
+    queryRoutes,
+    boardRoutes,
+    healthRoutes,
+    tokenRoutes,
+  ])
     await app.register(routes(c));
   return app;
 }

@@ -70,6 +70,8 @@ export const errors = {
   ),
   MODEL_NOT_FOUND: row(404, 2, 'No model has this id.', 'Upload the model with POST /v1/models.'),
 
+  TASK_NOT_FOUND: row(404, 2, 'No task of the log has this id.', 'See GET /v1/tasks.'),
+
   // The command line.
   USAGE: row(400, 2, 'A command, argument or option that does not exist or is not understood.', 'See --help.'),
   FILE_UNUSABLE: row(400, 2, 'A file or folder cannot be read or written.', 'Check its name and rights.'),

@@ -1,39 +1,30 @@
-/** Trials, page by page, failures included; as JSON, JSON lines or CSV. */
+/** Trials, page by page, failures included, under any filter; as JSON, JSON lines or CSV. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { kinds } from '../../boards/index.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
-import type { RecordFilter } from '../../db/types.ts';
+import type { RecordSort } from '../../db/types.ts';
 import { type AppContext, orThrow } from '../api.ts';
-import { ranked } from '../ranking.ts';
-import { ErrorBody, RecordPage } from '../schemas/index.ts';
+import { oneKind, ranked } from '../ranking.ts';
+import { ErrorBody, FilterQuery, filterOf, KindBody, OneOf, RecordPage, Word } from '../schemas/index.ts';
 
-const text = Type.Optional(Type.String({ minLength: 1 }));
-const one = <const T extends readonly string[]>(values: T) =>
-  Type.Optional(Type.Union(values.map((v: T[number]) => Type.Literal(v))));
 const formats = ['json', 'jsonl', 'csv'] as const;
 type Format = (typeof formats)[number];
+const sorts = ['at', '-at', 'cycles', '-cycles'] as const satisfies readonly RecordSort[];
 
-const Query = Type.Object(
-  {
-    job: text,
-    board: text,
-    kind: one(kinds),
-    task: text,
-    status: one(['ok', 'failed']),
-    since: Type.Optional(Type.String({ description: 'ISO 8601: at or after' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
-    cursor: Type.Optional(Type.String({ description: '`next` of the page before, with the same filters' })),
-    format: one(formats),
-  },
-  { additionalProperties: false },
-);
+const Query = FilterQuery({
+  sort: Type.Optional(OneOf(sorts)),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(
+    Type.String({ maxLength: 400, description: '`next` of the page before, with the same filters and sort' }),
+  ),
+  format: Type.Optional(OneOf(formats)),
+});
 
 const BestQuery = Type.Object(
   {
-    task: Type.String({ minLength: 1 }),
-    board: Type.String({ minLength: 1 }),
-    kind: one(kinds),
+    task: Word,
+    board: Word,
+    kind: Type.Optional(KindBody),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 10 })),
   },
   { additionalProperties: false },
@@ -56,15 +47,18 @@ export const recordRoutes =
       '/v1/records',
       {
         schema: {
-          summary: 'Trials, oldest first',
-          description: `JSON lines and CSV by \`format\` or Accept; the cursor of the next page is then in ${nextHeader}.`,
+          summary: 'Trials, page by page',
+          description: `Filters, and any number of knob.NAME=VALUE. A page may hold fewer than \`limit\` although more follow: only \`next\` tells.
+            JSON lines and CSV by \`format\` or Accept; the cursor of the next page is then in ${nextHeader}.`,
           querystring: Query,
           response: { 200: PageOrText, '4xx': ErrorBody },
         },
       },
       async (request, reply) => {
-        const { limit = 100, cursor, format, ...filter } = request.query;
-        const page = c.store.records(filter as RecordFilter, limit, cursor);
+        const { limit = 100, cursor, format, sort = 'at' } = request.query;
+        const filter = filterOf(request.query);
+        orThrow(oneKind(c.store, filter, sort));
+        const page = c.store.records(filter, limit, cursor, sort);
         const wanted = format ?? accepted(request.headers.accept ?? '');
         if (wanted === 'json') return page as RecordPage;
         if (page.next !== null) reply.header(nextHeader, page.next);
