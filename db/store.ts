@@ -1,6 +1,7 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
 import Database from 'better-sqlite3';
 import { Answers } from './answers.ts';
+import { Deliveries } from './deliveries.ts';
 import { Devices } from './devices.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
 import { Jobs } from './jobs.ts';
@@ -21,6 +22,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const devices = new Devices(db, farm);
   const tokens = new Tokens(db);
   const answers = new Answers(db);
+  const deliveries = new Deliveries(db, farm);
   const at = (): string => now().toISOString();
   const read = <T>(work: () => T): T => translated(db.name, work);
   const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
@@ -68,6 +70,8 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
       put: (query) => write(() => queries.put(query, at())),
       remove: (name) => write(() => queries.remove(name)),
     },
+    jobStates: () => read(() => jobs.states()),
+    probe: () => void write(() => db.prepare('UPDATE farm SET id = id').run()),
     tokens: {
       add: (token) => write(() => tokens.add(token, at())),
       all: () => read(() => tokens.all()),
@@ -79,6 +83,14 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
       claim: (request) => write(() => answers.claim(request, at())),
       keep: (request, answer) => write(() => answers.keep(request, answer)),
       forget: (request) => write(() => answers.forget(request)),
+    },
+    deliveries: {
+      putFarm: (urls) => write(() => deliveries.putFarm(urls)),
+      prune: () => write(() => deliveries.prune(at())),
+      pending: (limit) => read(() => deliveries.pending(limit)),
+      get: (id) => read(() => deliveries.get(id)),
+      attempted: (id, attempt) => write(() => deliveries.attempted(id, attempt)),
+      page: (state, limit, cursor) => read(() => deliveries.page(state, limit, cursor)),
     },
     close: () => db.close(),
   };

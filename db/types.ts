@@ -4,6 +4,7 @@ import type { Failure } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import type { Answer, Claim, KeyedRequest } from './answers.ts';
+import type { Attempted, Delivery, DeliveryState } from './deliveries.ts';
 import type { DeviceEventRow, DeviceNews, DeviceTotals, DeviceUse, DeviceWish } from './devices.ts';
 import type { Layer, Log } from './log-types.ts';
 import type { SavedQuery } from './queries.ts';
@@ -262,6 +263,10 @@ export interface Store {
     put(query: SavedQuery): void;
     remove(name: string): boolean;
   };
+  /** How many jobs there are of each state. */
+  jobStates(): Readonly<Record<string, number>>;
+  /** Writes nothing new; throws StoreError where nothing can be written. */
+  probe(): void;
   /** See db/tokens.ts. */
   readonly tokens: {
     add(token: TokenHash): TokenRow | undefined;
@@ -275,6 +280,15 @@ export interface Store {
     claim(request: KeyedRequest): Claim;
     keep(request: KeyedRequest, answer: Answer): void;
     forget(request: KeyedRequest): void;
+  };
+  /** See db/deliveries.ts. */
+  readonly deliveries: {
+    putFarm(urls: readonly string[]): void;
+    prune(): void;
+    pending(limit: number): readonly Delivery[];
+    get(id: string): Delivery | undefined;
+    attempted(id: string, attempt: Attempted): void;
+    page(state: DeliveryState | undefined, limit: number, cursor?: string): Page<Delivery>;
   };
   close(): void;
 }

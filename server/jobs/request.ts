@@ -6,6 +6,7 @@ import { budgetsOf } from '../budgets.ts';
 import { checkFits, type Models } from '../models.ts';
 import type { JobRequest } from '../schemas/index.ts';
 import { parseTime } from '../time.ts';
+import { parseWebhook } from '../webhooks/address.ts';
 import { parseWindow } from './window.ts';
 
 export interface RequestContext {
@@ -22,7 +23,7 @@ const defaultTrials = 400;
 const endless = 10_000_000;
 
 /**
- * A job for each board that is asked for. Failures: BAD_REQUEST, BOARD_UNKNOWN, MODEL_NOT_FOUND, POLICY_UNKNOWN, BAD_TIME, BAD_WINDOW,
+ * A job for each board that is asked for. Failures: BAD_REQUEST, BOARD_UNKNOWN, MODEL_NOT_FOUND, POLICY_UNKNOWN, BAD_TIME, BAD_WINDOW, WEBHOOK_BAD,
  * JOB_TASK_UNKNOWN, NO_DEVICE, MODEL_TOO_BIG.
  */
 export function jobsOf(c: RequestContext, request: JobRequest): Result<readonly NewJob[]> {
@@ -64,6 +65,8 @@ function planOf(c: RequestContext, r: JobRequest): Result<Omit<NewJob, 'board' |
   if (!time.ok) return time;
   const window = r.window === undefined ? ok(null) : parseWindow(r.window);
   if (!window.ok) return window;
+  const webhooks = webhooksOf(r);
+  if (!webhooks.ok) return webhooks;
   const only = onlyOf(c, r);
   if (!only.ok) return only;
   const bounded = time.value !== null || r.until !== undefined;
@@ -80,8 +83,19 @@ function planOf(c: RequestContext, r: JobRequest): Result<Omit<NewJob, 'board' |
     window: r.window ?? null,
     until: r.until ?? null,
     only: only.value,
-    webhooks: r.webhooks ?? [],
+    webhooks: webhooks.value,
   });
+}
+
+/** Each once, in its normal form. */
+function webhooksOf({ webhooks = [] }: JobRequest): Result<readonly string[]> {
+  const urls = new Set<string>();
+  for (const text of webhooks) {
+    const url = parseWebhook(text);
+    if (!url.ok) return url;
+    urls.add(url.value);
+  }
+  return ok([...urls]);
 }
 
 function onlyOf(c: RequestContext, { model, tasks }: JobRequest): Result<readonly string[] | null> {

@@ -4,12 +4,14 @@ import { ok } from '../../../compiler/result.ts';
 import { type LogLevel, logLevels } from '../../log.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { type CommonOptions, common, type DeviceOptions, devices, oneOf, whole } from '../options.ts';
+import { type CommonOptions, collect, common, type DeviceOptions, devices, oneOf, webhook, whole } from '../options.ts';
 import { type ReachFlags, reach, reachOf } from '../reach.ts';
 
 interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
   readonly port: number;
   readonly jobs?: number;
+  readonly webhook?: readonly string[];
+  readonly webhookSecretFile?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -22,6 +24,15 @@ export function addServe(program: Command, act: Act): void {
     .description('run the daemon: models, jobs and records over HTTP; jobs that were interrupted go on')
     .option('--port <n>', '0: any that is free', whole(0, 65535), defaultPort)
     .option('--jobs <n>', 'most jobs that run at the same time (default: 4)', whole(1, 64))
+    .option(
+      '--webhook <url>',
+      'address that is told of the end of every job (docs/webhooks.md); repeatable',
+      collect(webhook),
+    )
+    .option(
+      '--webhook-secret-file <file>',
+      'what webhooks are signed with (default: webhook-secret in the data directory)',
+    )
     .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
   common(devices(reach(command)), 'microtune serve --port 0 --data ./data').action(act(serve));
 }
@@ -43,6 +54,8 @@ async function serve(io: Io, o: ServeOptions): Shows {
       ...(o.checkEvery !== undefined && { checkEvery: o.checkEvery }),
     },
     ...(o.jobs !== undefined && { jobs: o.jobs }),
+    webhooks: o.webhook ?? [],
+    ...(o.webhookSecretFile !== undefined && { webhookSecretFile: o.webhookSecretFile }),
     ...(o.records !== undefined && { recordsFile: o.records }),
     logLevel: o.logLevel,
   });
