@@ -234,4 +234,12 @@ export class Jobs {
       .get(job, type);
     return row && eventOf(row);
   }
+
+  /** How many jobs there are of each state. */
+  states(): Readonly<Record<string, number>> {
+    const rows = this.db
+      .prepare<[], { state: string; count: number }>('SELECT state, count(*) AS count FROM jobs GROUP BY state')
+      .all();
+    return Object.fromEntries(rows.map((r) => [r.state, r.count]));
+  }
 }

@@ -10,7 +10,10 @@ import type { JobViews } from './job-views.ts';
 import type { Jobs } from './jobs/queue.ts';
 import type { Models } from './models.ts';
 import type { Queries } from './query/queries.ts';
+import type { Metrics } from './service/metrics.ts';
 import type { Service } from './service/options.ts';
+import type { TrialViews } from './trials/trial-views.ts';
+import type { Dispatcher } from './webhooks/dispatcher.ts';
 
 /** What the routes work with. */
 export interface AppContext {
@@ -21,10 +24,13 @@ export interface AppContext {
   readonly views: JobViews;
   readonly farm: Farm;
   readonly queries: Queries;
+  readonly trials: TrialViews;
+  readonly webhooks: Dispatcher;
   readonly boards: readonly BoardModule[];
   readonly dataDir: string;
   readonly version: string;
   readonly service: Service;
+  readonly metrics: Metrics;
   /** Tokens that open the interface now. */
   readonly validTokens: () => readonly TokenHash[];
   readonly log: FastifyBaseLogger;

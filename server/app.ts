@@ -18,8 +18,11 @@ import { modelRoutes } from './routes/models.ts';
 import { pageRoutes } from './routes/page.ts';
 import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
+import { reportRoutes } from './routes/reports.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { trialRoutes } from './routes/trials.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { guardAccess } from './service/access.ts';
 import { tagAnswers } from './service/etag.ts';
 import { httpServer } from './service/http-server.ts';
@@ -53,6 +56,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   keepAnswers(app, c.store.answers);
   tagAnswers(app);
   describeOperations(app);
+  c.metrics.timing(app);
   app.addHook('onResponse', async (request, reply) => {
     const { method, url } = request;
     request.log.debug({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
@@ -80,13 +84,16 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   await app.register(pageRoutes(c));
   for (const routes of [
     jobRoutes,
+    reportRoutes,
     eventRoutes,
     recordRoutes,
     statsRoutes,
     queryRoutes,
+    trialRoutes,
     boardRoutes,
     healthRoutes,
     tokenRoutes,
+    webhookRoutes,
   ])
     await app.register(routes(c));
   return app;

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
 import { type BoardModule, boards } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
@@ -19,6 +20,7 @@ import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
 import type { AttachedDevice } from './attached.ts';
 import { Farm, type FarmOptions } from './devices.ts';
+import { addedBefore } from './farm/roster.ts';
 import { Feed } from './feed.ts';
 import { flasherOf } from './firmware.ts';
 import { JobViews } from './job-views.ts';
@@ -28,9 +30,14 @@ import { type LogLevel, openLog } from './log.ts';
 import { Models } from './models.ts';
 import { boardsFor } from './product.ts';
 import { Queries, type QueryLimits } from './query/queries.ts';
+import { Metrics } from './service/metrics.ts';
 import { type ReachOptions, type Service, serviceOf } from './service/options.ts';
 import { newToken, tokenHash } from './service/tokens.ts';
+import { TrialViews } from './trials/trial-views.ts';
 import { version } from './version.ts';
+import { Dispatcher } from './webhooks/dispatcher.ts';
+import { openSecret } from './webhooks/secret.ts';
+import { sender } from './webhooks/send.ts';
 import { workOf } from './work.ts';
 
 export interface DaemonOptions extends ReachOptions {
@@ -50,6 +57,10 @@ export interface DaemonOptions extends ReachOptions {
   readonly query?: Partial<QueryLimits>;
   /** Most jobs that run at the same time; 4 unless given. */
   readonly jobs?: number;
+  /** Addresses that are told of every job. */
+  readonly webhooks?: readonly string[];
+  /** What webhooks are signed with; one is made in the data directory unless given. */
+  readonly webhookSecretFile?: string;
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
   /** Of standard error; DATA/log has everything from `info` on. */
@@ -68,12 +79,15 @@ const firmwareDir = (dataDir: string): string => join(dataDir, 'firmware');
 /** Enough that a short job need not wait for a night's; each has candidates of its own in memory. */
 const usualJobs = 4;
 
+/** How long a replay waits for a device that works, ms. */
+const replayPatience = 60_000;
+
 /** Random inputs on which each tuned network is compared with its model. */
 const verifiedInputs = 8;
 
 /**
  * Starts a daemon. Failures: DATA_DIR_READONLY and others of the database, DATA_IN_USE, RECORD_BAD, PORT_IN_USE, LISTEN_FAILED,
- * BOARD_UNKNOWN, KINDS_MIXED, TOKENS_NEEDED, TLS_NEEDED, TLS_UNUSABLE.
+ * BOARD_UNKNOWN, KINDS_MIXED, TOKENS_NEEDED, TLS_NEEDED, TLS_UNUSABLE, FILE_UNUSABLE, SECRET_UNSAFE.
  */
 export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const byBoard = [o.emulate, o.powerCycle ?? {}, o.probes ?? {}].flatMap((r) => Object.keys(r));
@@ -81,8 +95,6 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
   const unknown = named.find((id) => !boards.some((b) => b.id === id));
   if (unknown !== undefined) return failed('start', 'BOARD_UNKNOWN', `no board is called "${unknown}"`);
   const dataDir = resolve(o.dataDir);
-  const mine = boardsFor(boards, o);
-  if (!mine.ok) return mine;
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;
   const store = openRecords(dataDir, o.recordsFile);
@@ -90,16 +102,24 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     lock.value.release();
     return store;
   }
-  const service = serviceOf(o, store.value.tokens.valid().length);
-  if (!service.ok) {
+  const reach = reachOf(o, dataDir, store.value);
+  if (!reach.ok) {
     store.value.close();
     lock.value.release();
-    return service;
+    return reach;
   }
+  const { service } = reach.value;
   store.value.answers.begin();
+  store.value.deliveries.putFarm(o.webhooks ?? []);
+  store.value.deliveries.prune();
   // Whoever may read the data directory is its owner, and needs no token of their own.
-  const local = service.value.tokens === 'required' ? newToken() : undefined;
-  const parts = await assemble(o, { dataDir, boards: mine.value, store: store.value, service: service.value, local });
+  const local = service.tokens === 'required' ? newToken() : undefined;
+  const parts = await assemble(o, {
+    dataDir,
+    store: store.value,
+    ...reach.value,
+    local,
+  });
   const stop = once(async () => {
     await takeDown(parts);
     store.value.close();
@@ -115,6 +135,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     lock.value.announce(url.value, local);
     parts.log.info({ url: url.value, data: dataDir }, 'listening');
     parts.jobs.start();
+    parts.webhooks.start();
   } catch (error) {
     // A daemon that cannot write would be there and do nothing.
     await stop();
@@ -122,6 +143,20 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     throw error;
   }
   return ok({ url: url.value, stop });
+}
+
+/** How others reach it, what it signs with when it reaches them, and the boards as it has them. */
+function reachOf(
+  o: DaemonOptions,
+  dataDir: string,
+  store: Store,
+): Result<Pick<Ground, 'service' | 'secret' | 'boards'>> {
+  const mine = boardsFor(boards, { ...o, devices: [...o.devices, ...addedBefore(store.devices)] });
+  if (!mine.ok) return mine;
+  const service = serviceOf(o, store.tokens.valid().length);
+  if (!service.ok) return service;
+  const secret = openSecret(dataDir, o.webhookSecretFile);
+  return secret.ok ? ok({ service: service.value, secret: secret.value, boards: mine.value }) : secret;
 }
 
 /** The directory's database, with the records of a file merged in: known ones stay as they are. */
@@ -142,6 +177,7 @@ interface Parts {
   readonly app: FastifyInstance;
   readonly jobs: Jobs;
   readonly farm: Farm;
+  readonly webhooks: Dispatcher;
   readonly log: Logger;
 }
 
@@ -152,9 +188,14 @@ interface Ground {
   readonly service: Service;
   /** Token of whoever may read the data directory. */
   readonly local: string | undefined;
+  /** Of webhooks. */
+  readonly secret: string;
 }
 
-async function assemble(o: DaemonOptions, { dataDir, boards, store, service, local }: Ground): Promise<Parts> {
+async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
+  const { dataDir, boards, service, local, secret } = ground;
+  const metrics = new Metrics();
+  const store = metrics.counting(ground.store);
   const log = openLog(dataDir, o.logLevel);
   const cacheDir = join(dataDir, 'cache');
   makeDir(cacheDir);
@@ -170,12 +211,14 @@ async function assemble(o: DaemonOptions, { dataDir, boards, store, service, loc
     ...(o.probes !== undefined && { probes: o.probes }),
     ...(o.pool !== undefined && { pool: o.pool }),
     flasherOf: (board) => flasherOf(board, firmwareDir(dataDir)),
+    store: store.devices,
     cores,
     cacheDir,
     log: (message) => log.warn(message),
   });
   // A job may ask for a board that is only there by discovery.
-  if (o.discover === 'each-job') await farm.discover();
+  if (o.discover === 'each-job') await farm.look();
+  farm.watch();
   const work = workOf({
     store,
     models,
@@ -202,6 +245,16 @@ async function assemble(o: DaemonOptions, { dataDir, boards, store, service, loc
   });
   const own = local === undefined ? undefined : ({ name: 'local', scope: 'admin', hash: tokenHash(local) } as const);
   const views = new JobViews(store, models, jobs);
+  const webhooks = new Dispatcher({
+    store,
+    feed,
+    clock: systemClock,
+    send: sender({ secret, version, wall: systemClock.wall }),
+    bodyOf: (job) => views.body(job),
+    log,
+  });
+  metrics.watch({ store, jobs, farm, dataDir });
+  collectDefaultMetrics({ register: metrics.registry });
   const app = await buildApp({
     store,
     feed,
@@ -210,14 +263,17 @@ async function assemble(o: DaemonOptions, { dataDir, boards, store, service, loc
     views,
     farm,
     queries: new Queries(store.file, o.query),
+    trials: new TrialViews({ store, models, boards, farm, cacheDir, patienceMs: replayPatience }),
+    webhooks,
     boards,
     dataDir,
     version,
     service,
+    metrics,
     validTokens: () => (own === undefined ? store.tokens.valid() : [...store.tokens.valid(), own]),
     log,
   });
-  return { app, jobs, farm, log };
+  return { app, jobs, farm, webhooks, log };
 }
 
 async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<string>> {
@@ -233,10 +289,11 @@ async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<st
 }
 
 /** Trials under way may end by themselves; then their devices are taken from them; then nobody is waited for. */
-async function takeDown({ app, jobs, farm }: Parts): Promise<void> {
-  const closed = app.close();
+async function takeDown({ app, jobs, farm, webhooks }: Parts): Promise<void> {
+  const closed = Promise.all([app.close(), webhooks.stop()]);
   await jobs.stop(4000);
   await within(1500, farm.closeAll());
+  farm.dispose();
   await jobs.stop(1000);
   await within(500, closed);
 }

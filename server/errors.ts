@@ -185,6 +185,7 @@ export const errors = {
     'The daemon ended before it had answered the first request with this Idempotency-Key: it may have been carried out.',
     'Look (GET /v1/jobs), then ask again under a new key if it was not.',
   ),
+  STOPPING: row(503, 4, 'The daemon is on its way down.', 'Ask again when it is back; its jobs go on then.'),
   NOT_FOUND: row(404, 2, 'There is nothing at this path.', 'See /docs on the daemon.'),
   BOARD_UNKNOWN: row(404, 2, 'No board has this name.', 'See the boards command or GET /v1/boards.'),
   POLICY_UNKNOWN: row(400, 2, 'No search policy has this name.', 'Take one of those that the detail lists.'),
@@ -204,6 +205,13 @@ export const errors = {
   ),
   QUERY_BUSY: row(503, 4, 'Too many queries wait already.', 'Try again in a moment.'),
   QUERY_NOT_FOUND: row(404, 2, 'No query is saved under this name.', 'See GET /v1/queries.'),
+  TRIAL_NOT_FOUND: row(404, 2, 'No trial has this id.', 'See GET /v1/records.'),
+  TRIAL_UNMAKEABLE: row(
+    409,
+    2,
+    'The trial cannot be made again: no network here has its layer, or this microtune does not accept its schedule any more.',
+    'Upload a network that has the layer. The record itself stays as it is.',
+  ),
   QUERY_BUILT_IN: row(409, 2, 'The query comes with microtune and stays as it is.', 'Save yours under another name.'),
 
   // Jobs.

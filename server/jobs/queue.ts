@@ -58,6 +58,10 @@ export class Jobs {
   runOf(id: string): Run | undefined {
     return this.current.get(id)?.run;
   }
+  /** It takes no more turns: the daemon is on its way down. */
+  get stopped(): boolean {
+    return this.stopping;
+  }
   get queued(): number {
     return this.o.store.openJobs().filter((j) => j.state === 'queued').length;
   }

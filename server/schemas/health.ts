@@ -8,3 +8,9 @@ export const HealthBody = Type.Object({
   queued: Type.Integer(),
 });
 export type HealthBody = Static<typeof HealthBody>;
+
+export const ReadyBody = Type.Object({
+  ready: Type.Boolean(),
+  reasons: Type.Array(Type.Object({ stage: Type.String(), code: Type.String(), detail: Type.String() })),
+});
+export type ReadyBody = Static<typeof ReadyBody>;

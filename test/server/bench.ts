@@ -22,7 +22,11 @@ import type { Run } from '../../server/progress.ts';
 import { Queries } from '../../server/query/queries.ts';
 import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas/index.ts';
 import { usualLimits } from '../../server/service/limits.ts';
+import { Metrics } from '../../server/service/metrics.ts';
 import type { Service } from '../../server/service/options.ts';
+import { TrialViews } from '../../server/trials/trial-views.ts';
+import { Dispatcher } from '../../server/webhooks/dispatcher.ts';
+import type { Send } from '../../server/webhooks/send.ts';
 import { smallModel } from './model.ts';
 
 /** A job that has begun and waits for the test to say how it ends. */
@@ -62,11 +66,13 @@ const localService: Service = {
 
 /** `queue`: as in the daemon but for one job at a time, unless it says otherwise. */
 export async function startBench(
-  store: Store = openBenchStore(),
+  opened: Store = openBenchStore(),
   change: Partial<Service> = {},
   queue: Partial<Pick<JobsOptions, 'atOnce' | 'clock' | 'work'>> = {},
 ): Promise<Bench> {
   const service: Service = { ...localService, ...change };
+  const metrics = new Metrics();
+  const store = metrics.counting(opened);
   const dataDir = mkdtempSync(join(tmpdir(), 'microtune-server-'));
   const begun: Begun[] = [];
   const work: JobWork = (run, signal) =>
@@ -100,6 +106,10 @@ export async function startBench(
     ...queue,
   });
   const views = new JobViews(store, models, jobs);
+  // It is not started: what is to be told waits in the store.
+  const send: Send = async () => ({ error: 'there is no network here' });
+  const webhooks = new Dispatcher({ store, feed, clock: systemClock, send, bodyOf: (job) => views.body(job), log });
+  metrics.watch({ store, jobs, farm, dataDir });
   const app = await buildApp({
     store,
     feed,
@@ -108,10 +118,13 @@ export async function startBench(
     views,
     farm,
     queries: new Queries(store.file),
+    trials: new TrialViews({ store, models, boards, farm, cacheDir: dataDir, patienceMs: 20_000 }),
+    webhooks,
     boards,
     dataDir,
     version: '0.0.0',
     service,
+    metrics,
     validTokens: () => store.tokens.valid(),
     log,
   });
