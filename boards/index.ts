@@ -27,6 +27,7 @@ export {
   causes,
   mapCauses,
   type Product,
+  type Tally,
   type TwinCounters,
 } from './module.ts';
 export const boards: readonly BoardModule[] = [

@@ -20,6 +20,8 @@ export interface BuiltFirmware {
 export interface OpenRequest {
   readonly firmware: BuiltFirmware;
   readonly bulk: 'shared' | 'uart';
+  /** A folder into which a twin tallies what each instruction of a trial costs; `profile()` reads it. Twins alone do. */
+  readonly profileDir?: string;
 }
 /** Why cycles pass on a twin, in the order of the plugin's mailbox (common/timing/mailbox.h). */
 export const causes = ['issue', 'pipeline', 'branch', 'fetch', 'data'] as const;
@@ -35,6 +37,11 @@ export interface TwinCounters {
   readonly unknown: number;
   /** Accesses outside all memory that the model knows, taken as without waiting. */
   readonly unmapped: number;
+}
+/** Of one instruction, by its address: how often it was executed, and the cycles that it took, by cause. */
+export interface Tally {
+  readonly executed: number;
+  readonly causes: Readonly<Record<Cause, number>>;
 }
 /** The real product of a board, for those that have one. */
 export interface Product {
@@ -52,6 +59,8 @@ export interface BoardModule extends Board {
   open?(request: OpenRequest): Promise<Result<Device>>;
   /** Of a device that `open` gave; undefined where the board is no twin. */
   counters?(device: Device): Promise<TwinCounters>;
+  /** The tallies of some addresses so far, of a twin that was opened with this folder; undefined where the board is no twin. */
+  profile?(dir: string, addresses: readonly number[]): ReadonlyMap<number, Tally>;
   /** Undefined where there is no real one, or no port to it. */
   readonly product?: Product;
 }

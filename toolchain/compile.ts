@@ -37,6 +37,29 @@ export interface ObjectFile {
   readonly hash: string;
 }
 
+/** What a unit is compiled with, its text on standard input; where things lie is left out. */
+export const commandOf = ({ target, flags }: Unit): readonly string[] => [
+  target.compiler,
+  ...commonFlags,
+  ...target.flags,
+  ...flags,
+  '-c',
+  '-x',
+  'c',
+  '-',
+];
+
+/** What the compiler says of a unit without headers, be it compiled or not. Failure: TOOL_MISSING. */
+export async function compilerOutput(unit: Unit): Promise<Result<string>> {
+  if (findTool(unit.target.compiler) === undefined)
+    return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  const ran = await runAgainIfKilled([...commandOf(unit), '-o', '/dev/null'], {
+    input: unit.source,
+    ...(unit.limits !== undefined && { limits: unit.limits }),
+  });
+  return { ok: true, value: ran.stderr };
+}
+
 /** First line of the compiler's version, or TOOL_MISSING. */
 export async function toolchainVersion(target: Target): Promise<Result<string>> {
   if (findTool(target.compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(target.compiler));

@@ -3,7 +3,17 @@
  * hash of everything that went into them.
  */
 export { pruneCache } from './cache.ts';
-export { compileUnit, type ObjectFile, readObject, stackUsageOf, toolchainVersion, type Unit } from './compile.ts';
+export {
+  commandOf,
+  compilerOutput,
+  compileUnit,
+  type ObjectFile,
+  readObject,
+  stackUsageOf,
+  toolchainVersion,
+  type Unit,
+} from './compile.ts';
+export { type CodeLine, disassemble } from './disassemble.ts';
 export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
 export { isOutside } from './endings.ts';
 export { type CandidateLink, candidateElf, type Firmware, type Linked, linkCandidate, linkFirmware } from './link.ts';

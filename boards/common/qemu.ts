@@ -16,7 +16,7 @@ import { listenAt } from '../../firmware-rpc/host/socket.ts';
 import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { findTool, toolHint } from '../../toolchain/index.ts';
 import type { Timing } from '../board.ts';
-import { buildPlugin, timingConfig } from './timing/build.ts';
+import { buildPlugin, type FiledMemory, timingConfig } from './timing/build.ts';
 
 export interface QemuOptions {
   readonly program: string;
@@ -29,7 +29,13 @@ export interface QemuOptions {
   /** RAM of the machine that is shared through a file, bytes; where in it bulk data is staged, and how much of that is at most ours. */
   readonly shared?: { readonly bytes: number; readonly stagingOffset: number; readonly stagingBytes?: number };
   /** Cycles by the timing plugin: what it models, and where in the shared RAM, which begins at `ramBase`, its mailbox is. */
-  readonly timing?: { readonly model: Timing; readonly ramBase: number; readonly mailbox: number };
+  readonly timing?: {
+    readonly model: Timing;
+    readonly ramBase: number;
+    readonly mailbox: number;
+    /** Memory whose instructions are tallied, in files that are not there yet. */
+    readonly profiled?: readonly FiledMemory[];
+  };
   /** For a machine whose memory cannot be shared: bulk data goes through the emulator's GDB server instead. */
   readonly probe?: 'gdb';
   /** Bulk data through shared memory or the probe, or everything over the UART. */
@@ -203,8 +209,8 @@ const translationMiB = 32;
 function timingArgs(o: QemuOptions, plugin: string, dir: string, ram: string): readonly string[] {
   if (o.timing === undefined || o.shared === undefined) return [];
   const config = join(dir, 'timing');
-  const { model, ramBase, mailbox } = o.timing;
-  writeFileSync(config, timingConfig(model, { base: ramBase, bytes: o.shared.bytes, path: ram, mailbox }));
+  const { model, ramBase, mailbox, profiled } = o.timing;
+  writeFileSync(config, timingConfig(model, { base: ramBase, bytes: o.shared.bytes, path: ram, mailbox }, profiled));
   return ['-accel', `tcg,tb-size=${translationMiB}`, '-plugin', `${plugin},config=${config}`];
 }
 

@@ -11,6 +11,7 @@ import { cortexMRecipe } from './cortex-m/recipe.ts';
 import { memoryOf, partOf, type Span, seenElsewhere } from './layout.ts';
 import { readMailbox } from './mailbox.ts';
 import { type Machine, machineOf, mailboxBytes } from './mps2/machines.ts';
+import { profiledMemory, readProfile } from './profile.ts';
 import { startQemu } from './qemu.ts';
 import { productOf } from './silicon.ts';
 
@@ -26,17 +27,27 @@ export function emulated(data: TwinData): BoardModule {
   return {
     ...board,
     build: (request) => buildServer(recipe, request),
-    open: ({ firmware, bulk }) =>
+    open: ({ firmware, bulk, profileDir }) =>
       startQemu({
         program: 'qemu-system-arm',
         machine: machine.name,
         elf: firmware.elf,
         begins: machine.begins,
         shared: { bytes: shared.bytes, stagingOffset: staging.base - shared.base, stagingBytes: staging.bytes },
-        ...(timing !== undefined && { timing: { model: timing, ramBase: shared.base, mailbox } }),
+        ...(timing !== undefined && {
+          timing: {
+            model: timing,
+            ramBase: shared.base,
+            mailbox,
+            ...(profileDir !== undefined && { profiled: profiledMemory(data, profileDir) }),
+          },
+        }),
         bulk,
       }),
-    ...(timing !== undefined && { counters: (device: Device) => readMailbox(device, mailbox) }),
+    ...(timing !== undefined && {
+      counters: (device: Device) => readMailbox(device, mailbox),
+      profile: (dir: string, addresses: readonly number[]) => readProfile(data, dir, addresses),
+    }),
     ...(silicon !== undefined && { product: productOf(board, silicon, join(here, '..', data.id)) }),
   };
 }

@@ -65,7 +65,7 @@ const good = [
 test.each([
   ['core cortex-m99', 'no core model has this name'],
   ['core', 'no core model has this name'],
-  ['clock 5', 'core, cache, region, ram or mailbox is expected'],
+  ['clock 5', 'core, cache, region, ram, mailbox or profile is expected'],
   ['cache x lines=many', 'a number is missing, not a number or too large'],
   ['cache x lines=-1', 'a number is missing, not a number or too large'],
   ['cache x lines=8 colour=red', 'a cache has no such key'],

@@ -4,8 +4,9 @@
  */
 import type { Board } from '../../boards/board.ts';
 import type { KernelC, KernelConstant } from '../../compiler/program/print-c.ts';
+import type { Result } from '../../compiler/result.ts';
 import type { CallResult, Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
-import { type CandidateLink, type Image, linkCandidate } from '../../toolchain/index.ts';
+import { type CandidateLink, candidateElf, type Image, linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
 import { type Bench, guardBytes, guardedCrc, guardFill } from './bench.ts';
 import { blame } from './blame.ts';
@@ -74,6 +75,12 @@ export class Station {
   /** Where nothing guards the load region, a candidate that went wrong may have written over constants. */
   private mayHaveLost(code: string): boolean {
     return !this.device.info.guarded || code === 'DAMAGED';
+  }
+
+  /** The ELF file of a candidate as it is linked for this device. Failures: those of linking. Throws LinkError. */
+  async elfOf({ kernel, built }: Pick<Attempt, 'kernel' | 'built'>): Promise<Result<Uint8Array>> {
+    const { symbols } = await this.placeConstants(kernel.constants);
+    return candidateElf(this.linkOf(built, symbols), this.cacheDir);
   }
 
   private async attempt(a: Attempt): Promise<MeasureResult> {

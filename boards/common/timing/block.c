@@ -70,6 +70,13 @@ void block_free(struct block *b) {
     free(b);
 }
 
+/* Instruction `k` by the core's rules. */
+static struct issued issue(const struct model *m, const struct block *b, uint32_t k, uint64_t same_bank, struct pipe *pipe) {
+    struct insn i = b->insn[k];
+    if ((b->accessor[k].bank_bit & same_bank) != 0u) i.flags |= INSN_SAME_BANK;
+    return m->core->issue(pipe, &i);
+}
+
 /* Runs the block through the core's rules. */
 static void work_out(struct model *m, const struct block *b, struct memo *memo) {
     uint32_t *const at = memo->at != NULL ? memo->at : allocate(b->insns, sizeof *memo->at);
@@ -77,9 +84,7 @@ static void work_out(struct model *m, const struct block *b, struct memo *memo) 
     *memo = (struct memo){.generation = m->pipes.generation, .before = m->state, .at = at, .way = UINT64_MAX};
     memo->same_bank = b->same_bank;
     for (uint32_t k = 0; k < b->insns; k++) {
-        struct insn i = b->insn[k];
-        if ((b->accessor[k].bank_bit & b->same_bank) != 0u) i.flags |= INSN_SAME_BANK;
-        const struct issued issued = m->core->issue(&pipe, &i);
+        const struct issued issued = issue(m, b, k, b->same_bank, &pipe);
         at[k] = memo->total | (issued.chained != 0u ? AT_CHAINED : 0u);
         for (unsigned c = 0; c < MT_CAUSES; c++) {
             memo->cycles[c] += issued.cycles[c];
@@ -87,6 +92,17 @@ static void work_out(struct model *m, const struct block *b, struct memo *memo) 
         }
     }
     memo->after = pipes_number(&m->pipes, &pipe);
+}
+
+void block_tally(struct model *m, const struct block *b, const struct memo *memo) {
+    struct pipe pipe = m->pipes.pipe[memo->before];
+    for (uint32_t k = 0; k < b->insns; k++) {
+        const struct issued issued = issue(m, b, k, memo->same_bank, &pipe);
+        struct tally *const t = profile_at(&m->profile, b->insn[k].address);
+        if (t == NULL) continue;
+        t->executed++;
+        for (unsigned c = 0; c < MT_CAUSES; c++) t->cause[c] += issued.cycles[c];
+    }
 }
 
 struct memo *block_memo(struct model *m, struct block *b) {

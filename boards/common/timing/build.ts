@@ -122,10 +122,21 @@ const regionLine = (r: TimingRegion): string =>
   pair('data', r.data) +
   pair('bus', r.bus);
 
-/** What the plugin reads: config.h has the format. `ram`: the guest's memory that is shared through `path`. */
+/** A piece of memory, and the file that stands for it on the host. */
+export interface FiledMemory {
+  readonly base: number;
+  readonly bytes: number;
+  readonly path: string;
+}
+
+/**
+ * What the plugin reads: config.h has the format. `ram`: the guest's memory that is shared through `path`. `profiled`: memory whose
+ * instructions are tallied, in files that must not be there yet.
+ */
 export function timingConfig(
   t: Timing,
-  ram: { readonly base: number; readonly bytes: number; readonly path: string; readonly mailbox: number },
+  ram: FiledMemory & { readonly mailbox: number },
+  profiled: readonly FiledMemory[] = [],
 ): string {
   const lines = [
     `core ${t.core}`,
@@ -133,6 +144,7 @@ export function timingConfig(
     ...t.regions.map(regionLine),
     `ram ${ram.base} ${ram.bytes} ${ram.path}`,
     `mailbox ${ram.mailbox}`,
+    ...profiled.map(({ base, bytes, path }) => `profile ${base} ${bytes} ${path}`),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -135,15 +135,24 @@ static bool core_line(struct line *l, struct config *c) {
     return c->model->core != NULL;
 }
 
+/* BASE BYTES PATH; a path may have blanks. NULL where one is missing. */
+static const char *file_line(struct line *l, uint32_t *base, uint32_t *bytes) {
+    if (!number(l, word(l), base) || !number(l, word(l), bytes)) return NULL;
+    const char *const path = strtok_r(NULL, "\n", &l->rest);
+    if (path == NULL || strlen(path) >= MAX_PATH) l->why = "a path is missing or too long";
+    return l->why == NULL ? path : NULL;
+}
+
 static bool ram_line(struct line *l, struct config *c) {
-    if (!number(l, word(l), &c->ram_base) || !number(l, word(l), &c->ram_bytes)) return false;
-    const char *const path = strtok_r(NULL, "\n", &l->rest); /* a path may have blanks */
-    if (path == NULL || strlen(path) >= sizeof c->ram_path) {
-        l->why = "a path is missing or too long";
-        return false;
-    }
-    strcpy(c->ram_path, path);
-    return true;
+    const char *const path = file_line(l, &c->ram_base, &c->ram_bytes);
+    if (path != NULL) strcpy(c->ram_path, path);
+    return path != NULL;
+}
+
+static bool profile_line(struct line *l, struct config *c) {
+    uint32_t base = 0, bytes = 0;
+    const char *const path = file_line(l, &base, &bytes);
+    return path != NULL && profile_add(&c->model->profile, base, bytes, path, &l->why);
 }
 
 static bool read_line(struct line *l, struct config *c) {
@@ -154,7 +163,8 @@ static bool read_line(struct line *l, struct config *c) {
     if (strcmp(what, "region") == 0) return region_line(l, &c->model->memory);
     if (strcmp(what, "ram") == 0) return ram_line(l, c);
     if (strcmp(what, "mailbox") == 0) return c->has_mailbox = number(l, word(l), &c->mailbox);
-    l->why = "core, cache, region, ram or mailbox is expected";
+    if (strcmp(what, "profile") == 0) return profile_line(l, c);
+    l->why = "core, cache, region, ram, mailbox or profile is expected";
     return false;
 }
 

@@ -58,6 +58,12 @@ static bool use_cached(struct model *m, struct block *b) {
     return true;
 }
 
+static void tally_waits(const struct model *m, const struct insn *i, const struct waits *before, const struct waits *after) {
+    profile_cycles(&m->profile, i->address, MT_CAUSE_FETCH, after->fetch - before->fetch);
+    profile_cycles(&m->profile, i->address, MT_CAUSE_DATA, after->data - before->data);
+    profile_cycles(&m->profile, i->address, MT_CAUSE_PIPELINE, after->pipeline - before->pipeline);
+}
+
 /* Instructions and data wait in the order in which the program needs them. */
 static void charge_memory(struct model *m, struct block *b, const struct memo *memo) {
     const uint64_t reads = m->memory.fetch_reads;
@@ -68,8 +74,10 @@ static void charge_memory(struct model *m, struct block *b, const struct memo *m
         const bool fetches = c < b->crossings && (d == m->accesses || b->crossing[c].insn <= m->access[d].insn);
         const uint32_t k = fetches ? b->crossing[c].insn : m->access[d].insn;
         const uint64_t now = m->now + (memo->at[k] & ~AT_CHAINED) + w.fetch + w.data + w.pipeline;
+        const struct waits before = w;
         if (fetches) w.fetch += memory_fetch(&m->memory, b->region, b->crossing[c++].address, now);
         else wait_for_data(m, b, &m->access[d++], (memo->at[k] & AT_CHAINED) != 0u, now, &w);
+        if (m->profile.pieces != 0u) tally_waits(m, &b->insn[k], &before, &w);
     }
     if (!cached && reads == m->memory.fetch_reads && b->region->instructions != NULL) note_cached(m, b);
     m->counts.cause[MT_CAUSE_FETCH] += w.fetch;
@@ -95,6 +103,7 @@ static void charge_way(struct model *m, const struct block *b, struct memo *memo
     }
     m->state = memo->way_after;
     m->counts.cause[MT_CAUSE_BRANCH] += memo->way_cycles;
+    if (m->profile.pieces != 0u) profile_cycles(&m->profile, last->address, MT_CAUSE_BRANCH, memo->way_cycles);
     m->now += memo->way_cycles;
 }
 
@@ -104,6 +113,7 @@ static void charge(struct model *m, const struct insn *target) {
     m->state = pipes_make_room(&m->pipes, m->state);
     struct memo *const memo = block_memo(m, b);
     if (b->crossings != 0u || m->accesses != 0u) charge_memory(m, b, memo);
+    if (m->profile.pieces != 0u) block_tally(m, b, memo);
     for (unsigned c = 0; c < MT_CAUSES; c++) m->counts.cause[c] += memo->cycles[c];
     m->now += memo->total;
     m->counts.instructions += b->insns;

@@ -9,6 +9,7 @@
 #include "core.h"
 #include "memory.h"
 #include "pipes.h"
+#include "profile.h"
 
 #define MEMOS 8u
 #define MAX_ACCESSES 32768u
@@ -81,6 +82,7 @@ struct model {
     const struct core *core;
     struct memory memory;
     struct mt_mailbox counts;
+    struct profile profile;
     bool running;
     uint64_t now;
     struct pipes pipes;
@@ -101,6 +103,8 @@ void block_prepare(struct model *m, struct block *b);
 void block_free(struct block *b);
 /* What it costs from the current state of the pipe. */
 struct memo *block_memo(struct model *m, struct block *b);
+/* Tallies one run of it on memory without wait states. */
+void block_tally(struct model *m, const struct block *b, const struct memo *memo);
 /* Can the accesses of its instruction `k` cost anything in this configuration? */
 bool block_watches(const struct model *m, const struct block *b, uint32_t k);
 
