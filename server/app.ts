@@ -11,6 +11,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, Lo
 import { type AppContext, bodyLimit, usualBodyLimit } from './api.ts';
 import { hostGuard } from './host-guard.ts';
 import { boardRoutes } from './routes/boards.ts';
+import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -91,6 +92,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     queryRoutes,
     trialRoutes,
     boardRoutes,
+    deviceRoutes,
     healthRoutes,
     tokenRoutes,
     webhookRoutes,

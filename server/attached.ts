@@ -1,15 +1,18 @@
 /**
  * Devices that somebody attached, as sources of the pool. Must stay true: a device is found again by its uid when it is plugged
- * in elsewhere, and no address is ever opened for two of them.
+ * in elsewhere, and no address is ever opened for two of them; that one was unplugged is told once, whoever sees it first.
  */
+import { existsSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import type { BuiltFirmware } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { attach } from '../firmware-rpc/host/attach.ts';
 import type { Device } from '../firmware-rpc/host/device.ts';
 import { answering, askAll } from '../firmware-rpc/host/discover.ts';
 import type { LinkOptions } from '../firmware-rpc/host/link.ts';
+import { hostAndPort } from '../firmware-rpc/host/socket.ts';
 import { run } from '../toolchain/index.ts';
-import type { DeviceSource } from '../tuner/measure/pool.ts';
+import type { DeviceEvent, DeviceSource } from '../tuner/measure/pool.ts';
 
 /** A device that somebody attached. */
 export interface AttachedDevice {
@@ -37,8 +40,13 @@ export interface AttachedOptions {
   readonly probeAt?: string | undefined;
   readonly link?: LinkOptions;
   readonly log: (message: string) => void;
+  /** Hears that it was plugged in, unplugged or moved. */
+  readonly tell?: (event: DeviceEvent, detail: string) => void;
+  /** How long the system may take to remove the port of a device whose link broke, ms. */
+  readonly settleMs?: number;
 }
 
+const usualSettleMs = 100;
 /** A command that switches a port of a hub takes a few seconds; one that hangs must not hold up the device for ever. */
 const powerLimits = { timeMs: 30_000, memoryMiB: 2048 };
 
@@ -50,6 +58,7 @@ export class AttachedSource implements DeviceSource {
   private readonly o: AttachedOptions;
   private at: string;
   private known: string | undefined;
+  private gone = false;
 
   constructor({ board, address }: AttachedDevice, options: AttachedOptions) {
     this.name = address;
@@ -70,6 +79,44 @@ export class AttachedSource implements DeviceSource {
     return this.known;
   }
 
+  /** Nothing is plugged in at its address, as far as was seen. */
+  get missing(): boolean {
+    return this.gone;
+  }
+
+  /** Whether its port is not there. A socket's other end is never known to be unplugged: it only does not answer. */
+  async absent(): Promise<boolean> {
+    if ((await this.look()) === 'missing') return true;
+    if (hostAndPort(this.at) !== undefined) return false;
+    await after(this.o.settleMs ?? usualSettleMs);
+    return (await this.look()) === 'missing';
+  }
+  /** Looks whether its port is there; tells of it where that changed. `back`: it was missing. */
+  async look(): Promise<'there' | 'back' | 'missing'> {
+    const { at } = this;
+    const there = hostAndPort(at) !== undefined || existsSync(at) || (await this.o.ports()).includes(at);
+    // It may have been found elsewhere meanwhile.
+    if (at !== this.at || there === !this.gone) return this.gone ? 'missing' : 'there';
+    if (!there) this.isGone();
+    else this.isBack('plugged', at);
+    return there ? 'back' : 'missing';
+  }
+  /** It answers at another address now. */
+  moveTo(address: string): void {
+    this.at = address;
+    this.isBack('moved', address);
+  }
+  private isGone(): void {
+    this.gone = true;
+    this.o.tell?.('unplugged', this.at);
+    this.o.log(`device ${this.name} is unplugged: ${this.at} is not there`);
+  }
+  private isBack(event: 'plugged' | 'moved', address: string): void {
+    this.gone = false;
+    this.o.tell?.(event, address);
+    this.o.log(`device ${this.name} is ${event === 'moved' ? `at ${address} now` : 'plugged in again'}`);
+  }
+
   /** At its address; where that is gone or another device is there, wherever the one that is known by its uid answers now. */
   async open(): Promise<Result<Device>> {
     const here = await this.attachAt(this.at);
@@ -77,8 +124,7 @@ export class AttachedSource implements DeviceSource {
     const moved = this.uid === undefined ? undefined : await this.elsewhere(this.uid);
     if (moved !== undefined && here.ok) await here.value.close();
     if (moved !== undefined) {
-      this.o.log(`device ${this.name} is at ${moved} now`);
-      this.at = moved;
+      this.moveTo(moved);
       const there = await this.attachAt(moved);
       return there.ok ? this.opened(there.value) : there;
     }
@@ -97,6 +143,7 @@ export class AttachedSource implements DeviceSource {
   }
   private opened(device: Device): Result<Device> {
     this.known = device.info.uid;
+    if (this.gone) this.isBack('plugged', this.at);
     return ok(device);
   }
 
@@ -117,7 +164,7 @@ export class AttachedSource implements DeviceSource {
   }
 
   private async cycle(command: string): Promise<Result<void>> {
-    const ran = await run(['/bin/sh', '-c', command, 'sh', this.at], { limits: powerLimits });
+    const ran = await run(['/bin/sh', '-c', command, 'sh', this.at], { limits: powerLimits, as: 'owner' });
     if (ran.code === 0) return ok(undefined);
     const why =
       ran.stopped === 'time'

@@ -1,18 +1,23 @@
 /**
- * The farm: which devices each board has, attached and emulated. Jobs of a board share its pool: the first one makes it, the
- * last one closes it, so that an idle daemon holds no port and runs no emulator.
+ * The farm: which devices each board has, attached and emulated, and what somebody wants of them. Jobs of a board share its pool:
+ * the first one makes it, the last one closes it, so that an idle daemon holds no port and runs no emulator. Must stay true: what
+ * was added or held back is so again after a restart.
  */
-import { join } from 'node:path';
-import type { BoardModule, BuiltFirmware } from '../boards/index.ts';
+import type { BoardModule } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
-import { answering, askAll, serialPorts } from '../firmware-rpc/host/discover.ts';
+import type { DeviceEventRow, DeviceTotals, Held } from '../db/devices.ts';
+import type { Page } from '../db/types.ts';
 import type { LinkOptions } from '../firmware-rpc/host/link.ts';
-import { untouched } from '../tuner/measure/device-state.ts';
 import { Baselines, healthCheck } from '../tuner/measure/health.ts';
-import { DevicePool, type DeviceSource, type PoolOptions } from '../tuner/measure/pool.ts';
-import { type AttachedDevice, AttachedSource, type Flasher } from './attached.ts';
-import { isEmulated, mixed, productAt } from './product.ts';
-import type { DeviceBody } from './schemas/index.ts';
+import { DevicePool, type PoolOptions } from '../tuner/measure/pool.ts';
+import type { AttachedDevice, Flasher } from './attached.ts';
+import { type DeviceStore, forgetful, Ledger } from './farm/ledger.ts';
+import { bodyOf, type Place } from './farm/place.ts';
+import { Plugs } from './farm/plugs.ts';
+import { Roster } from './farm/roster.ts';
+import { bucketsOf, type Spans } from './farm/spans.ts';
+import { isEmulated, mixed, productAt, suits } from './product.ts';
+import type { DeviceBody, UtilisationBody } from './schemas/index.ts';
 
 export interface FarmOptions {
   readonly boards: readonly BoardModule[];
@@ -27,12 +32,16 @@ export interface FarmOptions {
   readonly flasherOf?: (board: BoardModule) => Flasher | undefined;
   /** Addresses where attached devices may be; the serial ports of this machine, unless given. */
   readonly ports?: () => Promise<readonly string[]>;
-  /** Whether devices that somebody plugs in are looked for. */
+  /** Whether devices that somebody plugs in are looked for: when a job begins, and while the farm is watched. */
   readonly discover?: 'never' | 'each-job';
   /** Patience with attached devices. */
   readonly link?: LinkOptions;
   /** How pools deal with their devices, beside what the farm says. */
   readonly pool?: Pick<PoolOptions, 'check' | 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
+  /** Where devices are remembered; nowhere, unless given. */
+  readonly store?: DeviceStore;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
   readonly cores: number;
   readonly cacheDir: string;
   readonly log: (message: string) => void;
@@ -44,55 +53,49 @@ interface Bay {
   readonly pool: DevicePool;
   /** One for each job that uses it. */
   readonly holds: Tell[];
-  closed: boolean;
+  /** When it was closed; undefined while it is open. */
+  closed: string | undefined;
 }
+
+/** Of one board, so that a request cannot start processes without end. */
+export const mostEmulated = 64;
 
 export class Farm {
   private readonly o: FarmOptions;
+  private readonly now: () => number;
+  private readonly ledger: Ledger;
+  private readonly roster: Roster;
+  private readonly plugs: Plugs;
+  private readonly baselines = new Baselines();
   /** By board: the pool of its jobs, or of its last ones. */
   private readonly bays = new Map<string, Bay>();
   /** By board: opening and closing under way, for one comes after the other. */
   private readonly doors = new Map<string, Promise<unknown>>();
-  private readonly firmware = new Map<string, Promise<Result<BuiltFirmware>>>();
-  /** One for each attached device, by the address that it was given with: they know where it is now. */
-  private readonly attached = new Map<string, AttachedSource>();
-  private readonly rebuilding = new Map<string, Promise<Result<void>>>();
-  private readonly baselines = new Baselines();
+  private readonly started: string;
+  private over = false;
 
   constructor(options: FarmOptions) {
     this.o = options;
-    for (const device of options.attached) this.attach(device);
+    this.now = options.now ?? Date.now;
+    this.started = this.stamp();
+    this.ledger = new Ledger({ store: options.store ?? forgetful, now: this.now, log: options.log });
+    this.roster = new Roster(options, this.ledger);
+    this.plugs = new Plugs({
+      ...options,
+      roster: this.roster,
+      now: this.now,
+      poolOf: (id) => this.poolUnderWay({ id }),
+      found: (place) => this.arrived(place),
+    });
   }
 
-  /** Asks all free ports and attaches the boards that answer; what is new. */
-  async discover(): Promise<readonly AttachedDevice[]> {
-    const taken = new Set([...this.attached.values()].map((s) => s.address));
-    const ports = (await this.ports()).filter((p) => !taken.has(p));
-    const added: AttachedDevice[] = [];
-    for (const { board, address, uid } of answering(await askAll(ports))) {
-      const known = this.o.boards.find((b) => b.id === board);
-      if (known === undefined || (await this.hasMoved(uid))) continue;
-      if (!suits(known)) {
-        this.o.log(`found a ${board} at ${address}, not used: ${mixed(known)}`);
-        continue;
-      }
-      added.push({ board, address });
-      this.attach({ board, address });
-      this.o.log(`found a ${board} at ${address}`);
-    }
-    return added;
-  }
-
-  /** Whether one that is known by this uid is not where it was: then that one will find itself. */
-  private async hasMoved(uid: string): Promise<boolean> {
-    const known = [...this.attached.values()].filter((s) => s.uid === uid);
-    const answers = answering(await askAll(known.map((s) => s.address)));
-    return answers.length < known.length;
+  private stamp(): string {
+    return new Date(this.now()).toISOString();
   }
 
   /** Whether a board has any device at all; none is started for the answer. */
   has(board: BoardModule): boolean {
-    return this.namesOf(board).length > 0;
+    return this.roster.of(board).length > 0;
   }
 
   /**
@@ -100,51 +103,67 @@ export class Farm {
    * NO_DEVICE, KINDS_MIXED, and those of building the firmware of emulated devices.
    */
   async open(board: BoardModule, tell: Tell = () => undefined): Promise<Result<DevicePool>> {
-    if (this.o.discover === 'each-job') await this.discover();
+    if (this.o.discover === 'each-job') await this.plugs.look();
     return this.inTurn(board, async () => {
       const bay = this.bays.get(board.id);
-      const shared = bay === undefined || bay.closed ? await this.newBay(board) : ok(bay);
+      const shared = bay === undefined || bay.closed !== undefined ? await this.newBay(board) : ok(bay);
       if (!shared.ok) return shared;
       shared.value.holds.push(tell);
       return ok(shared.value.pool);
     });
   }
   private async newBay(board: BoardModule): Promise<Result<Bay>> {
-    if (!this.has(board))
+    const places = this.roster.of(board);
+    if (places.length === 0 || this.over)
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
-    if (this.attachedOf(board).length > 0 && !suits(board)) return failed('load', 'KINDS_MIXED', mixed(board));
-    const sources = await this.sourcesOf(board);
-    if (!sources.ok) return sources;
-    const holds: Tell[] = [];
-    const pool = new DevicePool(board, sources.value, this.o.cacheDir, {
-      check: healthCheck(board, this.o.cacheDir, this.baselines),
-      ...this.o.pool,
-      log: (message) => {
-        this.o.log(message);
-        for (const tell of holds) tell(message);
-      },
-    });
-    const bay = { pool, holds, closed: false };
+    const emulated = places.some((p) => p.attached === undefined);
+    if (!suits(board) && places.some((p) => p.attached !== undefined))
+      return failed('load', 'KINDS_MIXED', mixed(board));
+    // What keeps all of them from starting is told at once.
+    const firmware = emulated ? await this.roster.firmwares.of(board) : ok(undefined);
+    if (!firmware.ok) return firmware;
+    const bay: Bay = { pool: this.poolOf(board, () => bay.holds), holds: [], closed: undefined };
+    for (const { name, held } of places) hold(bay.pool, name, held);
     this.bays.set(board.id, bay);
     return ok(bay);
+  }
+  private poolOf(board: BoardModule, holds: () => readonly Tell[]): DevicePool {
+    const sources = this.roster.of(board).map((p) => p.source);
+    return new DevicePool(board, sources, this.o.cacheDir, {
+      check: healthCheck(board, this.o.cacheDir, this.baselines),
+      ...this.o.pool,
+      now: this.now,
+      observe: this.ledger.observer(board.id),
+      log: (message) => {
+        this.o.log(message);
+        for (const tell of holds()) tell(message);
+      },
+    });
   }
 
   /** Gives back what one open() took, the one with this `tell`; the last one closes the devices. */
   close(board: BoardModule, tell?: Tell): Promise<void> {
     return this.inTurn(board, async () => {
       const bay = this.bays.get(board.id);
-      if (bay === undefined || bay.closed) return;
+      if (bay === undefined || bay.closed !== undefined) return;
       const at = tell === undefined ? 0 : bay.holds.indexOf(tell);
       if (at >= 0) bay.holds.splice(at, 1);
       if (bay.holds.length === 0) await this.shut(bay);
     });
   }
-  /** Closes all devices, whoever uses them. */
+  /** Closes all devices, whoever uses them, for good. */
   async closeAll(): Promise<void> {
+    this.over = true;
+    this.plugs.stop();
     await Promise.all([...this.bays.values()].map((bay) => this.shut(bay)));
+    this.ledger.flush();
+  }
+  /** Behind it the store is not asked any more. */
+  dispose(): void {
+    this.ledger.close();
   }
   private async shut(bay: Bay): Promise<void> {
-    bay.closed = true;
+    bay.closed ??= this.stamp();
     await bay.pool.closeAll();
   }
   private inTurn<T>({ id }: BoardModule, work: () => Promise<T>): Promise<T> {
@@ -166,7 +185,7 @@ export class Farm {
     const flasher = isEmulated(board) ? undefined : this.o.flasherOf?.(board);
     if (flasher === undefined) return work(board);
     const done = await this.bays.get(board.id)?.pool.exclusively(({ name }) => {
-      const address = this.attached.get(name)?.address ?? name;
+      const address = this.roster.get(name)?.attached?.address ?? name;
       return work(productAt(board, address, flasher));
     }, signal);
     return done ?? failed('load', 'NO_DEVICE', `no device of ${board.id} was free`);
@@ -174,112 +193,161 @@ export class Farm {
 
   /** Build id of the firmware on a device that answered with this uid. */
   firmwareOf(board: BoardModule, uid: string): string | null {
-    return (
-      this.bays
-        .get(board.id)
-        ?.pool.states()
-        .find((s) => s.uid === uid)?.firmware ?? null
-    );
+    const states = this.bays.get(board.id)?.pool.states() ?? [];
+    return states.find((s) => s.uid === uid)?.firmware ?? null;
   }
 
-  /** Every device; counts are of the board's last job. */
+  /** Every device; counts are of the board's last jobs, `stats` of all time. */
   states(): readonly DeviceBody[] {
-    return this.o.boards.flatMap((board) => {
-      const bay = this.bays.get(board.id);
-      const states = bay?.pool.states() ?? this.namesOf(board).map((n) => untouched(n, new Date(0).toISOString()));
-      const { id, kind } = board;
-      return states.map((s) => ({ ...s, board: id, kind, state: bay?.closed === true ? 'closed' : s.state }));
-    });
+    const shares = this.ledger.shares();
+    const totals = new Map(this.ledger.known().map((row) => [row.name, row]));
+    return this.o.boards.flatMap((b) => this.roster.of(b)).map((p) => this.shown(p, shares, totals));
   }
-
-  private attachedOf(board: BoardModule): readonly AttachedSource[] {
-    return [...this.attached.values()].filter((s) => s.board === board.id);
+  /** Failure: DEVICE_NOT_FOUND. */
+  state(name: string): Result<DeviceBody> {
+    const place = this.roster.get(name);
+    if (place === undefined) return noSuch(name);
+    const totals = new Map(this.ledger.known().map((row) => [row.name, row]));
+    return ok(this.shown(place, this.ledger.shares(), totals));
   }
-  private emulatedOf(board: BoardModule): readonly string[] {
-    const count = !isEmulated(board) ? 0 : (this.o.emulate[board.id] ?? this.o.cores);
-    return Array.from({ length: count }, (_, i) => `${board.id}#${i}`);
-  }
-  private namesOf(board: BoardModule): readonly string[] {
-    return [...this.attachedOf(board).map((s) => s.name), ...this.emulatedOf(board)];
-  }
-
-  private async sourcesOf(board: BoardModule): Promise<Result<readonly DeviceSource[]>> {
-    const attached = this.attachedOf(board);
-    const emulated = this.emulatedOf(board);
-    if (emulated.length === 0) return ok(attached);
-    const firmware = await this.firmwareFor(board);
-    if (!firmware.ok) return firmware;
-    return ok([...attached, ...emulated.map((name) => this.emulatedSource(board, name))]);
-  }
-
-  private attach(device: AttachedDevice): void {
-    const board = this.o.boards.find((b) => b.id === device.board);
-    if (board === undefined) throw new Error(`a device of ${device.board}, which is not a board`);
-    const flasher = this.o.flasherOf?.(board);
-    const source: AttachedSource = new AttachedSource(device, {
-      ports: () => this.ports(),
-      taken: () => [...this.attached.values()].flatMap((s) => (s === source ? [] : [s.address])),
-      firmware: () => this.firmwareFor(board),
-      flash: flasher?.flash,
-      powerCycle: this.o.powerCycle?.[board.id],
-      // It halts the one device that it reaches whenever somebody connects: the board's first.
-      probeAt: this.attachedOf(board).length === 0 ? this.o.probes?.[board.id] : undefined,
-      ...(this.o.link !== undefined && { link: this.o.link }),
-      log: this.o.log,
-    });
-    this.attached.set(device.address, source);
-  }
-  private ports(): Promise<readonly string[]> {
-    return (this.o.ports ?? serialPorts)();
-  }
-
-  private emulatedSource(board: BoardModule, name: string): DeviceSource {
-    return {
-      name,
-      id: name,
-      open: async () => {
-        const firmware = await this.firmwareFor(board);
-        return firmware.ok ? emulate(board, firmware.value) : firmware;
-      },
-      build: async () => {
-        const firmware = await this.firmwareFor(board);
-        return firmware.ok ? firmware.value.buildId : undefined;
-      },
-      reflash: () => this.rebuild(board),
+  private shown(
+    place: Place,
+    shares: ReadonlyMap<string, number>,
+    totals: ReadonlyMap<string, DeviceTotals>,
+  ): DeviceBody {
+    const bay = this.bays.get(place.board.id);
+    const session = {
+      state: bay?.pool.states().find((s) => s.name === place.name),
+      open: bay !== undefined && bay.closed === undefined,
+      since: bay?.closed ?? this.started,
     };
+    return bodyOf(place, session, shares.get(place.name) ?? 0, totals.get(place.name));
   }
 
-  /** Somebody may have touched the file that emulators start from. One build for all that ask for it meanwhile. */
-  private rebuild(board: BoardModule): Promise<Result<void>> {
-    const under = this.rebuilding.get(board.id);
-    if (under !== undefined) return under;
-    this.firmware.delete(board.id);
-    const built = this.firmwareFor(board)
-      .then((firmware): Result<void> => (firmware.ok ? ok(undefined) : firmware))
-      .finally(() => this.rebuilding.delete(board.id));
-    this.rebuilding.set(board.id, built);
-    return built;
+  /**
+   * Attaches a device at a serial port or HOST:PORT; a job under way may use it at once. It need not be there yet. Failures:
+   * BOARD_UNKNOWN, KINDS_MIXED, DEVICE_TWICE.
+   */
+  addAttached(id: string, address: string): Result<readonly DeviceBody[]> {
+    const board = this.o.boards.find((b) => b.id === id);
+    if (board === undefined) return unknownBoard(id);
+    if (!suits(board)) return failed('request', 'KINDS_MIXED', mixed(board));
+    if (this.roster.taken().has(address) || this.roster.get(address) !== undefined)
+      return failed('request', 'DEVICE_TWICE', `a device at ${address} is there already`);
+    return ok([this.added(this.roster.attach(board, address, this.stamp()))]);
+  }
+  /** Emulates so many devices more. Failures: BOARD_UNKNOWN, KINDS_MIXED, DEVICE_STATE where that would be too many. */
+  addEmulated(id: string, count: number): Result<readonly DeviceBody[]> {
+    const board = this.o.boards.find((b) => b.id === id);
+    if (board === undefined) return unknownBoard(id);
+    if (!isEmulated(board))
+      return board.product === undefined
+        ? failed('request', 'DEVICE_STATE', `${id} cannot be emulated`)
+        : failed('request', 'KINDS_MIXED', mixed(board));
+    if (this.roster.of(board).length + count > mostEmulated)
+      return failed('request', 'DEVICE_STATE', `a board has at most ${mostEmulated} devices`);
+    const free = Array.from({ length: 2 * mostEmulated }, (_, i) => `${id}#${i}`).filter(
+      (n) => this.roster.get(n) === undefined,
+    );
+    return ok(free.slice(0, count).map((name) => this.added(this.roster.emulate(board, name, this.stamp()))));
+  }
+  private added(place: Place): DeviceBody {
+    this.roster.remember(place);
+    this.roster.note(place, 'added', place.attached?.address ?? 'emulated');
+    this.arrived(place);
+    return this.shown(place, new Map(), new Map());
   }
 
-  /** Built once in the daemon's life; a failure is tried again. */
-  private async firmwareFor(board: BoardModule): Promise<Result<BuiltFirmware>> {
-    const dir = join(this.o.cacheDir, 'firmware', board.id);
-    const made = this.firmware.get(board.id) ?? board.build({ dir, name: 'server', objects: [] });
-    this.firmware.set(board.id, made);
-    let result: Result<BuiltFirmware> | undefined;
-    try {
-      result = await made;
-      return result;
-    } finally {
-      if (result?.ok !== true) this.firmware.delete(board.id);
-    }
+  /** Takes a device away that is not at work. Failures: DEVICE_NOT_FOUND, DEVICE_STATE. */
+  async remove(name: string): Promise<Result<void>> {
+    const place = this.roster.get(name);
+    if (place === undefined) return noSuch(name);
+    const pool = this.poolUnderWay(place.board);
+    if (pool !== undefined && !(await pool.remove(name)))
+      return failed('request', 'DEVICE_STATE', `${name} is at work: drain it first`);
+    if (place.attached !== undefined) this.plugs.dismiss(place.attached.address);
+    this.roster.note(place, 'removed', '');
+    this.roster.drop(place);
+    return ok(undefined);
+  }
+  /** Lets a device end what it is at and gives it nothing new. Failures: DEVICE_NOT_FOUND, DEVICE_STATE. */
+  drain(name: string): Result<DeviceBody> {
+    const place = this.roster.get(name);
+    if (place?.held?.how === 'quarantined')
+      return failed('request', 'DEVICE_STATE', `${name} is quarantined: release it first`);
+    return this.holdBack(name, { how: 'drained', reason: '', at: this.stamp() });
+  }
+  /** The same, for a reason. Failure: DEVICE_NOT_FOUND. */
+  quarantine(name: string, reason: string): Result<DeviceBody> {
+    return this.holdBack(name, { how: 'quarantined', reason, at: this.stamp() });
+  }
+  private holdBack(name: string, held: Held): Result<DeviceBody> {
+    const place = this.roster.get(name);
+    if (place === undefined) return noSuch(name);
+    if (place.held?.how === held.how && place.held.reason === held.reason) return this.state(name);
+    place.held = held;
+    this.roster.remember(place);
+    this.roster.note(place, held.how, held.reason);
+    const pool = this.poolUnderWay(place.board);
+    if (pool !== undefined) hold(pool, name, held);
+    return this.state(name);
+  }
+  /** Back to work, whoever kept it from that. Failures: DEVICE_NOT_FOUND, DEVICE_STATE where nobody did. */
+  release(name: string): Result<DeviceBody> {
+    const before = this.state(name);
+    const place = this.roster.get(name);
+    if (!before.ok || place === undefined) return noSuch(name);
+    if (before.value.quarantine === null && !before.value.draining)
+      return failed('request', 'DEVICE_STATE', `${name} is neither drained nor quarantined`);
+    place.held = null;
+    this.roster.remember(place);
+    this.roster.note(place, 'released', '');
+    this.poolUnderWay(place.board)?.release(name);
+    return this.state(name);
+  }
+
+  /** Newest first. Failure: DEVICE_NOT_FOUND where there never was such a device. Throws BadCursor. */
+  history(name: string, since: string | undefined, limit: number, cursor?: string): Result<Page<DeviceEventRow>> {
+    const page = this.ledger.history(name, since, limit, cursor);
+    return this.roster.get(name) !== undefined || this.ledger.known().some((row) => row.name === name)
+      ? ok(page)
+      : noSuch(name);
+  }
+  /** How much each device was at work, whether or not it is still there. */
+  utilisation(spans: Spans): UtilisationBody['items'] {
+    const [since, until] = [spans.since, spans.until].map((ms) => new Date(ms).toISOString());
+    const used = Map.groupBy(this.ledger.usedBetween(since ?? '', until ?? ''), (u) => u.device);
+    const boards = new Map(this.ledger.known().map((row) => [row.name, row.board]));
+    for (const { name, board } of this.roster.all()) boards.set(name, board.id);
+    return [...boards]
+      .filter(([device]) => used.has(device) || this.roster.get(device) !== undefined)
+      .map(([device, board]) => ({ device, board, buckets: bucketsOf(spans, used.get(device) ?? []) }));
+  }
+
+  /** Looks at the ports now; the boards that are new, where those are attached. */
+  look(): Promise<readonly AttachedDevice[]> {
+    return this.plugs.look();
+  }
+  /** Looks at the ports every few seconds until closeAll(). */
+  watch(): void {
+    this.plugs.watch();
+  }
+
+  private arrived(place: Place): void {
+    this.poolUnderWay(place.board)?.add(place.source);
+  }
+  private poolUnderWay({ id }: Pick<BoardModule, 'id'>): DevicePool | undefined {
+    const bay = this.bays.get(id);
+    return bay?.closed === undefined ? bay?.pool : undefined;
   }
 }
 
-/** Attached devices of a board that has a product are that product, and count what silicon counts. */
-const suits = (board: BoardModule): boolean => board.product === undefined || board.kind === 'silicon';
-
-async function emulate(board: BoardModule, firmware: BuiltFirmware): ReturnType<DeviceSource['open']> {
-  if (board.open === undefined) throw new Error(`${board.id} is not emulated`);
-  return board.open({ firmware, bulk: 'shared' });
+function hold(pool: DevicePool, name: string, held: Held | null): void {
+  if (held?.how === 'drained') pool.drain(name);
+  if (held?.how === 'quarantined') pool.quarantine(name, held.reason, held.at);
 }
+
+const noSuch = (name: string): Result<never> =>
+  failed('request', 'DEVICE_NOT_FOUND', `no device is called "${name}"; see GET /v1/devices`);
+const unknownBoard = (id: string): Result<never> =>
+  failed('request', 'BOARD_UNKNOWN', `no board is called "${id}"; see GET /v1/boards`);

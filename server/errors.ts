@@ -415,6 +415,13 @@ export const errors = {
     'Check cable, power, path and rights; nothing else may have the port open.',
   ),
   DEVICE_BUSY: row(409, 4, "A device's port is open in another program.", 'Close that program.'),
+  DEVICE_NOT_FOUND: row(404, 2, 'No device has this name.', 'See GET /v1/devices; percent-encode / and # in names.'),
+  DEVICE_STATE: row(
+    409,
+    2,
+    'That cannot be done with a device as it is now; the detail says why.',
+    'See GET /v1/devices; a device that is at work is drained first.',
+  ),
   NOT_A_SERIAL_PORT: row(400, 4, 'The path given for a device is no serial port.', 'Correct --device BOARD=PATH.'),
   WRONG_BOARD: row(
     409,

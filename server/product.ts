@@ -48,3 +48,6 @@ export const productAt = (product: BoardModule, address: string, flasher: Flashe
 
 /** Whether devices of this board are started here, not attached. */
 export const isEmulated = (board: BoardModule): boolean => board.open !== undefined && board.kind !== 'silicon';
+
+/** Attached devices of a board that has a product are that product, and count what silicon counts. */
+export const suits = (board: BoardModule): boolean => board.product === undefined || board.kind === 'silicon';

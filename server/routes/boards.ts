@@ -1,9 +1,9 @@
-/** Boards that can be tuned for, and the devices of this daemon. */
+/** Boards that can be tuned for. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BoardModule } from '../../boards/index.ts';
 import type { AppContext } from '../api.ts';
 import { isEmulated } from '../product.ts';
-import { type BoardBody, BoardList, DeviceList } from '../schemas/index.ts';
+import { type BoardBody, BoardList } from '../schemas/index.ts';
 
 /** A board as the interface shows it. */
 const boardBody = (b: BoardModule): BoardBody => ({
@@ -27,8 +27,5 @@ export const boardRoutes =
   async (app) => {
     app.get('/v1/boards', { schema: { summary: 'Boards', response: { 200: BoardList } } }, async () => ({
       items: c.boards.map(boardBody),
-    }));
-    app.get('/v1/devices', { schema: { summary: 'Devices', response: { 200: DeviceList } } }, async () => ({
-      items: [...c.farm.states()],
     }));
   };

@@ -199,6 +199,10 @@ export class DevicePool {
   release(name: string): void {
     this.slot(name)?.release();
   }
+  /** Nothing is plugged in where it was. */
+  unplugged(name: string): void {
+    this.slot(name)?.unplug();
+  }
   /** A device that was quarantined or unplugged may be back: it is looked at now. */
   wake(name: string): void {
     this.slot(name)?.wake();

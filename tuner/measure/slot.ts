@@ -220,6 +220,13 @@ export class Slot {
     this.startLook();
   }
 
+  /** Nothing is plugged in where it was. A trial that is at it finds out by itself. */
+  unplug(): void {
+    if (this.lent || !this.serving) return;
+    void this.close();
+    this.vanished({ code: 'DEVICE_UNREACHABLE', detail: 'unplugged' });
+  }
+
   private async vouchFor(station: Station, value: MeasureResult): Promise<Result<MeasureResult>> {
     // A candidate that went wrong may have met a device that is.
     const odd = value.status === 'failed' && (value.stage === 'run' || value.stage === 'verify');
