@@ -11,4 +11,5 @@ export * from './query.ts';
 export * from './records.ts';
 export * from './stats.ts';
 export * from './tokens.ts';
+export * from './trials.ts';
 export * from './webhooks.ts';
