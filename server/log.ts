@@ -3,7 +3,7 @@
  * the user asked for. Must stay true: a line is one line, whatever a client or a model says (JSON sees to that), and the files
  * stay within bounds.
  */
-import { renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 
@@ -25,21 +25,26 @@ export function openLog(dataDir: string, level: LogLevel, bounds: LogBounds = us
   return pino({ level: level === 'debug' ? 'debug' : 'info' }, pino.multistream(streams));
 }
 
-/** A file that is set aside when it is full; the oldest one goes. */
+/** A file that is set aside when it is full; the oldest one goes. A full disk must not end the daemon for the sake of its log. */
 function boundedFile(path: string, bounds: LogBounds): pino.DestinationStream {
-  const file = pino.destination({ dest: path, sync: true });
-  // A full disk must not end the daemon for the sake of its log.
-  file.on('error', () => undefined);
-  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  let file = openSync(path, 'a');
+  let bytes = fstatSync(file).size;
+  const next = (): void => {
+    setAside(path, bounds.old);
+    const full = file;
+    // Where this fails, the old one is written on: a number that is closed may soon be another file's.
+    file = openSync(path, 'a');
+    closeSync(full);
+    bytes = 0;
+  };
   return {
     write(line: string) {
-      if (bytes > 0 && bytes + Buffer.byteLength(line) > bounds.bytes) {
-        setAside(path, bounds.old);
-        file.reopen();
-        bytes = 0;
+      try {
+        if (bytes > 0 && bytes + Buffer.byteLength(line) > bounds.bytes) next();
+        bytes += writeSync(file, line);
+      } catch {
+        // There is nobody to tell: this is where it would be told.
       }
-      bytes += Buffer.byteLength(line);
-      file.write(line);
     },
   };
 }
