@@ -3,7 +3,7 @@ import { type TensorId, tensorBytes } from '../graph/graph.ts';
 import { floatLiteral } from '../program/print-c-expr.ts';
 import type { Measured } from './index.ts';
 import { keeper, memoryOf } from './memory.ts';
-import type { Network } from './network.ts';
+import { type Network, shownName } from './network.ts';
 import { type Port, portsOf } from './types.ts';
 
 const guarded = (name: string, body: string): string => `#ifndef ${name}\n#define ${name}\n\n${body}\n#endif\n`;
@@ -21,7 +21,7 @@ function describe(n: Network, port: Port, kind: 'INPUT' | 'OUTPUT'): string {
   const macro = `${n.name.toUpperCase()}_${kind}${port.suffix}`;
   const scale = t.quant?.scale[0];
   const lines = [
-    `/* ${t.name.replaceAll('*/', '* /')}: ${t.dtype}${t.shape.map((d) => `[${d}]`).join('')} */`,
+    `/* ${shownName(t.name)}: ${t.dtype}${t.shape.map((d) => `[${d}]`).join('')} */`,
     `#define ${macro}_BYTES ${tensorBytes(t)}u`,
     ...(scale === undefined
       ? []

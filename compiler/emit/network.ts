@@ -65,6 +65,17 @@ export const identifier = (name: string): string => {
   return /^[a-z]/.test(clean) && !reserved.has(clean) ? clean : `m_${clean}`;
 };
 
+/**
+ * A name that a model gave, as text for a comment or a table: on one line, and nothing in it ends the comment, not in any of
+ * the spellings that C has for that.
+ */
+export const shownName = (name: string): string =>
+  name
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
+    .replaceAll('\\', '/')
+    .replaceAll('*/', '* /')
+    .replaceAll('/*', '/ *');
+
 /** Prints all kernels and plans the arena. Choices must cover every node that is no view. */
 export function networkOf(graph: Graph, name: string, choices: readonly Choice[]): Network {
   const layers = layersOf(graph, name, choices);
@@ -197,9 +208,9 @@ function lifetimes(graph: Graph, layers: readonly Layer[], home: Home): Readonly
 function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Block[] {
   // A block is called by the first kernel that fills it; inputs by their own names.
   const fillers = new Map(layers.toReversed().map((l) => [home(l.tensors.at(-1) ?? -1), l.name]));
-  for (const t of graph.inputs) fillers.set(home(t), tensorOf(graph, t).name);
+  for (const t of graph.inputs) fillers.set(home(t), shownName(tensorOf(graph, t).name));
   const tensors = [...lifetimes(graph, layers, home)].map(([t, span]): Block => {
-    const label = fillers.get(t) ?? tensorOf(graph, t).name;
+    const label = fillers.get(t) ?? shownName(tensorOf(graph, t).name);
     return { id: blockOf(t), bytes: sizeOf(graph, t), ...span, label };
   });
   const scratch = layers.flatMap((layer, i): Block[] => {
