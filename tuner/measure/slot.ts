@@ -18,9 +18,10 @@ import {
   untouched,
 } from './device-state.ts';
 import { isLasting, type Rung, remedyOf, rungAfter } from './escalation.ts';
-import type { CheckHealth, Health } from './health.ts';
+import type { CheckHealth } from './health.ts';
 import { linkErrors } from './link-errors.ts';
 import { Station } from './runner.ts';
+import { Vouching } from './vouching.ts';
 
 /** What all slots of a pool share. */
 export interface SlotContext extends AdmissionRules {
@@ -46,6 +47,7 @@ type Retired = 'drained' | Pick<Quarantine, 'reason' | 'at'>;
 export class Slot {
   readonly source: DeviceSource;
   readonly admission: Admission;
+  private readonly vouching: Vouching;
   /** Of the last failure. */
   reason: Reason | undefined;
   private readonly c: SlotContext;
@@ -67,8 +69,6 @@ export class Slot {
   private rest: { readonly timer: NodeJS.Timeout; readonly until: number } | undefined;
   /** The look at it in quarantine that is under way. */
   private looking: Promise<void> | undefined;
-  /** Results since the last check. */
-  private unchecked: MeasureResult[] = [];
   /** Its device was taken from whoever had it: what breaks is no failure. */
   private taken = false;
   private over = false;
@@ -77,6 +77,7 @@ export class Slot {
     this.source = source;
     this.c = context;
     this.admission = new Admission(source, context, () => this.climb('reflash'));
+    this.vouching = new Vouching(context.check);
     this.view = untouched(source.name, this.stamp(context.now()));
   }
 
@@ -102,7 +103,7 @@ export class Slot {
   }
   /** Has measured since its last check. */
   get unvouched(): boolean {
-    return this.station !== undefined && this.unchecked.length > 0;
+    return this.station !== undefined && this.vouching.owed > 0;
   }
   /** It should not be open any more. */
   get leaving(): boolean {
@@ -120,7 +121,9 @@ export class Slot {
     const { code = null, detail = null } = this.reason ?? {};
     const draining = this.retired === 'drained';
     const { warning } = this.admission;
-    return { ...this.view, state: this.state, draining, quarantine: this.quarantine, warning, code, reason: detail };
+    const { health, suspects } = this.vouching;
+    const own = { state: this.state, draining, quarantine: this.quarantine, warning, health, suspects };
+    return { ...this.view, ...own, code, reason: detail };
   }
   private get quarantine(): Quarantine | null {
     if (typeof this.retired === 'object') return { ...this.retired, by: 'user', until: null };
@@ -187,7 +190,7 @@ export class Slot {
 
   /** Checks the device if it is open and has measured anything since its last check. */
   async audit(): Promise<void> {
-    if (this.station === undefined || this.unchecked.length === 0) return;
+    if (this.station === undefined || this.vouching.owed === 0) return;
     const well = await this.examine(this.station.device);
     if (well.ok) this.recovered();
     else await this.unwell(well.error);
@@ -230,7 +233,7 @@ export class Slot {
   private async vouchFor(station: Station, value: MeasureResult): Promise<Result<MeasureResult>> {
     // A candidate that went wrong may have met a device that is.
     const odd = value.status === 'failed' && (value.stage === 'run' || value.stage === 'verify');
-    const due = odd || this.unchecked.length + 1 >= this.c.checkEvery;
+    const due = odd || this.vouching.owed + 1 >= this.c.checkEvery;
     if (due) {
       const well = await this.examine(station.device);
       if (!well.ok) {
@@ -238,7 +241,7 @@ export class Slot {
         const after = value.status === 'failed' ? `${value.code} (${value.detail}), then ` : '';
         return failed('run', 'DEVICE_UNWELL', `${after}${well.error.detail}`);
       }
-    } else if (value.status === 'ok') this.unchecked.push(value);
+    } else if (value.status === 'ok') this.vouching.measured(value);
     if (due || !this.ill) this.recovered();
     return ok(value);
   }
@@ -247,14 +250,10 @@ export class Slot {
     this.inARow = 0;
   }
 
-  /** A passed check vouches for all that was measured before it. */
-  private async examine(device: Device): Promise<Result<Health>> {
+  private async examine(device: Device): Promise<Result<unknown>> {
     const [id, build] = [this.view.uid ?? this.source.name, device.info.buildId];
-    const found = await linkErrors('health', () => this.c.check(device, { id, build }));
-    if (!found.ok) return found;
-    if (found.value.count !== this.view.health?.count) this.tell('checked', `counts ${found.value.count}`);
-    this.view = { ...this.view, health: found.value };
-    this.unchecked = [];
+    const found = await this.vouching.examine(device, { id, build });
+    if (found.ok && found.value.news) this.tell('checked', `counts ${found.value.health.count}`);
     return found;
   }
 
@@ -264,9 +263,7 @@ export class Slot {
     this.withdraw(why);
   }
   private withdraw({ detail }: Reason): void {
-    const suspects = this.unchecked;
-    this.unchecked = [];
-    this.view = { ...this.view, suspects: this.view.suspects + suspects.length };
+    const suspects = this.vouching.withdraw();
     if (suspects.length === 0) return;
     this.c.log(`device ${this.source.name}: ${suspects.length} results since its last good check do not stand`);
     this.c.doubt(suspects, `${this.source.name}: ${detail}`);
