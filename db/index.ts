@@ -15,6 +15,7 @@ export { databaseName, type OpenOptions, openStore, type Place } from './open.ts
 export { openRecordsFile } from './records-file.ts';
 export { type Scope, scopes, type TokenRow } from './tokens.ts';
 export type {
+  Comparable,
   Environment,
   JobChange,
   JobEvent,

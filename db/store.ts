@@ -11,12 +11,14 @@ import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { Trials } from './trials.ts';
 import type { Store } from './types.ts';
+import { WarmStart } from './warm-start.ts';
 
 /** `now` gives the time that rows are stamped with. The database must be at the newest schema. */
 export function storeOn(db: Database.Database, now: () => Date): Store {
   const farm = db.prepare<[], { id: string }>('SELECT id FROM farm').get()!.id;
   const jobs = new Jobs(db, farm);
   const trials = new Trials(db, farm);
+  const warmStart = new WarmStart(db, (id) => trials.get(id));
   const tasks = new Tasks(db, farm);
   const queries = new SavedQueries(db);
   const devices = new Devices(db, farm);
@@ -52,6 +54,10 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     record: (id) => read(() => trials.get(id)),
     records: (filter, limit, cursor, sort) => read(() => trials.page(filter, limit, cursor, sort)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
+    warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
+    ofBinary: (of, binary) => read(() => warmStart.ofBinary(of, binary)),
+    madeBy: (job) => read(() => warmStart.made(job)),
+    countsInOrder: (job) => read(() => warmStart.inOrder(job)),
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),

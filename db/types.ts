@@ -88,6 +88,16 @@ export interface RecordFilter {
 }
 /** In the order of appending, or by count; a minus turns it round. By count come only trials that have one. */
 export type RecordSort = 'at' | '-at' | 'cycles' | '-cycles';
+/** Measurements that can be compared with each other: of one task, board, kind, compiler and set of flags; of one job, if it is named. */
+export interface Comparable {
+  readonly task: string;
+  readonly board: string;
+  readonly kind: Kind;
+  readonly toolchain: string;
+  readonly flags: string;
+  readonly job?: string;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque; null at the end. */
@@ -236,6 +246,14 @@ export interface Store {
   records(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<TuningRecord>;
   /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
+  /** Of what stands and was measured, failures too: the `best` fastest and the `latest` last ones, oldest first. */
+  warmStart(of: Comparable, best: number, latest: number): readonly TuningRecord[];
+  /** Measurements of a binary that stand, failures too, oldest first. */
+  ofBinary(of: Comparable, binary: string): readonly TuningRecord[];
+  /** By task, the trials of a job that count: done (measured, not reused, not doubted), failed among them. */
+  madeBy(job: string): ReadonlyMap<string, { readonly done: number; readonly failed: number }>;
+  /** The counts of those trials in order, null for what failed. */
+  countsInOrder(job: string): readonly { readonly task: string; readonly cycles: number | null }[];
   /** Successful ones, fastest first, at most `limit`, one per binary. */
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[];
   /** Which kinds a task's successful records on a board are of, and how many each. */

@@ -5,11 +5,13 @@
 import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
 import type { Task } from '../compiler/tasks.ts';
-import type { NewRecord, Store, TuningRecord } from '../db/types.ts';
-import type { Known, TaskProgress, TrialRecord } from '../tuner/tune.ts';
-import type { MeasureResult } from '../tuner/types.ts';
+import type { Comparable, NewRecord, Store, TuningRecord } from '../db/types.ts';
+import type { Exchange, Listener, Seat } from '../tuner/exchange.ts';
+import type { Measured } from '../tuner/task-state.ts';
+import type { Known, TaskProgress, TrialRecord, Until } from '../tuner/tune.ts';
+import { type Config, lostDevice, type MeasureResult } from '../tuner/types.ts';
 import type { Farm } from './devices.ts';
-import { sameToolchain, type Toolchain, wordsOf } from './offers.ts';
+import { type Toolchain, wordsOf } from './offers.ts';
 import { type Run, untried } from './progress.ts';
 import type { JobRecords } from './records.ts';
 import type { TaskBody } from './schemas/index.ts';
@@ -25,6 +27,9 @@ export interface JournalOptions {
   readonly log: Logger;
 }
 
+/** Of a task's records a job begins with the fastest, whose neighbours it tries, and the last, from which its cost model learns. */
+const warmStart = { best: 64, latest: 192 };
+
 export class Journal {
   private readonly o: JournalOptions;
   private readonly log: Logger;
@@ -38,22 +43,61 @@ export class Journal {
 
   known(task: Task): readonly Known[] {
     return this.suiting(task.id).map((r) => {
-      this.consider(r);
+      this.consider(r.task, r.cycles, r.config);
       const { id, config, schedule, binary } = r;
-      return { id, config, schedule, binary, result: resultOf(r), mine: r.job === this.o.run.job.id };
+      return { id, config, schedule, binary, result: resultOf(r) };
+    });
+  }
+  /** What this binary was measured as, whether the job began with that or not. */
+  measured(task: Task, binary: string): Measured | undefined {
+    const found = this.o.records.ofBinary(this.comparable(task.id), binary);
+    return found.map((r) => ({ id: r.id, result: resultOf(r) })).find(({ result }) => !lostDevice(result));
+  }
+
+  /** Its place among jobs that have the task too. */
+  join(task: Task, exchange: Exchange, listener: Listener): Seat {
+    return exchange.join(JSON.stringify(this.comparable(task.id)), {
+      ...listener,
+      heard: (known) => {
+        this.consider(task.id, known.result.status === 'ok' ? known.result.cycles : null, known.config);
+        listener.heard(known);
+      },
+      withdrawn: (record) => {
+        this.reconsider(task.id);
+        listener.withdrawn(record);
+      },
     });
   }
 
-  /** What stands of a task and goes together with this job's counts. */
+  /** The job's `until`, with the trials that earlier runs have made since a task became better. */
+  until(): Until | undefined {
+    const { until, id } = this.o.run.job;
+    if (until === null) return undefined;
+    const marks = new Map<string, number>();
+    let since = 0;
+    for (const { task, cycles } of this.o.store.countsInOrder(id)) {
+      const better =
+        (cycles ?? Number.POSITIVE_INFINITY) <
+        (marks.get(task) ?? Number.POSITIVE_INFINITY) * (1 - until.percent / 100);
+      if (better && cycles !== null) marks.set(task, cycles);
+      since = better ? 0 : since + 1;
+    }
+    return { ...until, since };
+  }
+
+  /** What stands of a task and goes together with this job's counts: enough of it. */
   private suiting(task: string): readonly TuningRecord[] {
-    const { board, records, toolchain } = this.o;
-    return records.known(task, board.id, board.kind).filter((r) => sameToolchain(r, toolchain));
+    return this.o.records.warmStart(this.comparable(task), warmStart.best, warmStart.latest);
+  }
+  private comparable(task: string): Comparable {
+    const { board, toolchain } = this.o;
+    return { task, board: board.id, kind: board.kind, toolchain: toolchain.version, flags: toolchain.flags };
   }
 
   /** Appends a trial; the record's id. */
   record(trial: TrialRecord): string {
     const added = this.o.store.addRecord(this.rowOf(trial));
-    this.consider(added);
+    this.consider(added.task, added.cycles, added.config);
     const { id, task, status, stage, code, detail, cycles, reusedFrom } = added;
     if (status === 'ok') this.log.debug({ trial: id, task, cycles, reusedFrom }, 'trial');
     else this.log.info({ trial: id, task, stage, code, detail }, 'trial failed');
@@ -65,13 +109,11 @@ export class Journal {
     const { store } = this.o;
     store.doubt(id, why);
     this.log.warn({ trial: id, why }, 'trial withdrawn');
-    const task = store.record(id)?.task ?? '';
-    this.best.delete(task);
-    for (const r of this.suiting(task)) this.consider(r);
+    this.reconsider(store.record(id)?.task ?? '');
   }
 
-  progress(tasks: readonly TaskProgress[], done: number): void {
-    this.o.run.report({ tasks: tasks.map((t) => this.bodyOf(t)), done });
+  progress(tasks: readonly TaskProgress[], done: number, sinceBetter: number): void {
+    this.o.run.report({ tasks: tasks.map((t) => this.bodyOf(t)), done, sinceBetter });
   }
 
   private bodyOf(p: TaskProgress): TaskBody {
@@ -87,9 +129,13 @@ export class Journal {
     };
   }
 
-  private consider(r: TuningRecord): void {
-    if (r.cycles !== null && r.cycles < (this.best.get(r.task)?.cycles ?? Number.POSITIVE_INFINITY))
-      this.best.set(r.task, { cycles: r.cycles, words: wordsOf(r.config) });
+  private consider(task: string, cycles: number | null, config: Config): void {
+    if (cycles !== null && cycles < (this.best.get(task)?.cycles ?? Number.POSITIVE_INFINITY))
+      this.best.set(task, { cycles, words: wordsOf(config) });
+  }
+  private reconsider(task: string): void {
+    this.best.delete(task);
+    for (const r of this.suiting(task)) this.consider(r.task, r.cycles, r.config);
   }
 
   private rowOf({ task, policy, config, schedule, result, reusedFrom }: TrialRecord): NewRecord {

@@ -58,7 +58,7 @@ function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | 
 export class Run {
   readonly job: JobRow;
   private readonly feed: Feed;
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly share: () => number;
   private readonly pace = new Pace();
   /** Milliseconds of this run in which it moved, up to `since`. */
@@ -96,8 +96,8 @@ export class Run {
   }
   /** It stands still for this reason, or moves again (null). Time that it stands still is not spent. */
   wait(why: WaitingBody | null): void {
-    if (this.over) return;
     const before = this.why;
+    if (this.over || (before === null && why === null)) return;
     const now = this.clock.now();
     if (before === null) this.movedMs += now - this.since;
     this.since = now;

@@ -3,16 +3,16 @@ import type { Store } from '../db/types.ts';
 import { fastest } from './offers.ts';
 
 /** What a job may know of, and choose from. */
-export type JobRecords = Pick<Store, 'best' | 'known'>;
+export type JobRecords = Pick<Store, 'best' | 'warmStart' | 'ofBinary'>;
 
 /** What one job has measured itself. */
 export function recordsOfJob(store: Store, job: string): JobRecords {
-  const known: JobRecords['known'] = (task, board, kind) => store.known(task, board, kind).filter((r) => r.job === job);
   return {
-    known,
+    warmStart: (of, best, latest) => store.warmStart({ ...of, job }, best, latest),
+    ofBinary: (of, binary) => store.ofBinary({ ...of, job }, binary),
     best: (task, board, kind, limit) =>
       fastest(
-        known(task, board, kind).filter((r) => r.cycles !== null),
+        store.known(task, board, kind).filter((r) => r.job === job && r.cycles !== null),
         limit,
       ),
   };

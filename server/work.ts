@@ -13,14 +13,18 @@ import { failed, ok, type Result } from '../compiler/result.ts';
 import type { Store } from '../db/types.ts';
 import { defaultSchedule, templates } from '../kernels/index.ts';
 import { pruneCache, toolchainVersion } from '../toolchain/index.ts';
+import { Exchange } from '../tuner/exchange.ts';
 import type { DevicePool } from '../tuner/measure/pool.ts';
 import { policies } from '../tuner/policies/index.ts';
+import { SharedPlaces } from '../tuner/shared-places.ts';
 import { tune } from '../tuner/tune.ts';
 import { artifactDir } from './artifact.ts';
 import { budgetsOf, buildWithin, type Fitting } from './budgets.ts';
 import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
+import { weightOf } from './jobs/choice.ts';
 import type { JobWork, Outcome } from './jobs/queue.ts';
+import { Waits } from './jobs/waits.ts';
 import { Journal } from './journal.ts';
 import type { Memories } from './memories.ts';
 import type { Models, Prepared } from './models.ts';
@@ -44,12 +48,19 @@ export interface WorkOptions {
   readonly log: Logger;
 }
 
+/** What jobs that run at the same time have in common. */
+interface Shared {
+  readonly builds: SharedPlaces;
+  readonly exchange: Exchange;
+}
+
 export function workOf(options: WorkOptions): JobWork {
+  const shared = { builds: new SharedPlaces(options.cores, () => performance.now()), exchange: new Exchange() };
   return async (run, signal) => {
     const board = options.boards.find((b) => b.id === run.job.board);
     if (board === undefined) throw new Error(`job ${run.job.id} is for ${run.job.board}, which is not there any more`);
     try {
-      return await new Work(options, run, board, signal).perform();
+      return await new Work(options, shared, run, board, signal).perform();
     } finally {
       await pruneCache(options.cacheDir).catch((error: unknown) =>
         options.log.warn({ job: run.job.id, err: error }, 'the build cache was not tidied'),
@@ -69,14 +80,16 @@ const stopped = failed('job', 'CANCELLED', 'the job was stopped');
 
 class Work {
   private readonly o: WorkOptions;
+  private readonly shared: Shared;
   private readonly run: Run;
   private readonly board: BoardModule;
   private readonly signal: AbortSignal;
   private readonly prepared: Prepared;
   private readonly records: JobRecords;
 
-  constructor(o: WorkOptions, run: Run, board: BoardModule, signal: AbortSignal) {
+  constructor(o: WorkOptions, shared: Shared, run: Run, board: BoardModule, signal: AbortSignal) {
     this.o = o;
+    this.shared = shared;
     this.run = run;
     this.board = board;
     this.signal = signal;
@@ -95,14 +108,16 @@ class Work {
     const tell = (message: string): void => this.run.log('devices', message);
     const pool = await this.o.farm.open(this.board, tell);
     if (!pool.ok) return pool;
+    const waits = new Waits(this.run, pool.value, this.o.log);
     try {
-      return await this.steps(pool.value);
+      return await this.steps(pool.value, waits);
     } finally {
+      waits.end();
       await this.o.farm.close(this.board, tell);
     }
   }
 
-  private async steps(pool: DevicePool): Promise<Result<Readonly<Record<string, unknown>>>> {
+  private async steps(pool: DevicePool, waits: Waits): Promise<Result<Readonly<Record<string, unknown>>>> {
     const version = await toolchainVersion(this.board.target);
     if (!version.ok) return version;
     const toolchain = toolchainOf(this.board, version.value);
@@ -110,7 +125,7 @@ class Work {
     const baseline = await this.proveDefault(toolchain);
     if (!baseline.ok) return baseline;
     this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.size} devices`);
-    const tuned = await this.tune(pool, toolchain);
+    const tuned = await this.tune(pool, toolchain, waits);
     if (!tuned.ok) return tuned;
     this.run.log('build', 'building the network with the best schedules');
     const best = await this.proveBest(toolchain);
@@ -119,12 +134,17 @@ class Work {
     return ok(this.finish(baseline.value, best.value, fitting));
   }
 
-  private async tune(pool: DevicePool, toolchain: Toolchain): Promise<Result<void>> {
+  private async tune(pool: DevicePool, toolchain: Toolchain, waits: Waits): Promise<Result<void>> {
     const { job } = this.run;
     const policy = policies[job.policy];
     if (policy === undefined) return failed('tune', 'POLICY_UNKNOWN', `policy ${job.policy} is not there any more`);
-    const journal = new Journal({ ...this.o, records: this.records, board: this.board, run: this.run, toolchain });
-    const timeMs = this.run.leftOfTime;
+    const { builds } = this.shared;
+    // A job that is to know only its own records hears of no other's either.
+    const exchange = this.o.known === 'all' ? this.shared.exchange : undefined;
+    const { records, board, run } = this;
+    const journal = new Journal({ ...this.o, records, board, run, toolchain });
+    const made = this.o.store.madeBy(job.id);
+    const until = journal.until();
     const end = await tune({
       graph: this.prepared.graph,
       tasks: this.prepared.tasks,
@@ -134,7 +154,12 @@ class Work {
       policy,
       policyName: job.policy,
       seed: job.seed,
-      budget: { trials: job.trials, ...(timeMs !== undefined && { timeMs }) },
+      budget: {
+        trials: job.trials,
+        ...(job.timeMs !== null && { timeLeft: () => run.leftOfTime ?? Number.POSITIVE_INFINITY }),
+        ...(until !== undefined && { until }),
+      },
+      ...(job.only !== null && { only: new Set(job.only) }),
       ...(job.ramBudget !== null && {
         scratchBytes: roomForScratch({
           ...this.prepared,
@@ -145,10 +170,19 @@ class Work {
       }),
       cores: this.o.cores,
       cacheDir: this.o.cacheDir,
+      client: { id: job.id, weight: weightOf(job) },
+      builds,
+      ...(exchange !== undefined && { join: (task, listener) => journal.join(task, exchange, listener) }),
       known: (task) => journal.known(task),
+      measured: (task, binary) => journal.measured(task, binary),
+      made: (task) => {
+        const { done, failed } = made.get(task.id) ?? { done: 0, failed: 0 };
+        return { trials: done, failed };
+      },
       record: (trial) => journal.record(trial),
       doubt: (record, why) => journal.doubt(record, why),
-      progress: (tasks, done) => journal.progress(tasks, done),
+      progress: (tasks, done, sinceBetter) => journal.progress(tasks, done, sinceBetter),
+      waiting: (why) => waits.others(why),
       signal: this.signal,
       now: () => performance.now(),
     });

@@ -2,6 +2,7 @@
 import type { Task } from '../compiler/tasks.ts';
 import { type Candidate, candidateMaker, withoutHopeless } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
+import { alone, type Listener, type Seat } from './exchange.ts';
 import { type Bench, benchOf } from './measure/bench.ts';
 import { scratchRoom } from './measure/rooms.ts';
 import type { Policy } from './policies/index.ts';
@@ -30,18 +31,36 @@ export class TaskState implements Progress {
   ready: Candidate[];
   pending = 0;
   exhausted = false;
+  /** Whether this search tunes it; else it only takes what is known. */
+  readonly chosen: boolean;
 
+  private readonly seat: Seat;
+  /** What others measured meanwhile and is not taken in yet. */
+  private heard: Known[] = [];
+  /** Measurements of others, by record. */
+  private readonly foreign = new Map<string, { readonly config: Config; readonly result: MeasureResult }>();
   private readonly space: SearchSpace;
   private readonly policy: Policy;
   private readonly propose: ReturnType<typeof candidateMaker>;
-  private trials = 0;
-  private failed = 0;
+  private trials: number;
+  private failed: number;
   private default: number | null = null;
   /** What history was made of. */
   private told: MeasureResult[] = [];
 
-  constructor(task: Task, r: TuneRequest, random: Random, trainer: Trainer | undefined) {
+  /** `stir` is called when others have changed something. */
+  constructor(
+    task: Task,
+    r: TuneRequest,
+    random: Random,
+    trainer: Trainer | undefined,
+    stir: () => void = () => undefined,
+  ) {
     this.task = task;
+    this.chosen = r.only === undefined || r.only.has(task.id);
+    this.seat = r.join?.(task, this.listener(stir)) ?? alone;
+    const made = r.made?.(task) ?? { trials: 0, failed: 0 };
+    [this.trials, this.failed] = [made.trials, made.failed];
     this.weight = task.occurrences.length;
     this.bench = benchOf(task, r.graph);
     this.space = spaceOf(task.workload, r.board.target.features, r.templates);
@@ -50,20 +69,73 @@ export class TaskState implements Progress {
       scratchBytes: Math.min(scratchRoom(r.board, this.bench), r.scratchBytes?.(task) ?? Number.POSITIVE_INFINITY),
     });
     // What was measured before is proposed to be told, however slow it was; what a policy draws must have a chance.
-    const propose = withoutHopeless(this.propose, () => this.history.at(-1) ?? Number.POSITIVE_INFINITY);
+    const propose = withoutHopeless(this.propose, () => this.best);
     this.policy = r.policy.make({ space: this.space, random, propose, costModel: trainer?.model() });
     const first = this.propose(this.space.fallback);
     this.ready = first.ok ? [first.candidate] : [];
   }
 
-  /** What was measured before is told, not measured again. Returns how many of them count against this job's budget. */
-  async takeKnown(known: readonly Known[], signal: AbortSignal): Promise<number> {
+  /** Whether its next trial may begin: no other search is on it. */
+  get available(): boolean {
+    return this.chosen && this.seat.available;
+  }
+  /** Others have what is left to do here. */
+  get elsewhere(): boolean {
+    return this.chosen && (!this.exhausted || this.ready.length > 0) && !this.seat.available;
+  }
+  /** Trials of this search, those of earlier runs too. */
+  get spent(): number {
+    return this.trials;
+  }
+  /** Best count known; Infinity before the first success. */
+  get best(): number {
+    return this.history.at(-1) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Makes it this search's. */
+  take(): void {
+    this.seat.take();
+  }
+  /** Lets others have it where this search has nothing more to do there. */
+  settle(): void {
+    if (this.exhausted && this.pending === 0 && this.ready.length === 0) this.seat.release();
+  }
+  leave(): void {
+    this.seat.leave();
+  }
+
+  /** What others measured is taken in: at once what changes the best or the default, the rest before this search goes on here. */
+  async takeHeard(signal: AbortSignal): Promise<void> {
+    if (this.heard.length === 0) return;
+    const matters = ({ config, result }: Known): boolean =>
+      this.seat.available || config.template === 'default' || (result.status === 'ok' && result.cycles < this.best);
+    const [now, later] = [this.heard.filter(matters), this.heard.filter((k) => !matters(k))];
+    this.heard = later;
+    await this.takeKnown(now, signal);
+  }
+
+  private listener(stir: () => void): Listener {
+    return {
+      heard: (known) => {
+        this.heard.push(known);
+        stir();
+      },
+      withdrawn: (record) => {
+        this.unlearn(record);
+        stir();
+      },
+      freed: stir,
+    };
+  }
+
+  /** What was measured before, or by others, is told, not measured again. */
+  async takeKnown(known: readonly Known[], signal: AbortSignal): Promise<void> {
     const done = new Set<string>();
     for (const [i, k] of known.entries()) {
       if (i % atOnce === atOnce - 1) await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) break;
-      if (k.mine) this.count(k.result);
       if (lostDevice(k.result)) continue;
+      this.foreign.set(k.id, { config: k.config, result: k.result });
       if (k.binary !== null) this.binaries.set(k.binary, { id: k.id, result: k.result });
       const config = this.asOfNow(k);
       const key = configKey(config);
@@ -71,9 +143,8 @@ export class TaskState implements Progress {
       done.add(key);
       const made = this.propose(config);
       if (made.ok) this.learn(made.candidate, k.result);
-      if (config.template === 'default' && k.result.status === 'ok') this.ready = [];
+      if (k.result.status === 'ok') this.ready = this.ready.filter((c) => configKey(c.config) !== key);
     }
-    return this.trials;
   }
 
   /** The config of a measurement; only its schedule where another microtune had other templates or another default. */
@@ -92,31 +163,47 @@ export class TaskState implements Progress {
     this.ready.push(...asked);
   }
 
-  took(candidate: Candidate, result: MeasureResult, kind: 'measured' | 'reused'): void {
+  took(candidate: Candidate, id: string, result: MeasureResult, kind: 'measured' | 'reused'): void {
     if (kind === 'measured') this.count(result);
     this.learn(candidate, result);
+    const { config, schedule } = candidate;
+    this.seat.tell({ id, config, schedule, binary: result.binary ?? null, result });
   }
 
   /** A measurement of this search does not stand: it goes, with all that was taken over from it, and its candidate is next. */
-  forget(candidate: Candidate, result: MeasureResult): void {
-    if (result.binary !== undefined) this.binaries.delete(result.binary);
-    if (candidate.config.template === 'default') this.default = null;
+  forget(candidate: Candidate, id: string, result: MeasureResult): void {
     this.trials--;
+    this.drop(candidate.config, result);
+    this.ready.unshift(candidate);
+    this.seat.withdraw(id);
+  }
+
+  /** The same of another search's. */
+  private unlearn(record: string): void {
+    this.heard = this.heard.filter((k) => k.id !== record);
+    const known = this.foreign.get(record);
+    if (known === undefined) return;
+    this.foreign.delete(record);
+    this.drop(known.config, known.result);
+    const again = this.propose(known.config);
+    if (again.ok) this.ready.unshift(again.candidate);
+  }
+  private drop(config: Config, result: MeasureResult): void {
+    if (result.binary !== undefined) this.binaries.delete(result.binary);
+    if (config.template === 'default') this.default = null;
     const stand = this.told.filter((r) => r !== result);
     this.told = [];
     this.history.length = 0;
     for (const r of stand) this.note(r);
-    this.ready.unshift(candidate);
   }
 
   progress(): TaskProgress {
-    const best = this.history.at(-1);
     return {
       task: this.task,
       trials: this.trials,
       failed: this.failed,
       default: this.default,
-      best: best !== undefined && Number.isFinite(best) ? best : null,
+      best: Number.isFinite(this.best) ? this.best : null,
       exhausted: this.exhausted,
     };
   }
@@ -134,6 +221,6 @@ export class TaskState implements Progress {
   private note(result: MeasureResult): void {
     const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;
     this.told.push(result);
-    this.history.push(Math.min(this.history.at(-1) ?? Number.POSITIVE_INFINITY, cycles));
+    this.history.push(Math.min(this.best, cycles));
   }
 }

@@ -1,77 +1,108 @@
 /**
  * One candidate's trip: built, looked up among the binaries that were measured already, else run on a device (again on
- * another if the device was lost), recorded. Builds have a queue of their own, so that cores and devices are both busy.
+ * another if the device was lost), recorded. Cores and devices have queues of their own, which other searches may share.
  */
-import PQueue from 'p-queue';
 import type { Failure, Result } from '../compiler/result.ts';
+import { isOutside } from '../toolchain/index.ts';
 import type { Candidate } from './candidates.ts';
+import type { Client } from './fair-turns.ts';
 import { type Built, buildCandidate, vectorOf } from './measure/builder.ts';
+import { SharedPlaces } from './shared-places.ts';
 import type { Measured, TaskState } from './task-state.ts';
 import type { TuneRequest } from './tune.ts';
 import { lostDevice, type MeasureResult } from './types.ts';
 
 /**
  * What became of a trial: measured ones count against the budget; dropped ones could not be tried and leave no record, because
- * of a stop, or because compiler or devices are missing (`broken`: no other candidate fares better).
+ * of a stop, or of something that is the matter with compiler, disk or devices (`broken`: no other candidate fares better).
  */
 export type Outcome =
-  | { readonly kind: 'measured' | 'reused'; readonly result: MeasureResult }
+  | { readonly kind: 'measured' | 'reused'; readonly id: string; readonly result: MeasureResult }
   | { readonly kind: 'dropped'; readonly broken?: Failure };
 
 /** How often a trial is tried again when its device vanished: once, since a candidate may be what kills devices. */
 const retries = 1;
+/** How often it is built again because the cache was deleted under it. */
+const rebuilds = 3;
 
 /** A measurement that was recorded, by the value that its device gave. */
 interface Recorded extends Measured {
   readonly state: TaskState;
   readonly candidate: Candidate;
 }
-type Withdrawn = (state: TaskState, candidate: Candidate, result: MeasureResult) => void;
+type Withdrawn = (state: TaskState, candidate: Candidate, recorded: Measured) => void;
 
 export class Trials {
   private readonly r: TuneRequest;
   private readonly recorded = new WeakMap<MeasureResult, Recorded>();
-  private readonly builds: PQueue;
-  private readonly unlisten: () => void;
+  private readonly builds: SharedPlaces;
+  private readonly client: Client;
+  private readonly stopListening: () => void;
 
   /** `withdrawn` hears of measurements that do not stand any more. */
   constructor(r: TuneRequest, withdrawn: Withdrawn) {
     this.r = r;
-    this.unlisten = r.pool.onDoubt((results, why) => {
+    this.builds = r.builds ?? new SharedPlaces(r.cores, r.now);
+    this.client = r.client ?? { id: 'the only one', weight: 1 };
+    this.stopListening = this.listen((known, why) => {
+      r.doubt?.(known.id, why);
+      withdrawn(known.state, known.candidate, known);
+    });
+  }
+
+  /** Ends the search's part. What a search that was stopped did not have checked may still turn out not to stand: that is noted. */
+  close(): void {
+    this.stopListening();
+    const { doubt, signal } = this.r;
+    if (signal.aborted) this.listen(({ id }, why) => doubt?.(id, why));
+  }
+
+  private listen(heard: (known: Recorded, why: string) => void): () => void {
+    const { recorded } = this;
+    return this.r.pool.onDoubt((results, why) => {
       for (const value of results) {
-        const known = this.recorded.get(value);
+        const known = recorded.get(value);
         // A pool serves several searches.
         if (known === undefined) continue;
-        this.recorded.delete(value);
-        r.doubt?.(known.id, why);
-        withdrawn(known.state, known.candidate, known.result);
+        recorded.delete(value);
+        heard(known, why);
       }
     });
-    this.builds = new PQueue({ concurrency: r.cores });
   }
 
-  /** Hears of nothing any more. */
-  close(): void {
-    this.unlisten();
-  }
-
+  /** Whoever deletes the build cache costs builds. */
   async run(state: TaskState, candidate: Candidate): Promise<Outcome> {
-    const { built, compile } = await this.builds.add(() => this.build(candidate));
+    for (let again = 0; ; again++) {
+      const outcome = await this.once(state, candidate);
+      const lost = outcome.kind === 'dropped' && outcome.broken?.code === 'CACHE_LOST';
+      if (!lost || again === rebuilds) return outcome;
+    }
+  }
+
+  private async once(state: TaskState, candidate: Candidate): Promise<Outcome> {
+    const { built, compile } = await this.builds.use(this.client, () => this.build(candidate));
     if (!built.ok) {
-      if (built.error.code === 'TOOL_MISSING') return { kind: 'dropped', broken: built.error };
+      if (isOutside(built.error.code)) return { kind: 'dropped', broken: built.error };
       const { code, detail } = built.error;
       const result: MeasureResult = { status: 'failed', stage: 'compile', code, detail, times: { compile } };
-      this.record(state, candidate, result, null);
-      return { kind: 'measured', result };
+      return { kind: 'measured', id: this.record(state, candidate, result, null), result };
     }
     const { binary } = built.value;
-    for (let same = state.binaries.get(binary); same !== undefined; same = state.binaries.get(binary)) {
-      const known = await same;
-      if (known === undefined) continue;
-      this.record(state, candidate, known.result, known.id);
-      return { kind: 'reused', result: known.result };
+    const known = await this.knownOf(state, binary);
+    if (known !== undefined) {
+      const id = this.record(state, candidate, known.result, known.id);
+      return { kind: 'reused', id, result: known.result };
     }
     return this.measure(state, candidate, built.value, compile);
+  }
+
+  /** A measurement of the same binary; waits for one that is under way. */
+  private async knownOf(state: TaskState, binary: string): Promise<Measured | undefined> {
+    for (let same = state.binaries.get(binary); same !== undefined; same = state.binaries.get(binary)) {
+      const known = await same;
+      if (known !== undefined) return known;
+    }
+    return this.r.measured?.(state.task, binary);
   }
 
   /** Equal binaries wait for this one from the first moment on. If its device is lost, the next of them is measured for itself. */
@@ -83,11 +114,11 @@ export class Trials {
       const measured = await this.onDevice(state, candidate, built);
       const result = { ...measured, times: { compile, ...measured.times } };
       if (this.r.signal.aborted && lostDevice(result)) return { kind: 'dropped' };
-      if (noneLeft(result)) return { kind: 'dropped', broken: failureOf(result) };
+      if (sayingNothing(result)) return { kind: 'dropped', broken: failureOf(result) };
       const id = this.record(state, candidate, result, null);
       this.recorded.set(measured, { id, result, state, candidate });
       if (!lostDevice(result)) done = { id, result };
-      return { kind: 'measured', result };
+      return { kind: 'measured', id, result };
     } finally {
       if (done === undefined) state.binaries.delete(built.binary);
       waiting.resolve(done);
@@ -113,7 +144,7 @@ export class Trials {
     for (let attempt = 0; attempt <= retries && !this.r.signal.aborted; attempt++) {
       const used = await this.r.pool.use(
         (station) => station.measure({ kernel: candidate.kernel, built, bench: state.bench, vector }),
-        this.r.client,
+        this.client,
         this.r.signal,
       );
       last = used.ok ? used.value : lost(used.error, built);
@@ -134,4 +165,7 @@ const lost = ({ stage, code, detail }: Failure, { binary }: Built): MeasureResul
 type Failed = MeasureResult & { readonly status: 'failed' };
 /** What a pool says when it has no device any more. */
 const noneLeft = (r: MeasureResult): r is Failed => r.status === 'failed' && r.stage === 'load';
+/** What says nothing of its candidate, whichever device it would have met. */
+const sayingNothing = (r: MeasureResult): r is Failed =>
+  r.status === 'failed' && (r.stage === 'load' || isOutside(r.code));
 const failureOf = ({ stage, code, detail }: Failed): Failure => ({ stage, code, detail });

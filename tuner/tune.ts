@@ -1,8 +1,8 @@
 /**
  * The tune loop: asks policies, builds and runs their candidates on all cores and devices, verifies, tells, records. It
- * ends when the budget is spent, every space is exhausted, or it is told to stop. Must stay true: every trial becomes
- * exactly one record; nothing that a candidate does ends the loop; equal binaries are measured once, unless a measurement turns
- * out not to stand.
+ * ends when the budget is spent, every space is exhausted, or it is told to stop. Tasks that another search is on are left to it,
+ * and what it measures is known here. Must stay true: every trial becomes exactly one record; nothing that a candidate does ends the
+ * loop; equal binaries are measured once, unless a measurement turns out not to stand.
  */
 import type { Board } from '../boards/board.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
@@ -11,13 +11,15 @@ import type { Task } from '../compiler/tasks.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Candidate } from './candidates.ts';
 import { startTrainer, type Trainer } from './cost-models/index.ts';
+import type { Listener, Seat } from './exchange.ts';
 import type { Client } from './fair-turns.ts';
 import type { DevicePool } from './measure/pool.ts';
 import type { NamedPolicy } from './policies/index.ts';
 import { seeded } from './random.ts';
+import type { SharedPlaces } from './shared-places.ts';
 import type { TemplateSource } from './space.ts';
 import { nextTask } from './task-scheduler.ts';
-import { TaskState } from './task-state.ts';
+import { type Measured, TaskState } from './task-state.ts';
 import { type Outcome, Trials } from './trials.ts';
 import type { Config, MeasureResult } from './types.ts';
 
@@ -41,8 +43,19 @@ export interface Known {
   readonly schedule: Schedule;
   readonly binary: string | null;
   readonly result: MeasureResult;
-  /** Made by this very job: counts against its budget. */
-  readonly mine: boolean;
+}
+/** When a search has done enough. */
+export interface Budget {
+  readonly trials: number;
+  /** Milliseconds that are left; whoever asks for the search keeps the clock. */
+  readonly timeLeft?: () => number;
+  readonly until?: Until;
+}
+/** It ends when no task became better by `percent` in `trials` trials; `since` of them have passed already. */
+export interface Until {
+  readonly percent: number;
+  readonly trials: number;
+  readonly since: number;
 }
 
 export interface TuneRequest {
@@ -50,24 +63,37 @@ export interface TuneRequest {
   readonly tasks: readonly Task[];
   readonly board: Board;
   readonly pool: DevicePool;
-  /** Who waits for devices, where several searches share the pool. */
-  readonly client?: Client;
   readonly templates: TemplateSource;
   readonly policy: NamedPolicy;
   readonly policyName: string;
   readonly seed: number;
-  readonly budget: { readonly trials: number; readonly timeMs?: number };
+  readonly budget: Budget;
+  /** Ids of the tasks to tune; all, where it is left out. Of the others it only takes what is known. */
+  readonly only?: ReadonlySet<string>;
   /** Most scratch that the network has room for in a task's layers; as much as the board can try, where it is left out. */
   readonly scratchBytes?: (task: Task) => number;
   readonly cores: number;
   readonly cacheDir: string;
-  /** Oldest first. */
+  /** Who it is where devices and cores are shared with other searches. */
+  readonly client?: Client;
+  /** Where candidates are built; places of its own, as many as cores, where it is left out. */
+  readonly builds?: SharedPlaces;
+  /** Its place among searches that have the task too. */
+  readonly join?: (task: Task, listener: Listener) => Seat;
+  /** Enough to begin with, oldest first. */
   readonly known: (task: Task) => readonly Known[];
+  /** A measurement of this binary that stands, known or not. */
+  readonly measured?: (task: Task, binary: string) => Measured | undefined;
+  /** Trials of this very search in earlier runs: they count against its budget. */
+  readonly made?: (task: Task) => { readonly trials: number; readonly failed: number };
   /** Appends a record and returns its id. What it throws ends the loop, and tune() throws it. */
   readonly record: (trial: TrialRecord) => string;
   /** Hears of a record, made by `record`, that does not stand: its device failed the health check that came next. */
   readonly doubt?: (record: string, why: string) => void;
-  readonly progress?: (tasks: readonly TaskProgress[], spent: number) => void;
+  /** `sinceBetter`: trials since a task became better by as much as `until` says. */
+  readonly progress?: (tasks: readonly TaskProgress[], spent: number, sinceBetter: number) => void;
+  /** Hears when it begins to wait for searches that have all that is left of its tasks, and when it goes on. */
+  readonly waiting?: (why: 'others' | 'nothing') => void;
   /** Trials under way end first; those that lose their device because of the stop are not recorded. */
   readonly signal: AbortSignal;
   /** Monotonic milliseconds. */
@@ -84,7 +110,7 @@ export interface TaskProgress {
   readonly exhausted: boolean;
 }
 export type TuneEnd =
-  | { readonly reason: 'budget' | 'time' | 'exhausted' | 'stopped' }
+  | { readonly reason: 'budget' | 'time' | 'until' | 'exhausted' | 'stopped' }
   | { readonly reason: 'failed'; readonly error: Failure };
 
 /** Trials asked for at once from one task: enough to keep builds and devices busy, few enough to learn between. */
@@ -105,7 +131,10 @@ class Loop {
   private readonly r: TuneRequest;
   private readonly states: readonly TaskState[];
   private readonly trials: Trials;
-  private readonly started: number;
+  private readonly gains: Gains;
+  /** Resolved when another search has changed something. */
+  private stirred = Promise.withResolvers<void>();
+  private waiting: 'others' | 'nothing' = 'nothing';
   /** Trials that count against the budget. */
   private spent = 0;
   private readonly underWay = new Set<Promise<void>>();
@@ -117,35 +146,62 @@ class Loop {
 
   constructor(r: TuneRequest, trainer: Trainer | undefined) {
     this.r = r;
-    this.started = r.now();
-    this.trials = new Trials(r, (state, candidate, result) => this.withdrawn(state, candidate, result));
+    this.trials = new Trials(r, (state, candidate, recorded) => this.withdrawn(state, candidate, recorded));
+    this.gains = new Gains(r.budget.until);
     const random = seeded(r.seed);
-    this.states = r.tasks.map((task) => new TaskState(task, r, random.fork(task.id), trainer));
+    const stir = (): void => this.stirred.resolve();
+    this.states = r.tasks.map((task) => new TaskState(task, r, random.fork(task.id), trainer, stir));
+    r.signal.addEventListener('abort', stir);
   }
 
   async run(): Promise<TuneEnd> {
-    for (const s of this.states) this.spent += await s.takeKnown(this.r.known(s.task), this.r.signal);
+    for (const s of this.states) {
+      this.spent += s.spent;
+      await s.takeKnown(this.r.known(s.task), this.r.signal);
+      this.gains.begin(s);
+    }
     this.report();
-    const lanes = 2 * Math.max(this.r.cores, this.r.pool.size);
     for (;;) {
+      await this.listen().catch(this.crashed);
       const end = this.ended();
       const next = end === undefined && this.left() > 0 ? await this.next().catch(this.crashed) : undefined;
       if (next !== undefined) {
         this.start(next.state, next.candidate);
-        if (this.underWay.size < lanes) continue;
+        if (this.underWay.size < 2 * Math.max(this.r.cores, this.r.pool.size)) continue;
       }
       if (this.underWay.size > 0) await Promise.race(this.underWay);
       else if (this.crash !== undefined) throw this.crash.error;
       // What was measured last is vouched for before it is relied on; if it is withdrawn there is more to do.
       else if (next === undefined && this.unaudited && !this.r.signal.aborted) await this.audit();
+      else if (next === undefined && end === undefined && this.left() > 0 && this.states.some((s) => s.elsewhere))
+        await this.waitForOthers();
       // Without a candidate and with nothing under way, whatever budget is left cannot be spent.
       else if (next === undefined) return end ?? { reason: this.left() > 0 ? 'exhausted' : 'budget' };
     }
   }
 
-  /** The pool may go on without it. */
+  /** Pool and other searches go on without it. */
   close(): void {
+    for (const s of this.states) s.leave();
     this.trials.close();
+  }
+
+  /** Takes in what other searches measured, and tells how things are now. */
+  private async listen(): Promise<void> {
+    const before = this.states.map((s) => s.best);
+    for (const s of this.states) await s.takeHeard(this.r.signal);
+    if (this.states.some((s, i) => s.best !== before[i])) this.report();
+  }
+  /** Until another search measures something, lets go of something, or this one is to stop. */
+  private async waitForOthers(): Promise<void> {
+    this.tellWaiting('others');
+    await this.stirred.promise;
+    this.stirred = Promise.withResolvers();
+  }
+  private tellWaiting(why: 'others' | 'nothing'): void {
+    if (why === this.waiting) return;
+    this.waiting = why;
+    this.r.waiting?.(why);
   }
 
   private readonly crashed = (error: unknown): undefined => {
@@ -157,9 +213,9 @@ class Loop {
     await this.r.pool.audit().catch(this.crashed);
   }
   /** It is tried again, before anything else. */
-  private withdrawn(state: TaskState, candidate: Candidate, result: MeasureResult): void {
+  private withdrawn(state: TaskState, candidate: Candidate, { id, result }: Measured): void {
     this.spent--;
-    state.forget(candidate, result);
+    state.forget(candidate, id, result);
   }
 
   private left(): number {
@@ -168,22 +224,26 @@ class Loop {
   private ended(): TuneEnd | undefined {
     if (this.broken !== undefined) return { reason: 'failed', error: this.broken };
     if (this.r.signal.aborted || this.crash !== undefined) return { reason: 'stopped' };
-    const { timeMs } = this.r.budget;
-    return timeMs !== undefined && this.r.now() - this.started >= timeMs ? { reason: 'time' } : undefined;
+    if (this.gains.quiet) return { reason: 'until' };
+    return (this.r.budget.timeLeft?.() ?? 1) <= 0 ? { reason: 'time' } : undefined;
   }
 
   /** The default of each task first, then whatever the task scheduler says. */
   private async next(): Promise<{ readonly state: TaskState; readonly candidate: Candidate } | undefined> {
     for (;;) {
-      const state = this.states.find((s) => s.ready.length > 0) ?? this.states[nextTask(this.states) ?? -1];
+      const open = this.states.filter((s) => s.available);
+      const state = open.find((s) => s.ready.length > 0) ?? open[nextTask(open) ?? -1];
       if (state === undefined) return undefined;
+      state.take();
       const candidate = state.ready.shift();
       if (candidate !== undefined) return { state, candidate };
       await state.ask(Math.min(batch, this.left()));
+      state.settle();
     }
   }
 
   private start(state: TaskState, candidate: Candidate): void {
+    this.tellWaiting('nothing');
     state.pending++;
     const trial: Promise<void> = this.trials
       .run(state, candidate)
@@ -191,6 +251,7 @@ class Loop {
       .catch(this.crashed)
       .finally(() => {
         state.pending--;
+        state.settle();
         this.underWay.delete(trial);
       });
     this.underWay.add(trial);
@@ -205,7 +266,8 @@ class Loop {
       this.spent++;
       this.unaudited = true;
     }
-    state.took(candidate, outcome.result, outcome.kind);
+    state.took(candidate, outcome.id, outcome.result, outcome.kind);
+    if (outcome.kind === 'measured') this.gains.note(state);
     this.report();
   }
 
@@ -213,6 +275,36 @@ class Loop {
     this.r.progress?.(
       this.states.map((s) => s.progress()),
       this.spent,
+      this.gains.since,
     );
+  }
+}
+
+/** How long no task has become better by as much as `until` says. Small gains add up. */
+class Gains {
+  private readonly until: Until | undefined;
+  /** The best count of each task when it was last better by that much. */
+  private readonly marks = new Map<TaskState, number>();
+  since: number;
+
+  constructor(until: Until | undefined) {
+    this.until = until;
+    this.since = until?.since ?? 0;
+  }
+
+  begin(state: TaskState): void {
+    this.marks.set(state, state.best);
+  }
+  /** One more trial of this task. */
+  note(state: TaskState): void {
+    this.since++;
+    const mark = this.marks.get(state) ?? Number.POSITIVE_INFINITY;
+    const better = state.best < mark * (1 - (this.until?.percent ?? 0) / 100);
+    if (better) this.since = 0;
+    // What was withdrawn is no mark either.
+    if (better || state.best > mark) this.marks.set(state, state.best);
+  }
+  get quiet(): boolean {
+    return this.until !== undefined && this.since >= this.until.trials;
   }
 }

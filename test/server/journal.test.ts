@@ -39,7 +39,7 @@ test('what does not stand is not known to the next run, not counted, and its sch
     });
   const shown = (): string | null | undefined => {
     const none = { task, trials: 0, failed: 0, default: null, best: null, exhausted: false };
-    journal.progress([none], 0);
+    journal.progress([none], 0, 0);
     return run.progress()?.tasks[0]?.schedule;
   };
   // By another compiler: nothing to this job.

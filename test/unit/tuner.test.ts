@@ -325,7 +325,7 @@ test('measurements of an earlier microtune count by their schedules: of a templa
   const known: readonly Known[] = [
     { template: 'conv', version: 99, knobs: { tile: 3 } },
     { template: 'default', version: 1, schedule: { algorithm: 'direct', steps: [{ primitive: 'flags', flags: [] }] } },
-  ].map((config, i) => ({ id: `${i}`, config, schedule, binary: `${i}`, result: ok(70 - i), mine: false }) as Known);
+  ].map((config, i) => ({ id: `${i}`, config, schedule, binary: `${i}`, result: ok(70 - i) }) as Known);
   await state.takeKnown(known, new AbortController().signal);
   // Equal schedules are one measurement; the default of today is still to be measured.
   expect(told).toEqual([{ template: 'literal', version: 1, schedule }]);
@@ -348,9 +348,9 @@ test('what is withdrawn while a policy is asked is tried again all the same', as
   const first = state.ready.shift();
   if (first === undefined) throw new Error('no default schedule');
   const result = ok(7);
-  state.took(first, result, 'measured');
+  state.took(first, 't1', result, 'measured');
   const asking = state.ask(1);
-  state.forget(first, result);
+  state.forget(first, 't1', result);
   const other = { ...first };
   asked.resolve([other]);
   await asking;

@@ -1,0 +1,73 @@
+/**
+ * What a search begins with: enough of what was measured before, however long the log is, and the trials that a job has made
+ * itself. Must stay true: only measurements that stand and can be compared, reused ones left out; each answer costs the same in a
+ * log of a million trials as in one of a thousand.
+ */
+import type { Database } from 'better-sqlite3';
+import type { Comparable, TuningRecord } from './types.ts';
+
+type Named = Omit<Comparable, 'job'> & { readonly job: string | null };
+interface Counts {
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** Measurements of a task that can be compared with each other and stand. */
+const comparable = `t.task = @task AND t.board = @board AND t.kind = @kind AND t.reused_from IS NULL
+  AND t.environment IN (SELECT id FROM environments WHERE toolchain = @toolchain AND flags = @flags)
+  AND (@job IS NULL OR t.job = @job) AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id)`;
+/** Trials that a job has made: reused and doubted ones do not count. */
+const own = 't.job = ? AND t.reused_from IS NULL AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id)';
+
+export class WarmStart {
+  private readonly db: Database;
+  private readonly get: (id: string) => TuningRecord | undefined;
+
+  /** `get` reads a record. */
+  constructor(db: Database, get: (id: string) => TuningRecord | undefined) {
+    this.db = db;
+    this.get = get;
+  }
+
+  /** The `best` fastest and the `latest` last ones, oldest first. */
+  some(of: Comparable, best: number, latest: number): readonly TuningRecord[] {
+    return this.records(
+      `SELECT seq, id FROM (SELECT seq, id FROM trials t WHERE ${comparable} AND t.status = 'ok' ORDER BY t.cycles, t.seq LIMIT @best)
+       UNION SELECT seq, id FROM (SELECT seq, id FROM trials t WHERE ${comparable} ORDER BY t.seq DESC LIMIT @latest)
+       ORDER BY seq`,
+      { ...named(of), best, latest },
+    );
+  }
+
+  /** Those of one binary, oldest first. */
+  ofBinary(of: Comparable, binary: string): readonly TuningRecord[] {
+    const sql = `SELECT id FROM trials t WHERE t.binary = @binary AND ${comparable} ORDER BY t.seq LIMIT 8`;
+    return this.records(sql, { ...named(of), binary });
+  }
+
+  /** By task, what a job has made. */
+  made(job: string): ReadonlyMap<string, Counts> {
+    const rows = this.db
+      .prepare<[string], Counts & { readonly task: string }>(
+        `SELECT t.task, count(*) AS done, count(*) FILTER (WHERE t.status = 'failed') AS failed FROM trials t WHERE ${own} GROUP BY t.task`,
+      )
+      .all(job);
+    return new Map(rows.map(({ task, ...counts }) => [task, counts]));
+  }
+
+  /** What a job counted, trial by trial, in order; null for what failed. */
+  inOrder(job: string): readonly { readonly task: string; readonly cycles: number | null }[] {
+    return this.db
+      .prepare<[string], { readonly task: string; readonly cycles: number | null }>(
+        `SELECT t.task, t.cycles FROM trials t WHERE ${own} ORDER BY t.seq`,
+      )
+      .all(job);
+  }
+
+  private records(sql: string, parameters: object): readonly TuningRecord[] {
+    const rows = this.db.prepare<object, { readonly id: string }>(sql).all(parameters);
+    return rows.map(({ id }) => this.get(id)).filter((r) => r !== undefined);
+  }
+}
+
+const named = ({ job, ...of }: Comparable): Named => ({ ...of, job: job ?? null });
