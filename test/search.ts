@@ -38,13 +38,14 @@ export interface Found {
 export async function search(s: Search): Promise<Found> {
   const { graph, board, changed = (d) => d } = s;
   const dir = mkdtempSync(join(tmpdir(), 'mt-search-'));
+  const cacheDir = join(dir, 'cache');
   const records: TrialRecord[] = [];
   const doubted: number[] = [];
   let progress: readonly TaskProgress[] = [];
   try {
     const firmware = unwrap(await board.build({ dir, name: 'server', objects: [] }));
     const open = async () => ({ ok: true as const, value: changed(await started(board, firmware)) });
-    const pool = new DevicePool(board, [{ name: board.id, open }], dir, s.pool);
+    const pool = new DevicePool(board, [{ name: board.id, open }], cacheDir, s.pool);
     try {
       const end = await tune({
         graph,
@@ -57,7 +58,7 @@ export async function search(s: Search): Promise<Found> {
         seed: s.seed ?? 1,
         budget: { trials: s.trials },
         cores: 2,
-        cacheDir: dir,
+        cacheDir,
         known: () => [],
         record: (trial) => String(records.push(trial) - 1),
         doubt: (id) => doubted.push(Number(id)),

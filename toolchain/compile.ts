@@ -6,7 +6,7 @@ import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
 import { touch } from './cache.ts';
 import { compileFailure, fail } from './endings.ts';
-import { asFailures, inCache, lost, sha, writeHeaders } from './in-cache.ts';
+import { asFailures, inCache, lost, missedFile, sha, writeHeaders } from './in-cache.ts';
 import { findTool, type Limits, run, runAgainIfKilled, toolHint } from './process.ts';
 
 /** Flags that everything is compiled with. Values of the IR wrap, so signed overflow must. */
@@ -96,7 +96,9 @@ async function compileTo(path: string, unit: Unit, flags: readonly string[], cac
   );
   if (ran.code !== 0) {
     for (const file of [temporary, stackUsageOf(temporary)]) rmSync(file, { force: true });
-    return existsSync(include) ? compileFailure(unit.name, ran) : lost('compile', include);
+    return existsSync(include) && !missedFile(ran, cacheDir)
+      ? compileFailure(unit.name, ran)
+      : lost('compile', temporary);
   }
   // With -fstack-usage the compiler leaves the frame sizes beside the object.
   if (existsSync(stackUsageOf(temporary))) renameSync(stackUsageOf(temporary), stackUsageOf(path));

@@ -29,7 +29,7 @@ export const firstLines = (text: string): string =>
     .join('\n')
     .slice(0, 1200);
 
-const noRoom = (ran: Ran): boolean => /no space left on device|disk quota exceeded/i.test(ran.stderr);
+export const noRoom = (ran: Ran): boolean => /no space left on device|disk quota exceeded/i.test(ran.stderr);
 
 /** What a compiler that did not succeed came to: its code, and what to say if it said nothing itself. */
 function endOf(ran: Ran): readonly [code: string, words: string] {

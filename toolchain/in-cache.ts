@@ -6,7 +6,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Result } from '../compiler/result.ts';
-import { fail, systemFailure } from './endings.ts';
+import { fail, noRoom, systemFailure } from './endings.ts';
+import type { Ran } from './process.ts';
 
 /** A name for content. */
 export const sha = (...parts: readonly (string | Uint8Array)[]): string => {
@@ -18,6 +19,16 @@ export const sha = (...parts: readonly (string | Uint8Array)[]): string => {
 /** The failure of a build whose files were deleted under it. */
 export const lost = (stage: string, file: string): Result<never> =>
   fail(stage, 'CACHE_LOST', `${file} was deleted while it was needed`);
+
+/** Whether a tool missed a file of the cache; by now somebody else may have made it again. */
+export const missedFile = (ran: Ran, cacheDir: string): boolean =>
+  // On a full disk, too, files are missing.
+  !noRoom(ran) &&
+  ran.stderr
+    .split('\n')
+    .some(
+      (line) => line.includes(`${cacheDir}/`) && /: No such file or directory$|cannot open .* for writing/.test(line),
+    );
 
 /** Work in the cache's folder, which is made where it is missing. If somebody deletes it meanwhile, the work is done again. */
 export async function inCache<T>(stage: string, cacheDir: string, work: () => Promise<Result<T>>): Promise<Result<T>> {

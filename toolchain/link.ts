@@ -1,13 +1,13 @@
 /** Objects -> code at its place: candidates in a device's load regions, and whole firmware. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
 import { compileUnit, type ObjectFile } from './compile.ts';
 import { type Image, readElf } from './elf.ts';
 import { fail, linkFailure } from './endings.ts';
-import { inCache, lost, sha, writeHeaders } from './in-cache.ts';
+import { inCache, lost, missedFile, sha, writeHeaders } from './in-cache.ts';
 import { findTool, runAgainIfKilled, toolHint } from './process.ts';
 
 export interface CandidateLink {
@@ -74,8 +74,7 @@ async function linkTo(
   const file = ran.code === 0 ? readFileSync(elfPath) : undefined;
   rmSync(elfPath, { force: true });
   if (file !== undefined) return { ok: true, value: file };
-  const missing = [c.object.path, memory.path, script].find((f) => !existsSync(f));
-  return missing === undefined ? linkFailure(ran) : lost('link', missing);
+  return missedFile(ran, cacheDir) ? lost('link', c.object.path) : linkFailure(ran);
 }
 
 /** Links one object for its place in the load regions. Failures: CODE_TOO_LARGE and those of candidateElf(). */

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asFailures } from './in-cache.ts';
 import { type CandidateLink, candidateElf, compileUnit, type Elf, findTool, readElf, run, type Unit } from './index.ts';
 
 export interface SourcePlace {
@@ -35,13 +36,23 @@ function placeOf(lines: readonly string[]): SourcePlace | undefined {
   return line > 0 ? { function: lines[0] ?? '', line } : undefined;
 }
 
-/** A place for each address, in order; undefined where it is not known: another tool's code, no such address, a missing tool. */
-export async function placesInSource(
+type Places = readonly (SourcePlace | undefined)[];
+
+/**
+ * A place for each address, in order; undefined where it is not known: another tool's code, no such address, a missing tool, no room
+ * for finding out.
+ */
+export async function placesInSource(...question: Parameters<typeof lookUp>): Promise<Places> {
+  const found = await asFailures('link', async () => ({ ok: true, value: await lookUp(...question) }));
+  return found.ok ? found.value : question[2].map(() => undefined);
+}
+
+async function lookUp(
   unit: Unit,
   link: CandidateLink,
   addresses: readonly number[],
   cacheDir: string,
-): Promise<readonly (SourcePlace | undefined)[]> {
+): Promise<Places> {
   const unknown = addresses.map(() => undefined);
   const tool = unit.target.compiler.replace(/gcc$/, 'addr2line');
   if (tool === unit.target.compiler || findTool(tool) === undefined) return unknown;
