@@ -23,6 +23,8 @@ import uPlot from './uplot.js';
  * @property {readonly Series[]} series
  * @property {number} [height]
  * @property {'linear' | 'log' | 'fit'} [y]  'fit': logarithmic where the largest value is many times the smallest.
+ * @property {number} [from]  Where the x axis begins; else at the first value.
+ * @property {'none'} [legend]  Where several charts share one.
  * @property {readonly string[]} [ticks]  Words in place of the numbers 0, 1, … of the x axis.
  * @property {(i: number) => readonly string[]} [tip]  Lines about the point i.
  * @property {(i: number) => void} [pick]  When the point i is clicked.
@@ -34,10 +36,15 @@ export const chart = (data) =>
     'figure',
     { class: 'chart' },
     h('div', { widget: drawn, data, role: 'img', 'aria-label': data.label, style: { height: `${heightOf(data)}px` } }),
-    data.series.length < 2 ? null : h('figcaption', null, h('ul', { class: 'legend' }, data.series.map(legend))),
+    data.series.length < 2 || data.legend === 'none'
+      ? null
+      : h('figcaption', null, h('ul', { class: 'legend' }, data.series.map(legend))),
   );
 
-/** @param {Series} s */
+/** @param {readonly Pick<Series, 'label' | 'colour' | 'as'>[]} series */
+export const chartLegend = (series) => h('ul', { class: 'legend' }, series.map(legend));
+
+/** @param {Pick<Series, 'label' | 'colour' | 'as'>} s */
 const legend = (s) =>
   h('li', null, h('span', { class: `swatch ${s.as}`, style: { '--colour': `var(${s.colour})` } }), s.label);
 
@@ -113,7 +120,13 @@ function optionsOf(d, now, element) {
     cursor: { drag: { x: false, y: false }, points: { show: d.pick === undefined }, y: false },
     scales: { x: { time: false, range: (_u, min, max) => widened(d, min, max) }, y: yScale(d) },
     axes: [
-      axis(d.xLabel, d.ticks === undefined ? undefined : (v) => now()?.ticks?.[v] ?? '', d),
+      axis(
+        d.xLabel,
+        d.ticks === undefined
+          ? undefined
+          : (v) => cut(now()?.ticks?.[v] ?? '', element.clientWidth / (d.ticks?.length ?? 1)),
+        d,
+      ),
       { ...axis(d.yLabel, short, d), size: 58 },
     ],
     series: [{}, ...d.series.map(drawnSeries)],
@@ -122,8 +135,11 @@ function optionsOf(d, now, element) {
 }
 
 /** @param {ChartData} d @param {number} min @param {number} max @returns {[number, number]} */
-const widened = (d, min, max) =>
-  d.ticks !== undefined ? [-0.5, d.ticks.length - 0.5] : min === max ? [min - 1, max + 1] : [min, max];
+function widened(d, min, max) {
+  if (d.ticks !== undefined) return [-0.5, d.ticks.length - 0.5];
+  if (d.from !== undefined) return [d.from, Math.max(max, d.from + 1)];
+  return min === max ? [min - 1, max + 1] : [min, max];
+}
 
 /** @param {ChartData} d @returns {import('uplot').Scale} */
 function yScale(d) {
@@ -165,13 +181,19 @@ function axis(label, words, d) {
   };
 }
 
+/** As much of a word as has room in so many pixels. @param {string} word @param {number} room */
+const cut = (word, room) => {
+  const letters = Math.max(3, Math.floor(room / 8));
+  return word.length <= letters ? word : `${word.slice(0, letters - 1)}…`;
+};
+
 /** There is no half a trial. */
 const wholeSteps = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => m * 10 ** e)).flat();
 
 /** Marks of a logarithmic axis at 1, 2, 3, 5, 7 of each power, for as few powers as there often are; of others, round steps.
  * @type {import('uplot').Axis.Splits} */
 const ySplits = (u, _axis, min, max, step) => {
-  const room = Math.max(2, Math.floor(u.bbox.height / devicePixelRatio / 34));
+  const room = Math.max(2, Math.floor(u.bbox.height / devicePixelRatio / 26));
   if (u.scales.y?.distr !== 3) {
     const size = Math.max(step, (max - min) / room);
     const power = 10 ** Math.floor(Math.log10(size));
@@ -205,7 +227,7 @@ function drawnSeries(s) {
         stroke,
         width: 0,
         paths: () => null,
-        points: { show: true, size: 5, width: 0, fill: `${stroke}cc`, stroke },
+        points: { show: true, size: 6, width: 0, fill: `${stroke}cc`, stroke },
       };
   }
 }

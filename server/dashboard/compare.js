@@ -7,8 +7,8 @@ import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
 import { jobTitle, stateChip } from './words.js';
 
-/** @typedef {import('./contract.d.ts').Job} Job */
-/** @typedef {import('./contract.d.ts').JobRowBody} JobRow */
+/** @typedef {import('../schemas/index.ts').JobBody} Job */
+/** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
 /** @typedef {import('./job-layers.js').Layer} Layer */
 /** @typedef {{ job: Job, layers: readonly Layer[] }} Side */
 
@@ -48,7 +48,7 @@ function choices(jobs, a, b) {
   };
   return h(
     'div',
-    { class: 'fields' },
+    { class: 'fields halves' },
     select('a', options, a, (v) => go({ a: v }), 'One job'),
     select('b', options, b, (v) => go({ b: v }), 'The other job'),
   );
@@ -133,8 +133,17 @@ function layerTable(rows, ja, jb, sameKind) {
       { name: `${ja.board}, ${unit(ja.kind)}`, as: 'right', cell: (r) => count(r.a.cycles) },
       { name: `${jb.board}, ${unit(jb.kind)}`, as: 'right', cell: (r) => count(r.b?.cycles) },
       { name: 'first over second', as: 'right', cell: ratio },
-      { name: 'first schedule', as: 'wide', cell: (r) => h('span', { class: 'muted' }, r.a.schedule ?? '') },
-      { name: 'second schedule', as: 'wide', cell: (r) => h('span', { class: 'muted' }, r.b?.schedule ?? '') },
+      {
+        name: 'schedules, first and second',
+        as: 'wide',
+        cell: (r) =>
+          h(
+            'div',
+            { class: 'schedules muted' },
+            h('span', null, r.a.schedule ?? '–'),
+            r.b?.schedule === r.a.schedule ? h('span', null, 'the same') : h('span', null, r.b?.schedule ?? '–'),
+          ),
+      },
     ],
   });
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The best count against the number of trials: of a job, with the default schedules and random search as lines to compare with. */
 import { chart } from './charts.js';
-import { kindWords, short, unit } from './format.js';
+import { axisWords, short, unit } from './format.js';
 
 /** @typedef {{ kind: string, default: number | null, points: readonly { n: number, cycles: number }[] }} Curve */
 
@@ -34,8 +34,9 @@ export function curveChart(curve, o = {}) {
   return chart({
     label: `Best ${unit(curve.kind)} against trials: from ${short(first)} to ${short(last)} after ${x.at(-1) ?? 0} trials`,
     xLabel: 'trials',
-    yLabel: kindWords(curve.kind),
+    yLabel: axisWords(curve.kind),
     x,
+    from: 0,
     series,
     ...(o.height !== undefined && { height: o.height }),
   });

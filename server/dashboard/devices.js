@@ -6,7 +6,7 @@ import { count, kindWords, percent, when } from './format.js';
 import { heatStrip } from './heat.js';
 import { button, chip, empty, section, stat, stats, table } from './ui.js';
 
-/** @typedef {import('../schemas/index.ts').DeviceBody & { transport?: string, since?: string, draining?: boolean, utilisation?: number, quarantine?: { reason: string, at: string, by: string, until: string | null } | null, stats?: { trials: number, failures: number, recoveries: number } }} Device */
+/** @typedef {import('../schemas/index.ts').DeviceBody} Device */
 
 /** @type {import('./page.js').View} */
 export const devicesView = {
@@ -25,7 +25,7 @@ export const devicesView = {
 const hours = 12;
 const buckets = 144;
 /** @type {Readonly<Record<string, string>>} */
-const tones = { idle: 'ok', busy: 'busy', quarantined: 'bad', closed: '', draining: 'warn', gone: 'bad' };
+const tones = { idle: 'ok', busy: 'busy', quarantined: 'bad', closed: '', unplugged: 'warn' };
 
 class Devices {
   /** @param {import('./page.js').Page} page */
@@ -70,6 +70,8 @@ class Devices {
     const shown = items.filter((d) =>
       words.every((w) => `${d.name} ${d.board} ${d.kind} ${d.state}`.toLowerCase().includes(w)),
     );
+    const used = shown.filter((d) => !isUnused(d));
+    const unused = shown.filter(isUnused);
     const of = (/** @type {string} */ state) => items.filter((d) => d.state === state).length;
     this.page.show(
       h('div', { class: 'head' }, h('h1', null, 'Devices'), this.search()),
@@ -83,7 +85,17 @@ class Devices {
             stat('in quarantine', of('quarantined')),
           ),
       section(`The last ${hours} hours`, heatStrip(this.night, new Set(shown.map((d) => d.name)))),
-      section('State and health', this.table(shown)),
+      section(
+        'State and health',
+        used.length > 0 && this.table(used),
+        unused.length > 0 &&
+          h(
+            'details',
+            { open: used.length === 0 || this.text !== '' },
+            h('summary', null, `${unused.length} emulated devices that no job has needed yet`),
+            this.table(unused),
+          ),
+      ),
       this.history && section(`History of ${this.history.name}`, historyTable(this.history.items)),
       section(
         'Add a device',
@@ -114,7 +126,10 @@ class Devices {
       rows,
       key: (d) => d.name,
       columns: [
-        { name: 'device', cell: (d) => h('strong', null, d.name) },
+        {
+          name: 'device',
+          cell: (d) => [h('strong', null, d.name), h('div', { class: 'muted hint' }, kindWords(d.kind))],
+        },
         {
           name: 'state',
           cell: (d) => [
@@ -122,19 +137,18 @@ class Devices {
             d.since ? h('span', { class: 'muted num' }, ` since ${when(d.since)}`) : null,
           ],
         },
-        { name: 'counts', cell: (d) => h('span', { class: 'muted' }, kindWords(d.kind)) },
-        { name: 'trials', as: 'right', cell: (d) => count(d.stats?.trials ?? d.trials) },
-        { name: 'failed', as: 'right', cell: (d) => count(d.stats?.failures ?? d.failures) },
+        { name: 'trials', as: 'right', cell: (d) => count(d.stats.trials) },
+        { name: 'failed', as: 'right', cell: (d) => count(d.stats.failures) },
         {
           name: 'recoveries',
           as: 'right',
-          cell: (d) => count(d.stats?.recoveries ?? Object.values(d.recoveries).reduce((a, b) => a + b, 0)),
+          cell: (d) => count(d.stats.recoveries),
         },
         { name: 'withdrawn', as: 'right', cell: (d) => count(d.suspects) },
         {
           name: 'last hour',
           as: 'right',
-          cell: (d) => (d.utilisation === undefined ? '–' : percent(d.utilisation, 1)),
+          cell: (d) => percent(d.utilisation, 1),
         },
         { name: 'health', as: 'wide', cell: health },
         { name: 'actions', cell: (d) => this.actions(d) },
@@ -166,8 +180,7 @@ class Devices {
         }),
       held && button('Release', post('release', 'is back at work', undefined), { key: 'release' }),
       button('History', () => this.open(d), { kind: 'quiet', key: 'history' }),
-      d.transport !== undefined &&
-        (d.state === 'idle' || d.state === 'closed' || d.draining) &&
+      (d.state === 'idle' || d.state === 'closed' || d.draining) &&
         button('Remove', () => this.remove(d, path), { kind: 'quiet', key: 'remove' }),
     );
   }
@@ -191,6 +204,9 @@ class Devices {
     });
   }
 }
+
+/** A farm has two of every board that can be emulated; most are never started. @param {Device} d */
+const isUnused = (d) => d.state === 'closed' && d.stats.trials === 0 && d.transport === 'emulated' && !d.draining;
 
 /** @param {Device} d */
 function health(d) {

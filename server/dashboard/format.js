@@ -42,6 +42,10 @@ const kinds = {
   host: "ticks of this computer's clock",
 };
 
+/** @param {Kind} kind The same for an axis, where there is little room. */
+export const axisWords = (kind) =>
+  kind === 'model' ? 'cycles (model)' : kind === 'host' ? 'ticks (this computer)' : unit(kind);
+
 /** @param {number | null | undefined} before @param {number | null | undefined} after "4.98×" */
 export const speedUp = (before, after) => (before && after ? `${(before / after).toFixed(2)}×` : '–');
 

@@ -7,7 +7,7 @@ import { isOpen, jobTitle } from './words.js';
 
 /**
  * @param {import('./page.js').Page} page
- * @param {import('./contract.d.ts').JobRowBody} j
+ * @param {import('../schemas/index.ts').JobSummary} j
  * @param {() => Promise<void>} reload
  */
 export function jobButtons(page, j, reload) {

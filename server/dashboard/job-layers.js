@@ -6,7 +6,7 @@ import { count, layerName, short, speedUp, unit } from './format.js';
 import { to } from './router.js';
 import { share, table } from './ui.js';
 
-/** @typedef {import('./contract.d.ts').Job} Job */
+/** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('./flame.js').Layer & { task: string | undefined, macs: number | null, trials: number | null, schedule: string | null, refused: number }} Layer */
 
 /**

@@ -10,7 +10,7 @@ import { to } from './router.js';
 import { empty, progressBar, section, stat, stats, table } from './ui.js';
 import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
 
-/** @typedef {import('./contract.d.ts').Job} Job */
+/** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('./page.js').Page} Page */
 
 /** @type {import('./page.js').View} */

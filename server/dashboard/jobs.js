@@ -8,7 +8,7 @@ import { to } from './router.js';
 import { button, empty, progressBar, section, stat, stats, table } from './ui.js';
 import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
 
-/** @typedef {import('./contract.d.ts').JobRowBody} JobRow */
+/** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
 /** @typedef {import('./page.js').Page} Page */
 
 /** @type {import('./page.js').View} */

@@ -3,12 +3,17 @@
  * What each knob does: for each value the best and the median of its trials (effect), and every trial of it (slice). Knobs of
  * different templates do not compare, so each template has plots of its own.
  */
-import { chart } from './charts.js';
+import { chart, chartLegend } from './charts.js';
 import { h } from './dom.js';
-import { count, kindWords, plain, short } from './format.js';
+import { axisWords, count, plain, short } from './format.js';
 
 /** @typedef {{ template: string, knob: string, value: unknown, trials: number, failed: number, best: number | null, median: number | null }} KnobRow */
 /** @typedef {import('../schemas/index.ts').RecordBody} RecordBody */
+
+/** @typedef {Pick<import('./charts.js').Series, 'label' | 'as' | 'colour'>} Look */
+const trials = /** @type {Look} */ ({ label: 'trials', as: 'dots', colour: '--faint' });
+const median = /** @type {Look} */ ({ label: 'median', as: 'dashes', colour: '--series-2' });
+const best = /** @type {Look} */ ({ label: 'best', as: 'line', colour: '--accent' });
 
 /**
  * @param {readonly KnobRow[]} rows
@@ -21,6 +26,7 @@ export function knobsPart(rows, records, kind) {
   return h(
     'div',
     null,
+    chartLegend([trials, median, best]),
     templates.map((t) =>
       template(
         t,
@@ -47,7 +53,6 @@ function template(name, rows, records, kind) {
         h(
           'div',
           { key: k },
-          h('h4', null, k),
           effect(
             k,
             rows.filter((r) => r.knob === k),
@@ -84,14 +89,15 @@ function effect(knob, found, records, kind) {
   return chart({
     label: `${knob}: ${rows.map((r) => `${plain(r.value)} best ${short(r.best)}`).join(', ')}`,
     xLabel: knob,
-    yLabel: kindWords(kind),
+    yLabel: axisWords(kind),
     x: xs.map((p) => p.x),
     ticks: rows.map((r) => plain(r.value)),
-    height: 190,
+    height: 180,
+    legend: 'none',
     series: [
-      { label: 'trials', as: 'dots', colour: '--faint', values: xs.map((p) => p.y) },
-      { label: 'median', as: 'dashes', colour: '--series-2', values: of((r) => r.median) },
-      { label: 'best', as: 'line', colour: '--accent', values: of((r) => r.best) },
+      { ...trials, values: xs.map((p) => p.y) },
+      { ...median, values: of((r) => r.median) },
+      { ...best, values: of((r) => r.best) },
     ],
     tip: (i) => {
       const r = rows[Math.round(xs[i]?.x ?? 0)];

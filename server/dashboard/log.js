@@ -1,7 +1,7 @@
 // @ts-check
 /** The log of trials: filters as chips, columns that sort, page by page. The address holds the filters, so that it can be passed on. */
 import { h } from './dom.js';
-import { count, kindWords, when } from './format.js';
+import { axisWords, count, when } from './format.js';
 import { filterForm, filters } from './log-filters.js';
 import { to } from './router.js';
 import { button, chip, empty, table } from './ui.js';
@@ -170,10 +170,10 @@ class Log {
           },
           { name: 'board', cell: (r) => r.board },
           { name: 'template', cell: (r) => r.template },
-          { name: 'knobs', as: 'wide', cell: knobs },
+          { name: 'knobs', cell: knobs },
           { name: 'outcome', cell: outcome },
           { name: 'count', as: 'right', cell: (r) => count(r.cycles) },
-          { name: 'of', cell: (r) => h('span', { class: 'muted' }, kindWords(r.kind)) },
+          { name: 'of', cell: (r) => h('span', { class: 'muted' }, axisWords(r.kind)) },
           { name: 'policy', cell: (r) => r.policy },
           { name: 'device', cell: (r) => r.device ?? '' },
         ],
@@ -189,12 +189,10 @@ function outcome(r) {
   return r.reusedFrom ? chip('as before') : chip('ok', 'ok');
 }
 
-/** @param {RecordBody} r */
-const knobs = (r) =>
-  h(
-    'span',
-    { class: 'muted' },
-    Object.entries(/** @type {any} */ (r.config)?.knobs ?? {})
-      .map(([k, v]) => `${k}=${v}`)
-      .join(' '),
-  );
+/** In one line, whole where the pointer is. @param {RecordBody} r */
+function knobs(r) {
+  const text = Object.entries(/** @type {any} */ (r.config)?.knobs ?? {})
+    .map(([k, v]) => `${k}=${v}`)
+    .join(' ');
+  return h('span', { class: 'muted ellipsis', title: text }, text);
+}

@@ -5,7 +5,7 @@ import { field, select } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').ModelBody} Model */
 
-/** @param {{ model: Model, clone: import('./contract.d.ts').Job | undefined }} known */
+/** @param {{ model: Model, clone: import('../schemas/index.ts').JobBody | undefined }} known */
 export function optionFields({ model, clone }) {
   const input = (/** @type {string} */ name, /** @type {Record<string, unknown>} */ more = {}) =>
     h('input', { name, ...more });

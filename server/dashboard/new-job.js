@@ -8,7 +8,7 @@ import { empty, problem } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').ModelBody} Model */
 /** @typedef {import('../schemas/index.ts').BoardBody} Board */
-/** @typedef {import('./contract.d.ts').Job} Job */
+/** @typedef {import('../schemas/index.ts').JobBody} Job */
 
 /** @type {import('./page.js').View} */
 export const newJobView = {

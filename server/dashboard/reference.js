@@ -5,7 +5,7 @@
  * The network's sum with the best that trials of the policy "random" found; undefined where some task has none, and for a job
  * that is random itself.
  * @param {import('./page.js').Page} page
- * @param {import('./contract.d.ts').Job} job
+ * @param {import('../schemas/index.ts').JobBody} job
  * @returns {Promise<number | undefined>}
  */
 export async function randomReference(page, job) {

@@ -1,12 +1,14 @@
 // @ts-check
 /** All trials of a task in their order, coloured by template; those that failed stand on the ground line. */
 import { chart } from './charts.js';
-import { count, kindWords, unit, when } from './format.js';
+import { axisWords, count, unit, when } from './format.js';
 
 /** @typedef {{ record: string, n?: number, at: string, cycles: number | null, template: string, status: string, job?: string | null }} Trial */
 
 /** Colours that can be told apart, also by those who see fewer. */
-const palette = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6'];
+const palette = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5'];
+/** @param {string} template @param {number} i */
+const colourOf = (template, i) => (template === 'default' ? '--muted' : (palette[i % palette.length] ?? '--muted'));
 
 /**
  * @param {readonly Trial[]} trials  In the order in which they were measured.
@@ -16,7 +18,9 @@ const palette = ['--series-1', '--series-2', '--series-3', '--series-4', '--seri
 export function scatterChart(trials, kind, pick) {
   const counted = trials.flatMap((t) => (t.cycles === null ? [] : [t.cycles]));
   const ground = counted.length === 0 ? 1 : Math.min(...counted) * 0.96;
-  const templates = [...new Set(trials.filter((t) => t.cycles !== null).map((t) => t.template))].sort();
+  const templates = [...new Set(trials.filter((t) => t.cycles !== null).map((t) => t.template))].sort(
+    (a, b) => Number(a === 'default') - Number(b === 'default') || (a < b ? -1 : 1),
+  );
   const failed = trials.some((t) => t.cycles === null);
   let best = Number.POSITIVE_INFINITY;
   const front = trials.map((t) => {
@@ -26,16 +30,17 @@ export function scatterChart(trials, kind, pick) {
   return chart({
     label: `${trials.length} trials by ${templates.join(', ')}; the best took ${count(counted.length === 0 ? null : Math.min(...counted))} ${unit(kind)}`,
     xLabel: 'trials of this task, in their order',
-    yLabel: kindWords(kind),
+    yLabel: axisWords(kind),
     x: trials.map((t, i) => t.n ?? i + 1),
     height: 320,
     series: [
+      { label: 'best so far', as: 'steps', colour: '--faint', values: front },
       ...templates.map(
         (name, i) =>
           /** @type {import('./charts.js').Series} */ ({
             label: name,
             as: 'dots',
-            colour: palette[i % palette.length] ?? '--series-6',
+            colour: colourOf(name, i),
             values: trials.map((t) => (t.template === name ? t.cycles : null)),
           }),
       ),
@@ -49,7 +54,6 @@ export function scatterChart(trials, kind, pick) {
             }),
           ]
         : []),
-      { label: 'best so far', as: 'steps', colour: '--accent', values: front },
     ],
     tip: (i) => {
       const t = trials[i];

@@ -3,7 +3,7 @@
 import { count, span, when } from './format.js';
 import { chip } from './ui.js';
 
-/** @typedef {import('./contract.d.ts').JobRowBody} JobRow */
+/** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
 
 /** @type {Readonly<Record<string, string>>} */
 const tones = { running: 'busy', queued: '', paused: 'warn', done: 'ok', failed: 'bad', cancelled: '' };
