@@ -12,6 +12,7 @@ import type { Models } from './models.ts';
 import type { Queries } from './query/queries.ts';
 import type { Metrics } from './service/metrics.ts';
 import type { Service } from './service/options.ts';
+import type { TaskModels } from './trials/task-models.ts';
 import type { TrialViews } from './trials/trial-views.ts';
 import type { Dispatcher } from './webhooks/dispatcher.ts';
 
@@ -25,6 +26,7 @@ export interface AppContext {
   readonly farm: Farm;
   readonly queries: Queries;
   readonly trials: TrialViews;
+  readonly taskModels: TaskModels;
   readonly webhooks: Dispatcher;
   readonly boards: readonly BoardModule[];
   readonly dataDir: string;

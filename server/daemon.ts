@@ -33,6 +33,7 @@ import { Queries, type QueryLimits } from './query/queries.ts';
 import { Metrics } from './service/metrics.ts';
 import { type ReachOptions, type Service, serviceOf } from './service/options.ts';
 import { newToken, tokenHash } from './service/tokens.ts';
+import { TaskModels } from './trials/task-models.ts';
 import { TrialViews } from './trials/trial-views.ts';
 import { version } from './version.ts';
 import { Dispatcher } from './webhooks/dispatcher.ts';
@@ -264,6 +265,7 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     farm,
     queries: new Queries(store.file, o.query),
     trials: new TrialViews({ store, models, boards, farm, cacheDir, patienceMs: replayPatience }),
+    taskModels: new TaskModels(store, models),
     webhooks,
     boards,
     dataDir,

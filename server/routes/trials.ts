@@ -2,13 +2,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type AppContext, orThrow } from '../api.ts';
-import { ReplayBody, TrialBody } from '../schemas/index.ts';
+import { KindBody, ReplayBody, TaskModelBody, TrialBody, Word } from '../schemas/index.ts';
 
+const Place = Type.Object({ board: Word, kind: KindBody }, { additionalProperties: false });
 const Id = Type.Object({ id: Type.String({ maxLength: 100 }) });
 
 export const trialRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>
   async (app) => {
+    app.addHook('onClose', () => c.taskModels.close());
+
     app.get(
       '/v1/trials/:id',
       {
@@ -31,5 +34,18 @@ export const trialRoutes =
         },
       },
       async (request) => orThrow(await c.trials.replay(request.params.id)),
+    );
+
+    app.get(
+      '/v1/tasks/:id/model',
+      {
+        schema: {
+          summary: 'What the cost model has understood of a task: predicted against measured, and what matters',
+          params: Id,
+          querystring: Place,
+          response: { 200: TaskModelBody },
+        },
+      },
+      async ({ params, query }) => orThrow(await c.taskModels.explain({ task: params.id, ...query })) as TaskModelBody,
     );
   };

@@ -55,3 +55,21 @@ export const ReplayBody = Type.Object({
   sameBinary: Nullable(Type.Boolean()),
 });
 export type ReplayBody = Static<typeof ReplayBody>;
+
+const Share = Type.Number({ description: 'of 1' });
+export const TaskModelBody = Type.Object({
+  trained: Type.Integer({ description: 'trials that it was trained on' }),
+  rank: Nullable(
+    Type.Number({ description: "Spearman's correlation of predicted and measured; null with few trials" }),
+  ),
+  points: Type.Array(Type.Object({ record: Type.String(), predicted: Type.Number(), measured: Type.Number() }), {
+    description: 'each predicted by trees that had not seen it',
+  }),
+  importance: Type.Array(Type.Object({ feature: Type.String(), share: Share }), {
+    description: 'by permutation: how much larger the error is when the feature tells nothing',
+  }),
+  knobs: Type.Array(Type.Object({ template: Type.String(), knob: Type.String(), share: Share }), {
+    description: 'the same for the knobs of each template',
+  }),
+});
+export type TaskModelBody = Static<typeof TaskModelBody>;

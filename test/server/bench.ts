@@ -12,7 +12,7 @@ import { boards } from '../../boards/index.ts';
 import { openStore } from '../../db/index.ts';
 import type { NewRecord, Store } from '../../db/types.ts';
 import { buildApp } from '../../server/app.ts';
-import { Farm } from '../../server/devices.ts';
+import { Farm, type FarmOptions } from '../../server/devices.ts';
 import { Feed } from '../../server/feed.ts';
 import { JobViews } from '../../server/job-views.ts';
 import { systemClock } from '../../server/jobs/clock.ts';
@@ -24,6 +24,7 @@ import type { ErrorBody, JobBody, ModelBody } from '../../server/schemas/index.t
 import { usualLimits } from '../../server/service/limits.ts';
 import { Metrics } from '../../server/service/metrics.ts';
 import type { Service } from '../../server/service/options.ts';
+import { TaskModels } from '../../server/trials/task-models.ts';
 import { TrialViews } from '../../server/trials/trial-views.ts';
 import { Dispatcher } from '../../server/webhooks/dispatcher.ts';
 import type { Send } from '../../server/webhooks/send.ts';
@@ -41,6 +42,7 @@ export interface Bench {
   readonly store: Store;
   readonly feed: Feed;
   readonly jobs: Jobs;
+  readonly farm: Farm;
   readonly dataDir: string;
   /** Jobs in the order in which they began. */
   readonly begun: Begun[];
@@ -69,6 +71,7 @@ export async function startBench(
   opened: Store = openBenchStore(),
   change: Partial<Service> = {},
   queue: Partial<Pick<JobsOptions, 'atOnce' | 'clock' | 'work'>> = {},
+  devices: Partial<FarmOptions> = {},
 ): Promise<Bench> {
   const service: Service = { ...localService, ...change };
   const metrics = new Metrics();
@@ -87,9 +90,12 @@ export async function startBench(
     boards,
     attached: [],
     emulate: { host: 0 },
+    ports: async () => [],
+    store: store.devices,
     cores: 2,
     cacheDir: dataDir,
     log: () => undefined,
+    ...devices,
   });
   const hasDevice = (b: { readonly id: string }): boolean => b.id !== 'host';
   const jobs = new Jobs({
@@ -119,6 +125,7 @@ export async function startBench(
     farm,
     queries: new Queries(store.file),
     trials: new TrialViews({ store, models, boards, farm, cacheDir: dataDir, patienceMs: 20_000 }),
+    taskModels: new TaskModels(store, models),
     webhooks,
     boards,
     dataDir,
@@ -130,6 +137,8 @@ export async function startBench(
   });
   onTestFinished(async () => {
     await app.close();
+    await farm.closeAll();
+    farm.dispose();
     rmSync(dataDir, { recursive: true, force: true });
   });
   const call = (o: InjectOptions): Promise<LightMyRequestResponse> => app.inject(o);
@@ -147,6 +156,7 @@ export async function startBench(
     store,
     feed,
     jobs,
+    farm,
     dataDir,
     begun,
     get: (url, headers = {}) => call({ method: 'GET', url, headers }),
