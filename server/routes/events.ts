@@ -16,6 +16,8 @@ import { ErrorBody } from '../schemas/index.ts';
 const heartbeatMs = 15_000;
 /** Events read at once: few, as a slow client takes few. */
 const page = 32;
+/** Written by hand, see below. */
+const Stream = Type.Unsafe<string>({ type: 'string', contentMediaType: 'text/event-stream' });
 const EventId = Type.Optional(Type.Integer({ minimum: 0 }));
 const After = {
   produces: ['text/event-stream'],
@@ -34,7 +36,7 @@ export const eventRoutes =
           summary: "A job's events, past and to come",
           description: 'text/event-stream; 204 when the job has ended and there is nothing after Last-Event-ID.',
           params: Type.Object({ id: Type.String({ maxLength: 100 }) }),
-          response: { 204: Type.Null(), '4xx': ErrorBody },
+          response: { 200: Stream, 204: Type.Null(), '4xx': ErrorBody },
         },
       },
       async (request, reply) => {
@@ -54,7 +56,7 @@ export const eventRoutes =
           ...After,
           summary: 'Events of all jobs, from now on or behind Last-Event-ID',
           description: 'text/event-stream that does not end; the data of each event names its job.',
-          response: { '4xx': ErrorBody },
+          response: { 200: Stream, '4xx': ErrorBody },
         },
       },
       async (request, reply) => {
