@@ -68,7 +68,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
       note: (news) => write(() => devices.note(news)),
       history: (device, since, limit, cursor) => read(() => devices.history(device, since, limit, cursor)),
       use: (since, until) => read(() => devices.use(since, until)),
-      tidy: () => write(() => devices.tidy(at())),
+      tidy: (now) => write(() => devices.tidy(now)),
     },
     queries: {
       all: () => read(() => queries.all()),

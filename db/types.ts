@@ -271,8 +271,8 @@ export interface Store {
     history(device: string, since: string | undefined, limit: number, cursor?: string): Page<DeviceEventRow>;
     /** Minutes between two times, left out where nothing happened. */
     use(since: string, until: string): readonly DeviceUse[];
-    /** Forgets what is too old or too much. */
-    tidy(): void;
+    /** Forgets what is too old at this time (ISO 8601), or too much. */
+    tidy(now: string): void;
   };
   /** See db/queries.ts. */
   readonly queries: {

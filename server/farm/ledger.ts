@@ -107,7 +107,7 @@ export class Ledger {
     [this.events, this.use, this.boards] = [[], new Map(), new Map()];
     if (this.o.now() - this.tidied < hourMs) return;
     this.tidied = this.o.now();
-    this.o.store.tidy();
+    this.o.store.tidy(new Date(this.tidied).toISOString());
   }
 
   /** Writes down the rest. What comes later is forgotten. */
