@@ -19,7 +19,7 @@ export function spansOf(since: string, until: string, most: number): Result<Span
   const [from, to] = [Date.parse(since), Date.parse(until)];
   if (to <= from) return failed('request', 'BAD_REQUEST', `until (${until}) must be later than since (${since})`);
   const lengthMs = Math.max(minuteMs, (to - from) / most);
-  return ok({ since: from, until: to, lengthMs, count: Math.ceil((to - from) / lengthMs) });
+  return ok({ since: from, until: to, lengthMs, count: Math.min(most, Math.ceil((to - from) / lengthMs)) });
 }
 
 /** One device's minutes, summed up by stretch: each minute in the one where it begins, the first one's in the first. */
@@ -32,7 +32,8 @@ export function bucketsOf(spans: Spans, use: readonly DeviceUse[]): Bucket[] {
     failed: 0,
   }));
   for (const { minute, busyMs, trials, failed: wrong } of use) {
-    const bucket = buckets[Math.max(0, Math.floor((minute * minuteMs - since) / lengthMs))];
+    const at = Math.floor((minute * minuteMs - since) / lengthMs);
+    const bucket = buckets[Math.max(0, Math.min(count - 1, at))];
     if (bucket === undefined) continue;
     bucket.busyMs += busyMs;
     bucket.trials += trials;

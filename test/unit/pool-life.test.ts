@@ -229,6 +229,71 @@ test('a quarantined device comes back when it passes its check, whoever works me
   await pool.closeAll();
 });
 
+test('a device that is drained or quarantined by somebody is vouched for, closed, and back when it is released', async () => {
+  const a = new Fake('a');
+  const told: string[] = [];
+  const observe = { event: (...[, event]: [string, string, string, string | null]) => told.push(event), used: () => 0 };
+  const pool = poolOf([a], { ...quick, observe });
+  for (const retire of [() => pool.drain('a'), () => pool.quarantine('a', 'smells', new Date(0).toISOString())]) {
+    expect(await resultOf(pool, counted(1))).toMatchObject({ status: 'ok' });
+    const before = a.checks;
+    retire();
+    while (pool.states()[0]?.state === 'busy') await turn();
+    // One check more, for the result that nobody had vouched for.
+    expect([a.checks - before, a.closed]).toEqual([1, a.opened]);
+    expect(pool.gone).toBeDefined();
+    const later = resultOf(pool, counted(2));
+    // No look brings it back: only whoever wants it.
+    await turn();
+    expect(pool.gone).toBeDefined();
+    pool.release('a');
+    expect(await later).toMatchObject({ status: 'ok' });
+  }
+  expect(pool.states()).toMatchObject([{ failures: 0, quarantine: null, draining: false }]);
+  expect(told).toEqual(['checked', 'opened', 'closed', 'opened', 'closed', 'opened']);
+  await pool.closeAll();
+});
+
+test('what was measured last is withdrawn when a device that is drained turns out to be unwell', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], { restMs: () => 1e6 });
+  const doubted: MeasureResult[] = [];
+  const stop = pool.onDoubt((results) => doubted.push(...results));
+  await resultOf(pool, counted(1));
+  a.health = drifted;
+  pool.drain('a');
+  while (doubted.length === 0) await turn();
+  expect(doubted).toMatchObject([{ cycles: 1 }]);
+  stop();
+  await pool.closeAll();
+});
+
+test('a device that is unplugged leaves without a word of the ladder, and is back as soon as somebody sees it', async () => {
+  let there = true;
+  class Plugged extends Fake {
+    absent = async (): Promise<boolean> => !there;
+  }
+  const a: Plugged = new Plugged('a', { opens: () => there });
+  const said: string[] = [];
+  const pool = poolOf([a], { ...quick, quarantineMs: () => 1e6, log: (m) => said.push(m) });
+  await resultOf(pool, counted(1));
+  there = false;
+  expect(await pool.use(async () => failedWith('LINK'))).toMatchObject({ ok: true, value: { code: 'LINK' } });
+  const later = resultOf(pool, counted(2));
+  while (pool.gone === undefined) await turn();
+  expect(pool.states()).toMatchObject([{ state: 'unplugged', failures: 0 }]);
+  there = true;
+  // Again and again is as good as once.
+  for (let i = 0; i < 3; i++) pool.wake('a');
+  expect(await later).toMatchObject({ status: 'ok' });
+  expect(said).toEqual([]);
+  // While it lies idle nobody notices but who looks at the ports.
+  pool.unplugged('a');
+  expect(pool.states()).toMatchObject([{ state: 'unplugged' }]);
+  await pool.closeAll();
+  expect(a.closed).toBeLessThanOrEqual(a.opened);
+});
+
 test('closing waits for a look at a quarantined device, which is closed again', async () => {
   const a = new Fake('a');
   const opening = Promise.withResolvers<void>();
