@@ -2,14 +2,25 @@
 import type { Result } from '../compiler/result.ts';
 import type {
   BoardList,
+  DeviceBody,
+  DeviceHistory,
   DeviceList,
+  DeviceRequest,
   HealthBody,
   JobBody,
+  JobChange,
+  JobGroup,
   JobList,
   JobRequest,
+  JobSummary,
   ModelBody,
+  QueryBody,
+  QueryRequest,
   RecordBody,
   RecordPage,
+  ReplayBody,
+  SchemaBody,
+  TrialBody,
 } from '../server/schemas/index.ts';
 import { follow, type OpenEvents, type ServerEvent } from './events.ts';
 import { Http, type Query, type Send } from './http.ts';
@@ -29,6 +40,7 @@ export interface Following {
 }
 
 const job = (id: string): string => `/v1/jobs/${encodeURIComponent(id)}`;
+const device = (name: string): string => `/v1/devices/${encodeURIComponent(name)}`;
 const newKey = (): string => crypto.randomUUID();
 const usualPatienceMs = 60_000;
 
@@ -60,14 +72,26 @@ export class Client {
   }
 
   /** Carried out once, also where the connection broke and it was sent again; the same `key` makes the same job. */
-  addJob(request: JobRequest, key = newKey()): Promise<Result<JobBody>> {
+  addJob(request: Omit<JobRequest, 'boards'>, key = newKey()): Promise<Result<JobBody>> {
     return this.http.json('/v1/jobs', { method: 'POST', body: request, key });
+  }
+  /** A job for each of `boards`. */
+  addJobs(request: JobRequest & { readonly boards: string[] }, key = newKey()): Promise<Result<JobGroup>> {
+    return this.http.json('/v1/jobs', { method: 'POST', body: request, key });
+  }
+  /** A job like another one, with what `change` says instead. */
+  clone(id: string, change: Omit<JobChange, 'boards'> = {}, key = newKey()): Promise<Result<JobBody>> {
+    return this.http.json(`${job(id)}/clone`, { method: 'POST', body: change, key });
   }
   job(id: string): Promise<Result<JobBody>> {
     return this.http.json(job(id));
   }
   jobs(query: Query = {}): Promise<Result<JobList>> {
     return this.http.json('/v1/jobs', { query });
+  }
+  /** Every job, newest first. Throws RequestFailed. */
+  eachJob(query: Query = {}): AsyncGenerator<JobSummary, void> {
+    return everyItem((cursor) => this.jobs({ ...query, ...(cursor !== undefined && { cursor }) }));
   }
   cancel(id: string): Promise<Result<JobBody>> {
     return this.http.json(`${job(id)}/cancel`, { method: 'POST' });
@@ -100,8 +124,33 @@ export class Client {
     return eventsOf(this.openEvents(id), following);
   }
 
+  /** The events of all jobs, also those to come; `data.job` says whose. It ends with its signal. Throws RequestFailed. */
+  allEvents(following: Following = {}): AsyncGenerator<ServerEvent, void> {
+    return eventsOf((after, signal) => this.stream('/v1/events', after, signal), following);
+  }
+
   devices(): Promise<Result<DeviceList>> {
     return this.http.json('/v1/devices');
+  }
+  /** Attaches one at an address, or emulates more. */
+  addDevice(request: DeviceRequest, key = newKey()): Promise<Result<DeviceList>> {
+    return this.http.json('/v1/devices', { method: 'POST', body: request, key });
+  }
+  removeDevice(name: string): Promise<Result<void>> {
+    return this.http.done(device(name), { method: 'DELETE' });
+  }
+  /** Lets it end what it is at, and gives it nothing new. */
+  drain(name: string): Promise<Result<DeviceBody>> {
+    return this.http.json(`${device(name)}/drain`, { method: 'POST' });
+  }
+  quarantine(name: string, reason: string): Promise<Result<DeviceBody>> {
+    return this.http.json(`${device(name)}/quarantine`, { method: 'POST', body: { reason } });
+  }
+  release(name: string): Promise<Result<DeviceBody>> {
+    return this.http.json(`${device(name)}/release`, { method: 'POST' });
+  }
+  deviceHistory(name: string, query: Query = {}): Promise<Result<DeviceHistory>> {
+    return this.http.json(`${device(name)}/history`, { query });
   }
 
   /** A page of trials; `query` holds filters, `limit`, `cursor`. */
@@ -114,6 +163,22 @@ export class Client {
   }
   bestRecords(query: Query): Promise<Result<RecordPage>> {
     return this.http.json('/v1/records/best', { query });
+  }
+
+  /** Everything about one trial. */
+  trial(id: string): Promise<Result<TrialBody>> {
+    return this.http.json(`/v1/trials/${encodeURIComponent(id)}`);
+  }
+  /** Measures a trial again. */
+  replay(id: string): Promise<Result<ReplayBody>> {
+    return this.http.json(`/v1/trials/${encodeURIComponent(id)}/replay`, { method: 'POST' });
+  }
+  /** SQL on the log, read-only; `schema` says on what. */
+  query(sql: string, params: NonNullable<QueryRequest['params']> = []): Promise<Result<QueryBody>> {
+    return this.http.json('/v1/query', { method: 'POST', body: { sql, params } });
+  }
+  schema(): Promise<Result<SchemaBody>> {
+    return this.http.json('/v1/schema');
   }
 
   private stream(path: string, after: number, signal: AbortSignal): ReturnType<OpenEvents> {

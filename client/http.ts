@@ -33,6 +33,11 @@ export class Http {
     const answer = await this.send(path, send);
     return answer.ok ? this.reading(async () => (await answer.value.json()) as T) : answer;
   }
+  /** An answer without a body. */
+  async done(path: string, send: Send): Promise<Result<void>> {
+    const answer = await this.send(path, send);
+    return answer.ok ? ok(undefined) : answer;
+  }
   async bytes(path: string, send: Send = {}): Promise<Result<Uint8Array>> {
     const answer = await this.send(path, send);
     return answer.ok ? this.reading(async () => new Uint8Array(await answer.value.arrayBuffer())) : answer;
