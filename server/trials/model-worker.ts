@@ -25,12 +25,23 @@ function measurements({ task, board: id, records }: ModelQuestion): readonly Mea
   if (board === undefined) throw new Error(`no board is called ${id}`);
   const space = spaceOf(task.workload, board.target.features, { templates, defaultSchedule });
   const propose = candidateMaker(task, space, { board, scratchBytes: Number.POSITIVE_INFINITY });
-  return records.flatMap(({ id: record, template, config, schedule, cycles }) => {
-    const made = cycles === null ? undefined : propose({ template: 'literal', version: 1, schedule });
-    if (made?.ok !== true || cycles === null) return [];
-    const knobs = 'knobs' in config ? config.knobs : undefined;
-    return [{ record, template, knobs, features: made.candidate.features, cycles }];
+  const features = new Map<string, Float64Array>();
+  // Schedules that begin alike, one after another, are not replayed from their beginning each time.
+  for (const { id: record, schedule } of records.toSorted(bySchedule)) {
+    const made = propose({ template: 'literal', version: 1, schedule });
+    if (made.ok) features.set(record, made.candidate.features);
+  }
+  return records.flatMap(({ id: record, template, config, cycles }) => {
+    const seen = features.get(record);
+    if (seen === undefined || cycles === null) return [];
+    return [{ record, template, knobs: 'knobs' in config ? config.knobs : undefined, features: seen, cycles }];
   });
+}
+
+type Recorded = ModelQuestion['records'][number];
+function bySchedule(a: Recorded, b: Recorded): number {
+  const [x, y] = [a, b].map((r) => JSON.stringify(r.schedule)) as [string, string];
+  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 parentPort?.postMessage(explain(measurements(workerData as ModelQuestion), featureNames));

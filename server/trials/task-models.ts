@@ -18,9 +18,11 @@ export interface TaskModelRequest {
   readonly kind: Kind;
 }
 
-/** Latest trials that are looked at; answers that are kept; MiB that a worker may take. */
-const latest = 5000;
+/** Latest trials that are looked at: the schedule of each is replayed for its features, about a hundred a second. */
+const latest = 1500;
+/** Answers that are kept. */
 const kept = 32;
+/** MiB that the worker may take. */
 const workerMiB = 1024;
 
 export class TaskModels {
