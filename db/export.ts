@@ -1,5 +1,6 @@
 /**
- * Records as text: JSON Lines (the form that is imported again, without loss) and CSV (for spreadsheets). Must stay true:
+ * Records as text: JSON Lines (the form that is imported again, without loss) and CSV (for spreadsheets,
+ * which do not run what stands in it). Must stay true:
  * equal records give equal bytes, and import of an export changes nothing that is there.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -40,7 +41,8 @@ export function* exportRecords(store: Store, filter: RecordFilter): Generator<st
  * The columns of CSV: id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template, config,
  * schedule, status, stage, code, detail, cycles, repeats, sizes, binary, reusedFrom, times, bytes, doubt. As RFC 4180 has it: lines
  * end in CR LF, quotes are doubled. config, schedule, repeats, sizes, times and bytes are JSON; null is an empty cell, an
- * empty text is "".
+ * empty text is "". A text that a spreadsheet would take for a formula has an apostrophe before it: CSV goes out only, lines of JSON
+ * come in again.
  */
 export const csvHeader = `${recordKeys.join(',')}\r\n`;
 
@@ -49,9 +51,10 @@ const recordToCsvLine = (record: TuningRecord): string => `${recordKeys.map((k) 
 export const recordsToCsv = (records: Iterable<TuningRecord>): string =>
   csvHeader + Array.from(records, recordToCsvLine).join('');
 
-function csvCell(value: TuningRecord[keyof TuningRecord]): string {
+export function csvCell(value: TuningRecord[keyof TuningRecord]): string {
   if (value === null) return '';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const plain = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${plain}` : plain;
   return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

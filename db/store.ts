@@ -1,12 +1,15 @@
 /** A Store on an open database: every write one transaction, every failure of the outside world a StoreError. */
 import Database from 'better-sqlite3';
 import { Answers } from './answers.ts';
+import { backupTo } from './backup.ts';
 import { Deliveries } from './deliveries.ts';
 import { Devices } from './devices.ts';
 import { corrupt, failureOf, StoreError } from './errors.ts';
+import { healthOf } from './health.ts';
 import { Jobs } from './jobs.ts';
 import { logOn } from './log.ts';
 import { SavedQueries } from './queries.ts';
+import { remakeSummaries } from './summaries.ts';
 import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { Trials } from './trials.ts';
@@ -62,6 +65,9 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
     log: logOn(db, tasks, read),
+    backup: (file) => backupTo(db, file),
+    health: (since) => read(() => healthOf(db, since)),
+    remakeSummaries: () => write(() => remakeSummaries(db)),
     devices: {
       all: () => read(() => devices.all()),
       put: (wish) => write(() => devices.put(wish)),

@@ -1,11 +1,12 @@
 /** Rows as the rest of the program sees them. The database is append-only for trials: nothing measured is ever changed. */
 import type { Kind } from '../boards/board.ts';
-import type { Failure } from '../compiler/result.ts';
+import type { Failure, Result } from '../compiler/result.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import type { Answer, Claim, KeyedRequest } from './answers.ts';
 import type { Attempted, Delivery, DeliveryState } from './deliveries.ts';
 import type { DeviceEventRow, DeviceNews, DeviceTotals, DeviceUse, DeviceWish } from './devices.ts';
+import type { Health } from './health.ts';
 import type { Layer, Log } from './log-types.ts';
 import type { SavedQuery } from './queries.ts';
 import type { TokenHash, TokenRow } from './tokens.ts';
@@ -262,6 +263,12 @@ export interface Store {
   counts(job: string): { readonly done: number; readonly failed: number };
   /** Questions to all trials at once. */
   readonly log: Log;
+  /** Copies the database, while it is in use, to a file that is not there yet; its bytes. */
+  backup(file: string): Promise<Result<number>>;
+  /** Looks at all of it; a device is stale that made no trial since a time. */
+  health(since: string): Health;
+  /** Makes summaries of trials again, from the trials. */
+  remakeSummaries(): void;
   /** See db/devices.ts. */
   readonly devices: {
     all(): readonly (DeviceWish & DeviceTotals)[];

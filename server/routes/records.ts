@@ -1,13 +1,14 @@
-/** Trials, page by page, failures included, under any filter; as JSON, JSON lines or CSV. */
+/** Trials, page by page, failures included, under any filter; as JSON, JSON lines, CSV or lines for AutoTVM's tools. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { recordsToAutoTvm } from '../../db/autotvm.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../db/export.ts';
-import type { RecordSort } from '../../db/types.ts';
+import type { RecordSort, TuningRecord } from '../../db/types.ts';
 import { type AppContext, orThrow } from '../api.ts';
 import { oneKind, ranked } from '../ranking.ts';
 import { ErrorBody, FilterQuery, filterOf, KindBody, OneOf, RecordPage, Word } from '../schemas/index.ts';
 
-const formats = ['json', 'jsonl', 'csv'] as const;
+const formats = ['json', 'jsonl', 'csv', 'autotvm'] as const;
 type Format = (typeof formats)[number];
 const sorts = ['at', '-at', 'cycles', '-cycles'] as const satisfies readonly RecordSort[];
 
@@ -34,6 +35,8 @@ const mediaTypes: Readonly<Record<Format, string>> = {
   json: 'application/json',
   jsonl: 'application/x-ndjson',
   csv: 'text/csv',
+  // By `format` only: for Accept it is JSON lines like others.
+  autotvm: 'application/x-ndjson',
 };
 /** Text is sent as it is. */
 const PageOrText = Type.Unsafe<RecordPage | string>(RecordPage);
@@ -62,8 +65,7 @@ export const recordRoutes =
         const wanted = format ?? accepted(request.headers.accept ?? '');
         if (wanted === 'json') return page as RecordPage;
         if (page.next !== null) reply.header(nextHeader, page.next);
-        const text = wanted === 'csv' ? recordsToCsv(page.items) : recordsToJsonLines(page.items);
-        return reply.type(mediaTypes[wanted]).send(text);
+        return reply.type(mediaTypes[wanted]).send(textOf(wanted, page.items, c));
       },
     );
 
@@ -86,6 +88,17 @@ export const recordRoutes =
       },
     );
   };
+
+function textOf(format: Exclude<Format, 'json'>, records: readonly TuningRecord[], c: AppContext): string {
+  switch (format) {
+    case 'jsonl':
+      return recordsToJsonLines(records);
+    case 'csv':
+      return recordsToCsv(records);
+    case 'autotvm':
+      return recordsToAutoTvm(records, (board) => c.boards.find((b) => b.id === board)?.clockHz);
+  }
+}
 
 const accepted = (accept: string): Format =>
   formats.find((f) => f !== 'json' && accept.includes(mediaTypes[f])) ?? 'json';

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { recordsToAutoTvm } from '../../db/autotvm.ts';
 import {
   csvHeader,
   exportRecords,
@@ -120,6 +121,63 @@ function cellsOf(csv: string): (string | null)[][] {
   return rows;
 }
 
+/** A text that a spreadsheet would run, with what keeps it from that. */
+const unlikeFormula = (v: unknown): unknown => (typeof v === 'string' && /^[=+\-@\t\r]/.test(v) ? `'${v}` : v);
+
+test('lines for AutoTVM: numbers, errors and settings where its tools look for them', () => {
+  const { records } = farm(29, samples(200, 3000));
+  const doubted = records.map((x, i) => (i % 9 === 0 ? { ...x, doubt: 'drift' } : x));
+  const lines = recordsToAutoTvm(doubted, (board) => (board === 'host' ? 1e9 : undefined))
+    .trimEnd()
+    .split('\n');
+  expect(lines.length).toBe(records.length);
+  for (const [i, x] of doubted.entries()) {
+    const line = JSON.parse(lines[i] ?? '') as AutoTvmLine;
+    expect(Object.keys(line)).toEqual(['input', 'config', 'result', 'version', 'tvm_version']);
+    const [costs, error, seconds, at] = line.result;
+    expect(at).toBe(Date.parse(x.at) / 1000);
+    expect(seconds).toBeCloseTo(((x.times.compile ?? 0) + (x.times.run ?? 0)) / 1000, 9);
+    const clock = x.board === 'host' ? 1e9 : 1;
+    const measured = x.status === 'ok' && x.doubt === null;
+    expect(costs).toEqual(measured ? (x.repeats ?? [x.cycles]).map((n) => (n ?? 0) / clock) : [1e9]);
+    const expected =
+      x.doubt !== null
+        ? 8
+        : x.status === 'ok'
+          ? 0
+          : x.code === 'DEADLINE'
+            ? 7
+            : { compile: 2, run: 4, verify: 5 }[x.stage ?? ''];
+    expect([error, line.input[1], line.version]).toEqual([expected, 'microtune.conv', 0.2]);
+    const settings = 'knobs' in x.config ? x.config.knobs : { schedule: JSON.stringify(x.config.schedule) };
+    expect(line.config.entity).toEqual(
+      Object.entries({ template: x.config.template, version: x.config.version, ...settings }).map(([k, v]) => [
+        k,
+        'ot',
+        v,
+      ]),
+    );
+    expect(Number.isSafeInteger(line.config.index)).toBe(true);
+  }
+  const odd = ['', '[', '5', '{"op":1,"inputs":[3,null,{"dtype":"int8","shape":[2]}]}'].map((workload) => ({
+    ...records[0]!,
+    workload,
+  }));
+  const tensors = recordsToAutoTvm(odd, () => 1)
+    .trimEnd()
+    .split('\n')
+    .map((l) => (JSON.parse(l) as AutoTvmLine).input[2]);
+  expect(tensors.slice(0, 3)).toEqual([[], [], []]);
+  expect(tensors[3]?.[2]).toEqual(['TENSOR', [2], 'int8']);
+});
+
+interface AutoTvmLine {
+  readonly input: readonly [string, string, readonly unknown[], object];
+  readonly config: { readonly index: number; readonly entity: readonly unknown[] };
+  readonly result: readonly [readonly number[], number, number, number];
+  readonly version: number;
+}
+
 test('CSV: a header, then every value of every record', () => {
   const { records } = farm(27, samples(200, 5000));
   const [header, ...rows] = cellsOf(recordsToCsv(records));
@@ -132,7 +190,10 @@ test('CSV: a header, then every value of every record', () => {
   const back = rows.map((row) =>
     Object.fromEntries(header!.map((k, i) => [k, row[i] !== null && json.includes(k!) ? JSON.parse(row[i]!) : row[i]])),
   );
-  expect(back).toEqual(records);
+  const guarded = records.map((x) => Object.fromEntries(Object.entries(x).map(([k, v]) => [k, unlikeFormula(v)])));
+  expect(guarded.some((x, i) => x.job !== records[i]?.job || x.detail !== records[i]?.detail)).toBe(true);
+  expect(back).toEqual(guarded);
+  expect(rows.flat().filter((cell) => cell !== null && /^[=+\-@\t\r]/.test(cell))).toEqual([]);
   expect(recordsToCsv([])).toBe(csvHeader);
 });
 

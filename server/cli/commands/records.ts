@@ -1,8 +1,9 @@
 /** `microtune records`: the trials that are known, oldest first, of a daemon, a database or a file. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { kinds } from '../../../boards/index.ts';
+import { boardOf, kinds } from '../../../boards/index.ts';
 import type { Client } from '../../../client/client.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { recordsToAutoTvm } from '../../../db/autotvm.ts';
 import { BadFilter } from '../../../db/errors.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { filterKeys } from '../../../db/filter.ts';
@@ -23,9 +24,10 @@ interface RecordsOptions extends CommonOptions, RemoteOptions, RecordFilter {
   readonly sort: RecordSort;
   readonly limit?: number;
   readonly best?: true;
-  readonly format: 'table' | 'json' | 'jsonl' | 'csv';
+  readonly format: (typeof formats)[number];
 }
 
+const formats = ['table', 'json', 'jsonl', 'csv', 'autotvm'] as const;
 const sorts = ['at', '-at', 'cycles', '-cycles'] as const satisfies readonly RecordSort[];
 /** As many as the interface gives at once. */
 const pageSize = 1000;
@@ -58,7 +60,7 @@ export function addRecords(program: Command, act: Act): void {
     .option('--sort <order>', `${sorts.join(', ')}; by count come only those of one --kind`, oneOf(...sorts), 'at')
     .option('--best', 'the fastest of --task on --board, one for each binary; of one --kind where there are several')
     .option('--limit <n>', 'at most so many (default: all)', whole(1))
-    .option('--format <format>', 'table, json, jsonl or csv', oneOf('table', 'json', 'jsonl', 'csv'), 'table');
+    .option('--format <format>', formats.join(', '), oneOf(...formats), 'table');
   common(remote(command), 'microtune records --board mps2-an386 --status ok --format jsonl > records.jsonl').action(
     act(records),
   );
@@ -184,6 +186,8 @@ function textOf(all: readonly TuningRecord[], format: RecordsOptions['format']):
       return recordsToJsonLines(all).trimEnd();
     case 'csv':
       return recordsToCsv(all).trimEnd();
+    case 'autotvm':
+      return recordsToAutoTvm(all, (board) => boardOf(board)?.clockHz).trimEnd();
     case 'table':
       return tableOf(all);
   }

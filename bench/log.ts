@@ -1,0 +1,148 @@
+/**
+ * How fast is a log of a million trials? Fills a database through the same path as imports do, then asks a daemon on it everything
+ * that docs/log.md names, over HTTP. Writes bench/results/log.json. `npm run bench:log [-- --trials N --job N --seed S --runs N]`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { openStore, type Store, type TuningRecord } from '../db/index.ts';
+import { farmOfRecords, putNetworks, trialsOf } from './log/farm.ts';
+import { type Read, readsOf } from './log/reads.ts';
+import { resultsDir } from './session.ts';
+
+const { values } = parseArgs({
+  options: {
+    trials: { type: 'string', default: '1000000' },
+    job: { type: 'string', default: '16000' },
+    seed: { type: 'string', default: '1' },
+    runs: { type: 'string', default: '20' },
+  },
+});
+const [trials, perJob, seed, runs] = [values.trials, values.job, values.seed, values.runs].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+/** Records of one transaction, as an import takes them. */
+const batch = 1000;
+/** Trials that are appended one by one, as a job does. */
+const single = 500;
+const doubts = 500;
+
+const dir = mkdtempSync(join(tmpdir(), 'microtune-log-'));
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+const ms = (since: number): number => performance.now() - since;
+
+function opened(): Store {
+  const store = openStore({ dir }, { mode: 'write' });
+  if (!store.ok) throw new Error(store.error.detail);
+  return store.value;
+}
+
+/** Rates of appending, per second: in batches, and one durable trial at a time. */
+function fill(store: Store) {
+  const farm = farmOfRecords();
+  putNetworks(store, farm);
+  let [spent, made] = [0, 0];
+  let pending: TuningRecord[] = [];
+  const flush = (): void => {
+    const began = performance.now();
+    made += store.mergeRecords(pending).added;
+    spent += ms(began);
+    if (made % 100_000 === 0) console.log(`${made} trials, ${Math.round((1000 * made) / spent)}/s`);
+    pending = [];
+  };
+  for (const trial of trialsOf(store, farm, trials, perJob, seed)) if (pending.push(trial) === batch) flush();
+  if (pending.length > 0) flush();
+  return { batched: Math.round((1000 * made) / spent), ...appendOneByOne(store) };
+}
+
+function appendOneByOne(store: Store) {
+  const { items } = store.records({}, single, undefined, '-at');
+  let began = performance.now();
+  for (const { id: _, at: __, doubt: ___, ...trial } of items) store.addRecord(trial);
+  const singly = Math.round((1000 * items.length) / ms(began));
+  began = performance.now();
+  for (const { id } of items.slice(0, doubts)) store.doubt(id, 'its device failed the next health check');
+  return { singly, doubtMs: ms(began) / doubts };
+}
+
+/** A daemon on the directory, and how long it took from its start to its first page of records. */
+async function restart() {
+  const began = performance.now();
+  const program = resolve(import.meta.dirname, '../bin/microtune.js');
+  const args = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill('SIGKILL'));
+  const [line] = (await new Promise((done, fail) => {
+    createInterface({ input: child.stdout }).once('line', (text) => done([text]));
+    child.once('exit', (code) => fail(new Error(`the daemon ended with ${code}`)));
+  })) as [string];
+  const { url } = JSON.parse(line) as { readonly url: string };
+  await ask(url, { name: 'first page', path: '/v1/records' });
+  return { child, url, restartMs: ms(began) };
+}
+
+async function ask(url: string, { name, path, body }: Read): Promise<number> {
+  const began = performance.now();
+  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const answer = await fetch(`${url}${path}`, body === undefined ? {} : post);
+  const { length } = await answer.text();
+  if (!answer.ok) throw new Error(`${name}: ${answer.status} ${path}`);
+  return length === 0 ? 0 : ms(began);
+}
+
+async function time(url: string, read: Read) {
+  await ask(url, read);
+  const all: number[] = [];
+  for (let i = 0; i < runs; i++) all.push(await ask(url, read));
+  all.sort((a, b) => a - b);
+  const at = (share: number): number => Number((all[Math.ceil(share * all.length) - 1] ?? 0).toFixed(1));
+  return { name: read.name, p50: at(0.5), p99: at(0.99) };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  child.removeAllListeners('exit');
+  const ended = new Promise((done) => child.once('exit', done));
+  child.kill('SIGTERM');
+  await ended;
+}
+
+const first = opened();
+const insert = fill(first);
+first.close();
+const began = performance.now();
+const store = opened();
+store.records({}, 100);
+const openMs = ms(began);
+const size = store.log.size();
+const reads = readsOf(store);
+store.close();
+const daemon = await restart();
+const times = [];
+for (const read of reads) {
+  times.push(await time(daemon.url, read));
+  const last = times.at(-1);
+  console.log(`${last?.p50} ms, ${last?.p99} ms: ${read.name}`);
+}
+await end(daemon.child);
+
+const result = {
+  cpu: cpus()[0]?.model ?? '',
+  cores: cpus().length,
+  trials: size.trials,
+  insertsPerSecond: { batched: insert.batched, singly: insert.singly },
+  doubtMs: Number(insert.doubtMs.toFixed(2)),
+  bytesPerTrial: Math.round(size.bytes / size.trials),
+  openMs: Math.round(openMs),
+  restartMs: Math.round(daemon.restartMs),
+  slowest: times.toSorted((a, b) => b.p99 - a.p99).slice(0, 3),
+  reads: times,
+};
+mkdirSync(resultsDir, { recursive: true });
+writeFileSync(join(resultsDir, 'log.json'), `${JSON.stringify(result, null, 2)}\n`);
+console.log(JSON.stringify({ ...result, reads: `${times.length} of them` }, null, 2));
