@@ -1,51 +1,49 @@
-/** Time that a test moves: what is due is called in order, and nothing waits for real. */
+/** A clock that a test moves: what is due is called in order, and promises get their turn in between. A night passes at once. */
 import type { Clock } from '../server/jobs/clock.ts';
 
-interface Timer {
+interface Due {
   readonly at: number;
   readonly then: () => void;
 }
 
 export class VirtualClock implements Clock {
-  private timers: Timer[] = [];
   private ms: number;
+  private due: Due[] = [];
 
-  /** `start`: time of day. */
-  constructor(start = Date.UTC(2026, 0, 31, 12)) {
-    this.ms = start;
+  /** `start`: ISO 8601. */
+  constructor(start: string) {
+    this.ms = Date.parse(start);
   }
-  wall(): number {
-    return this.ms;
-  }
-  now(): number {
-    return this.ms;
-  }
-  after(ms: number, then: () => void): () => void {
-    const timer = { at: this.ms + Math.max(0, ms), then };
-    this.timers.push(timer);
+
+  readonly wall = (): number => this.ms;
+  readonly now = (): number => this.ms;
+  readonly after = (ms: number, then: () => void): (() => void) => {
+    const mine: Due = { at: this.ms + ms, then };
+    this.due.push(mine);
     return () => {
-      this.timers = this.timers.filter((t) => t !== timer);
+      this.due = this.due.filter((d) => d !== mine);
     };
+  };
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
   }
-  /** When the next timer is due; undefined where there is none. */
+
+  /** When something is due next; undefined: nothing is. */
   get next(): number | undefined {
-    return this.timers.length === 0 ? undefined : Math.min(...this.timers.map((t) => t.at));
+    return this.due.length === 0 ? undefined : Math.min(...this.due.map((d) => d.at));
   }
-  /** Lets time pass; `settle` is awaited first and behind each timer, for whatever is going on. */
-  async advance(ms: number, settle: () => Promise<void> = turn): Promise<void> {
+
+  /** Lets so much time pass. */
+  async pass(ms: number): Promise<void> {
     const end = this.ms + ms;
-    await settle();
-    for (let next = this.next; next !== undefined && next <= end; next = this.next) {
-      this.ms = next;
-      const due = this.timers.find((t) => t.at === next);
-      this.timers = this.timers.filter((t) => t !== due);
-      due?.then();
-      await settle();
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.due.reduce<Due | undefined>((a, b) => (a !== undefined && a.at <= b.at ? a : b), undefined);
+      if (next === undefined || next.at > end) break;
+      this.due = this.due.filter((d) => d !== next);
+      this.ms = Math.max(this.ms, next.at);
+      next.then();
     }
     this.ms = end;
-    await settle();
   }
 }
-
-/** Until promises and callbacks that are ready have run. */
-const turn = (): Promise<void> => new Promise((done) => setImmediate(done));

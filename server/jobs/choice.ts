@@ -4,7 +4,7 @@
  */
 import type { JobRow, Priority } from '../../db/types.ts';
 import { ended } from './states.ts';
-import { parseWindow, type Window, windowAt } from './window.ts';
+import { knownWindow, type Window, windowAt } from './window.ts';
 
 /** Shares of jobs that run at the same time, of devices and of cores. */
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 4, high: 16 };
@@ -15,13 +15,9 @@ const patienceMs = 4 * 3_600_000;
 /** When a job should begin at the latest, if there is only so much room. */
 const due = (job: JobRow): number => Date.parse(job.createdAt) + patienceMs / weightOf(job);
 
-/** The job's window; undefined: it may run at any time. */
-export function windowOf({ window }: Pick<JobRow, 'window'>): Window | undefined {
-  if (window === null) return undefined;
-  const parsed = parseWindow(window);
-  // It was read when it came in. A zone that this machine does not know any more must not keep it from running.
-  return parsed.ok ? parsed.value : undefined;
-}
+/** The job's window; undefined: it may run at any time. A zone that is not known any more must not keep it from running. */
+export const windowOf = ({ window }: Pick<JobRow, 'window'>): Window | undefined =>
+  window === null ? undefined : knownWindow(window);
 /** When a job that may not run now may; undefined where it may. */
 export function closedUntil(job: JobRow, now: number): number | undefined {
   const window = windowOf(job);

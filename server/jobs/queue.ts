@@ -11,6 +11,7 @@ import { Run } from '../progress.ts';
 import type { JobRequest, WaitingBody } from '../schemas/index.ts';
 import { closedUntil, inOrder, nextChange, weightOf } from './choice.ts';
 import type { Clock } from './clock.ts';
+import { failureIn, passes, Resting } from './patience.ts';
 import { jobsOf, type RequestContext, requestLike } from './request.ts';
 
 /** How a run of a job ended. `stopped`: the signal was heard; the job's state says why. */
@@ -28,6 +29,8 @@ export interface JobsOptions extends RequestContext {
   readonly atOnce: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Hears why the queue has stopped for good: the database is damaged, or not the one any more that was opened. */
+  readonly broken?: (why: Failure) => void;
 }
 
 /** Clocks of the day jump and machines sleep: windows are looked at so often at least, ms. */
@@ -43,11 +46,18 @@ export class Jobs {
   private readonly o: JobsOptions;
   /** By id, from the start of a run until it has let go of everything. */
   private readonly current = new Map<string, Current>();
+  private readonly resting: Resting;
   private callOff: () => void = () => undefined;
   private stopping = false;
 
   constructor(options: JobsOptions) {
     this.o = options;
+    this.resting = new Resting({
+      ...options,
+      again: () => this.look(),
+      spent: (id, failure) => this.fail(id, failure),
+      broken: (error) => this.giveUp(error),
+    });
   }
 
   /** The runs under way. */
@@ -69,8 +79,10 @@ export class Jobs {
   /** Why a job that has not ended does not move now; null where it does, or somebody paused it. */
   waitingOf(row: JobRow): WaitingBody | null {
     const run = this.runOf(row.id);
-    if (row.state === 'running') return run?.waiting ?? null;
-    if (row.state !== 'queued') return null;
+    if (row.state !== 'queued' && row.state !== 'running') return null;
+    if (run !== undefined && row.state === 'running') return run.waiting;
+    const rests = this.resting.why(row.id);
+    if (rests !== undefined) return rests;
     const opens = closedUntil(row, this.o.clock.wall());
     if (opens !== undefined)
       return { code: 'WINDOW', detail: `it runs ${row.window}`, until: new Date(opens).toISOString() };
@@ -121,6 +133,7 @@ export class Jobs {
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
     this.callOff();
+    this.resting.stop();
     const current = [...this.current.values()];
     for (const { run, controller } of current) {
       try {
@@ -162,6 +175,7 @@ export class Jobs {
     mine?.run.end();
     this.o.feed.update(id, { state: to, ...(to === 'cancelled' && { endedAt: this.today() }) });
     this.o.log.info({ job: id }, `job ${to}`);
+    if (to !== 'queued') this.resting.forget(id);
     if (to === 'cancelled') this.o.feed.thin(id);
     mine?.controller.abort();
   }
@@ -173,8 +187,8 @@ export class Jobs {
     for (const { run, controller } of this.current.values())
       if (!controller.signal.aborted && closedUntil(run.job, now) !== undefined) this.put(run.job.id, 'queued');
     const jobs = this.o.store.openJobs();
-    const others = inOrder(jobs, now).filter((j) => !this.current.has(j.id));
-    for (const row of others.slice(0, Math.max(0, this.o.atOnce - this.current.size))) this.begin(row);
+    const others = inOrder(jobs, now).filter((j) => !this.current.has(j.id) && this.resting.why(j.id) === undefined);
+    for (const row of others.slice(0, Math.max(0, this.o.atOnce - this.current.size))) this.tryToBegin(row);
     this.callOff();
     const change = nextChange(jobs, now);
     if (change !== undefined)
@@ -191,6 +205,17 @@ export class Jobs {
     }
   }
 
+  /** Where that cannot be written down, it rests. */
+  private tryToBegin(row: JobRow): void {
+    try {
+      this.begin(row);
+    } catch (error) {
+      const failure = failureIn(error);
+      if (!passes(failure)) throw error;
+      this.resting.lay(row.id, failure);
+    }
+  }
+
   private begin(row: JobRow): void {
     const controller = new AbortController();
     const again = row.startedAt !== null;
@@ -198,25 +223,35 @@ export class Jobs {
     const run = new Run(started, this.o.feed, this.o.clock, () => this.shareOf(started));
     this.o.log.info({ job: row.id }, again ? 'job goes on' : 'job started');
     const over = this.perform(run, controller.signal)
+      .catch((error: unknown) => this.refused(run, error))
       .then(() => {
         this.current.delete(row.id);
-        this.next();
-      })
-      .catch((error: unknown) => this.giveUp(run, error));
+        this.look();
+      });
     this.current.set(row.id, { run, controller, over });
   }
 
   /** What a job gets of the farm beside those that move at the same time. */
   private shareOf(job: JobRow): number {
-    const moving = this.running.filter((r) => r.job.id !== job.id && r.waiting === null);
-    return weightOf(job) / moving.reduce((sum, r) => sum + weightOf(r.job), weightOf(job));
+    let all = weightOf(job);
+    for (const { run, controller } of this.current.values())
+      if (run.job.id !== job.id && run.waiting === null && !controller.signal.aborted) all += weightOf(run.job);
+    return weightOf(job) / all;
+  }
+
+  /** What became of a job could not be written. */
+  private refused(run: Run, error: unknown): void {
+    const failure = failureIn(error);
+    if (!passes(failure)) this.giveUp(error);
+    else if (!this.stopping) this.resting.lay(run.job.id, failure);
   }
 
   /** The database takes nothing any more: no job can be told what became of it. The next daemon goes on from what is there. */
-  private giveUp(run: Run, error: unknown): void {
-    this.o.log.fatal({ job: run.job.id, err: error }, 'the queue stops: the database cannot be written');
+  private giveUp(error: unknown): void {
+    this.o.log.fatal({ err: error }, 'the queue stops: the database cannot be used any more');
     this.stopping = true;
-    this.current.delete(run.job.id);
+    this.resting.stop();
+    this.o.broken?.(failureIn(error));
   }
 
   private async perform(run: Run, signal: AbortSignal): Promise<void> {
@@ -226,16 +261,15 @@ export class Jobs {
     if (!signal.aborted) this.conclude(run, outcome);
   }
 
-  /** The one place where an error of a run is judged: whatever was thrown is what its job ends with. */
+  /** The one place where an error of a run is judged: whatever was thrown is what its job ends with, or rests for. */
   private judge(run: Run, signal: AbortSignal, error: unknown): Outcome {
-    if (!signal.aborted) this.o.log.error({ job: run.job.id, err: error }, 'job ended by an error');
-    if (error instanceof StoreError) return { state: 'failed', error: error.failure };
-    const detail = error instanceof Error ? error.message : String(error);
-    return { state: 'failed', error: { stage: 'job', code: 'INTERNAL', detail } };
+    if (!signal.aborted) this.o.log.error({ job: run.job.id, err: error }, 'a run was ended by an error');
+    return { state: 'failed', error: failureIn(error) };
   }
 
   private conclude(run: Run, outcome: Outcome): void {
     const { id } = run.job;
+    if (outcome.state === 'failed' && passes(outcome.error)) return this.resting.lay(id, outcome.error);
     run.end();
     switch (outcome.state) {
       case 'done':
@@ -243,12 +277,17 @@ export class Jobs {
         this.o.log.info({ job: id }, 'job done');
         break;
       case 'failed':
-        this.o.feed.update(id, { state: 'failed', endedAt: this.today(), error: outcome.error });
-        this.o.log.warn({ job: id, error: outcome.error }, 'job failed');
-        break;
+        return this.fail(id, outcome.error);
       case 'stopped':
         throw new Error(`job ${id} stopped although nobody asked it to`);
     }
+    this.resting.forget(id);
+    this.o.feed.thin(id);
+  }
+  private fail(id: string, error: Failure): void {
+    this.o.feed.update(id, { state: 'failed', endedAt: this.today(), error });
+    this.o.log.warn({ job: id, error }, 'job failed');
+    this.resting.forget(id);
     this.o.feed.thin(id);
   }
 

@@ -22,15 +22,25 @@ const minute = 60_000;
 const day = 24 * 60;
 const form = /^([01]\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]\d|2[0-3]):([0-5]\d)\s+([A-Za-z][\w+/-]{0,63})$/;
 
-/** Failure: BAD_WINDOW. */
+/** A window from outside. Failure: BAD_WINDOW. */
 export function parseWindow(text: string): Result<Window> {
-  const [, h1, m1, h2, m2, name = ''] = form.exec(text.trim()) ?? [];
   const bad = (why: string): Result<Window> => failed('request', 'BAD_WINDOW', `"${text}" is no daily window: ${why}`);
+  const { name, from, to } = partsOf(text);
   if (name === '') return bad('write it like 20:00-07:00 Europe/Berlin');
+  // Looked up before a zone is made: those are kept for ever, and anybody may ask for any name.
   if (!IANAZone.isValidZone(name)) return bad(`no time zone is called ${name}`);
-  const [from, to] = [Number(h1) * 60 + Number(m1), Number(h2) * 60 + Number(m2)];
   if (from === to) return bad('it begins when it ends; leave it out for all day');
   return ok({ from, to, zone: IANAZone.create(name) });
+}
+/** A window that was taken before; undefined where this machine does not know its zone any more. */
+export function knownWindow(text: string): Window | undefined {
+  const { name, from, to } = partsOf(text);
+  const zone = IANAZone.create(name);
+  return zone.isValid ? { from, to, zone } : undefined;
+}
+function partsOf(text: string): { readonly name: string; readonly from: number; readonly to: number } {
+  const [, h1, m1, h2, m2, name = ''] = form.exec(text.trim()) ?? [];
+  return { name, from: Number(h1) * 60 + Number(m1), to: Number(h2) * 60 + Number(m2) };
 }
 
 /** Minutes since the last midnight that the clock on the wall shows, with a fraction. */
@@ -71,15 +81,16 @@ function offsetChange({ zone }: Window, from: number, to: number): number | unde
   return other;
 }
 
-/** When so many milliseconds of work that begins now are done, if work goes on only while the window is open. */
+/** When so many milliseconds of work that begins now are done, if work goes on only while the window is open; far ahead within an hour. */
 export function doneAt(w: Window, now: number, workMs: number): number {
-  let [at, left] = [now, workMs];
-  // A year of days is further than anybody plans.
-  for (let i = 0; i < 2 * 366; i++) {
+  const daily = ((w.to - w.from + day) % day) * minute;
+  // Days with all hours are taken at once: looking at each would take longer than anybody may wait.
+  const days = Math.max(0, Math.floor(workMs / daily) - 3);
+  let [at, left] = [now + days * day * minute, workMs - days * daily];
+  for (;;) {
     const { open, until } = windowAt(w, at);
     if (open && at + left <= until) return at + left;
     if (open) left -= until - at;
     at = until;
   }
-  return at + left;
 }

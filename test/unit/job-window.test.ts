@@ -65,6 +65,8 @@ test('work goes on from window to window', () => {
   expect(doneAt(w, at('2026-01-01T12:00Z'), 30 * minute)).toBe(at('2026-01-01T20:30Z'));
   expect(doneAt(w, at('2026-01-01T21:00Z'), 61 * minute)).toBe(at('2026-01-02T20:01Z'));
   expect(doneAt(w, at('2026-01-01T21:00Z'), 5 * 60 * minute)).toBe(at('2026-01-03T22:00Z'));
+  // Two hours a day for a year.
+  expect(doneAt(w, at('2026-01-01T19:00Z'), 2 * 365 * 60 * minute)).toBe(at('2026-12-31T22:00Z'));
 });
 
 test('what is no window is told', () => {
