@@ -23,8 +23,9 @@ export interface OpenOptions {
 
 /** The database's name in a data directory. */
 export const databaseName = 'microtune.db';
-/** How long to wait for another process's transaction, ms. */
+/** How long to wait for another process's transaction, ms: to open a database, and later, where a daemon that waits answers nobody. */
 const patience = 5000;
+const laterPatience = 1000;
 const fine: Result<void> = { ok: true, value: undefined };
 
 const fileOf = (place: Place): string =>
@@ -79,6 +80,7 @@ function prepare(db: Database.Database, file: string): Result<void> {
     return failing('data', 'DB_IO', `${file}: this file system cannot hold a write-ahead log (got "${journal}")`);
   db.pragma('synchronous = FULL');
   migrate(db);
+  db.pragma(`busy_timeout = ${laterPatience}`);
   return checkSchema(db, file);
 }
 

@@ -8,6 +8,7 @@ import { corrupt, failureOf, StoreError } from './errors.ts';
 import { healthOf } from './health.ts';
 import { Jobs } from './jobs.ts';
 import { logOn } from './log.ts';
+import { proberOf } from './probe.ts';
 import { SavedQueries } from './queries.ts';
 import { remakeSummaries } from './summaries.ts';
 import { Tasks } from './tasks.ts';
@@ -28,6 +29,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const tokens = new Tokens(db);
   const answers = new Answers(db);
   const deliveries = new Deliveries(db, farm);
+  const probe = proberOf(db);
   const at = (): string => now().toISOString();
   const read = <T>(work: () => T): T => translated(db.name, work);
   const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
@@ -83,7 +85,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
       remove: (name) => write(() => queries.remove(name)),
     },
     jobStates: () => read(() => jobs.states()),
-    probe: () => void write(() => db.prepare('UPDATE farm SET id = id').run()),
+    probe: () => read(probe),
     tokens: {
       add: (token) => write(() => tokens.add(token, at())),
       all: () => read(() => tokens.all()),

@@ -121,8 +121,9 @@ export class Run {
   /** Sends what was reported last and takes no more: what comes late is in the records, not in events of an ended job. */
   end(): void {
     if (this.over) return;
-    this.over = true;
+    // Where nothing can be written it has not ended.
     this.flush();
+    this.over = true;
   }
 
   /** Sends what was reported last, and notes the time spent where a restart will find it. */

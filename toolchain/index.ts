@@ -15,6 +15,6 @@ export {
 } from './compile.ts';
 export { type CodeLine, disassemble } from './disassemble.ts';
 export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
-export { isOutside } from './endings.ts';
+export { isOutside, systemFailure } from './endings.ts';
 export { type CandidateLink, candidateElf, type Firmware, type Linked, linkCandidate, linkFirmware } from './link.ts';
 export { findTool, run, toolHint } from './process.ts';

@@ -97,6 +97,7 @@ export const WaitingBody = Type.Object({
     Type.Literal('DISK_FULL'),
     Type.Literal('DB_BUSY'),
     Type.Literal('DATA_DIR_READONLY'),
+    Type.Literal('CACHE_LOST'),
   ]),
   detail: Type.String(),
   until: Nullable(Type.String({ description: 'ISO 8601, UTC; null where nobody knows' })),
