@@ -91,22 +91,16 @@ export class Api {
   }
 
   /**
-   * Hands a file of the daemon to the user. As the browser's own download where no token is needed.
+   * Hands a file of the daemon to the user.
    * @param {string} path
    * @param {string} name
    */
   async download(path, name) {
     const link = document.createElement('a');
     link.download = name;
-    if (!this.hasToken) {
-      link.href = path;
-      link.click();
-      return;
-    }
-    const url = URL.createObjectURL(await (await this.request(path, {})).blob());
-    link.href = url;
+    link.href = URL.createObjectURL(await (await this.request(path, {})).blob());
     link.click();
-    URL.revokeObjectURL(url);
+    URL.revokeObjectURL(link.href);
   }
 
   /**

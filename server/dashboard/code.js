@@ -3,46 +3,53 @@
 import { h } from './dom.js';
 import { count, duration } from './format.js';
 import { highlighted } from './highlight.js';
-import { absent } from './ui.js';
 
-/** @param {any} trial  As GET /v1/trials/:id tells it. */
-export function codeParts(trial) {
-  const { words, source, disassembly, record } = trial;
+/** @typedef {import('../schemas/index.ts').TrialBody} Trial */
+
+/** @param {Trial} trial */
+export function codeParts({ words, source, disassembly, record, compiler, missing, sameBinary }) {
   return h(
     'div',
     null,
-    words && h('p', null, words),
+    h('p', null, words),
+    missing && h('p', { class: 'note' }, missing),
+    sameBinary === false && h('p', { class: 'note' }, 'What is made today is not the binary that was measured.'),
     h(
       'details',
       null,
       h('summary', null, 'The schedule as data'),
       code('Schedule', JSON.stringify(record.schedule, null, 1)),
     ),
-    h(
-      'details',
-      { open: true },
-      h('summary', null, 'C'),
-      source ? code('C source', source, highlighted(source)) : absent('the source of this trial'),
-    ),
-    compiler(trial.compiler),
-    h(
-      'details',
-      null,
-      h('summary', null, 'Machine code'),
-      disassembly ? listing(disassembly) : absent('the machine code of this trial'),
-    ),
+    source && cParts(source),
+    compiler && compilerPart(compiler),
+    disassembly && h('details', null, h('summary', null, 'Machine code, with what it took'), listing(disassembly)),
   );
 }
 
-/** @param {any} c */
-const compiler = (c) =>
-  c &&
+/** The kernel, and folded before it what all kernels share. @param {string} source */
+function cParts(source) {
+  const at = Math.max(0, source.search(/^(extern|void|static void) /m));
+  const [shared, kernel] = [source.slice(0, at), source.slice(at)];
+  return [
+    shared &&
+      h('details', null, h('summary', null, 'C that all kernels share'), code('Shared C', shared, highlighted(shared))),
+    h(
+      'details',
+      { open: true },
+      h('summary', null, 'C of the kernel'),
+      code('C of the kernel', kernel, highlighted(kernel)),
+    ),
+  ];
+}
+
+/** @param {NonNullable<Trial['compiler']>} c */
+const compilerPart = (c) =>
   h(
     'details',
     null,
     h('summary', null, 'Compiler'),
     h('p', null, c.version),
-    code('Command', Array.isArray(c.command) ? c.command.join(' ') : String(c.command ?? '')),
+    code('Command', [c.command, ...c.flags].join(' ')),
     c.output ? code('What it said', c.output) : h('p', { class: 'muted' }, 'It said nothing.'),
   );
 
@@ -50,10 +57,10 @@ const compiler = (c) =>
 const code = (label, text, shown) =>
   h('pre', { class: 'code', tabindex: 0, role: 'region', 'aria-label': label }, h('code', null, shown ?? text));
 
-/** @param {any} d */
+/** @param {NonNullable<Trial['disassembly']>} d */
 function listing(d) {
-  const most = Math.max(1, ...d.lines.map((/** @type {any} */ l) => l.cycles ?? 0));
-  const counted = d.lines.some((/** @type {any} */ l) => l.count !== null && l.count !== undefined);
+  const most = Math.max(1, ...d.lines.map((l) => l.cycles ?? 0));
+  const counted = d.lines.some((l) => l.count !== null);
   return h(
     'div',
     { class: 'scroll code', tabindex: 0, role: 'region', 'aria-label': 'Machine code' },
@@ -69,7 +76,7 @@ function listing(d) {
           h('th', { scope: 'col' }, 'address'),
           counted && [
             h('th', { scope: 'col', class: 'right' }, 'executed'),
-            h('th', { scope: 'col', class: 'right' }, d.cycles ? `cycles (${d.cycles})` : 'cycles'),
+            h('th', { scope: 'col', class: 'right' }, 'cycles'),
           ],
           h('th', { scope: 'col' }, 'instruction'),
         ),
@@ -77,18 +84,18 @@ function listing(d) {
       h(
         'tbody',
         null,
-        d.lines.map((/** @type {any} */ l, /** @type {number} */ i) => asmLine(l, i, most, counted)),
+        d.lines.map((l, i) => asmLine(l, i, most, counted)),
       ),
     ),
   );
 }
 
-/** @param {any} l @param {number} i @param {number} most @param {boolean} counted */
+/** @param {NonNullable<Trial['disassembly']>['lines'][number]} l @param {number} i @param {number} most @param {boolean} counted */
 const asmLine = (l, i, most, counted) =>
   h(
     'tr',
     { key: i, class: l.symbol ? 'symbol' : '' },
-    h('td', { class: 'muted' }, String(l.address ?? '')),
+    h('td', { class: 'muted' }, l.address.toString(16)),
     counted && [
       h('td', { class: 'right num' }, l.count === null ? '' : count(l.count)),
       h(
@@ -100,7 +107,7 @@ const asmLine = (l, i, most, counted) =>
     h('td', null, l.symbol ? `${l.symbol}: ` : '', l.text),
   );
 
-/** @param {Record<string, number> | null | undefined} c */
+/** @param {Readonly<Record<string, number>> | null} c */
 const causes = (c) =>
   c
     ? Object.entries(c)
@@ -109,10 +116,10 @@ const causes = (c) =>
         .join(', ')
     : '';
 
-/** @param {Readonly<Record<string, number>>} times Milliseconds by stage. */
-export const stageTimes = (times) =>
+/** @param {Trial['stages']} stages */
+export const stageTimes = (stages) =>
   h(
     'ul',
     { class: 'legend' },
-    Object.entries(times).map(([stage, ms]) => h('li', null, `${stage} `, h('span', { class: 'num' }, duration(ms)))),
+    stages.map(({ stage, ms }) => h('li', null, `${stage} `, h('span', { class: 'num' }, duration(ms)))),
   );

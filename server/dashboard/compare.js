@@ -106,6 +106,30 @@ function pairs(a, b) {
   return a.map((l) => ({ name: l.name, a: l, b: other.get(l.task) }));
 }
 
+/** The whole network as a last row. @param {ReturnType<typeof pairs>} rows @returns {(typeof rows)[number]} */
+function whole(rows) {
+  const sum = (/** @type {(r: (typeof rows)[number]) => number | null | undefined} */ of) =>
+    rows.some((r) => of(r) === null || of(r) === undefined) ? null : rows.reduce((n, r) => n + (of(r) ?? 0), 0);
+  /** @type {Layer} */
+  const nothing = {
+    name: 'whole network',
+    op: '',
+    cycles: null,
+    before: null,
+    href: undefined,
+    task: undefined,
+    macs: null,
+    trials: null,
+    schedule: null,
+    refused: 0,
+  };
+  return {
+    name: nothing.name,
+    a: { ...nothing, cycles: sum((r) => r.a.cycles) },
+    b: { ...nothing, cycles: sum((r) => r.b?.cycles) },
+  };
+}
+
 /** @param {ReturnType<typeof pairs>} rows @param {Job} ja @param {Job} jb @param {boolean} sameKind */
 function layerTable(rows, ja, jb, sameKind) {
   const most = [Math.max(1, ...rows.map((r) => r.a.cycles ?? 0)), Math.max(1, ...rows.map((r) => r.b?.cycles ?? 0))];
@@ -121,6 +145,7 @@ function layerTable(rows, ja, jb, sameKind) {
     label: 'Layer by layer',
     rows,
     key: (r) => r.name,
+    foot: whole(rows),
     columns: [
       {
         name: 'layer',
@@ -128,7 +153,8 @@ function layerTable(rows, ja, jb, sameKind) {
       },
       {
         name: 'both',
-        cell: (r) => h('div', { class: 'pair', 'aria-hidden': 'true' }, bar(r.a.cycles, 0), bar(r.b?.cycles, 1)),
+        cell: (r) =>
+          r.a.op !== '' && h('div', { class: 'pair', 'aria-hidden': 'true' }, bar(r.a.cycles, 0), bar(r.b?.cycles, 1)),
       },
       { name: `${ja.board}, ${unit(ja.kind)}`, as: 'right', cell: (r) => count(r.a.cycles) },
       { name: `${jb.board}, ${unit(jb.kind)}`, as: 'right', cell: (r) => count(r.b?.cycles) },

@@ -134,7 +134,7 @@ class Devices {
           name: 'state',
           cell: (d) => [
             chip(d.draining ? 'draining' : d.state, d.draining ? 'warn' : (tones[d.state] ?? '')),
-            d.since ? h('span', { class: 'muted num' }, ` since ${when(d.since)}`) : null,
+            h('div', { class: 'muted hint num' }, `since ${when(d.since)}`),
           ],
         },
         { name: 'trials', as: 'right', cell: (d) => count(d.stats.trials) },

@@ -76,12 +76,12 @@ const row = (label, layers, of, total, width, kind) =>
         'aria-label': `${label}: where ${count(total)} ${unit(kind)} go`,
         style: { width: `${width * 100}%` },
       },
-      layers.map((l) => part(l, of(l) ?? 0, total, kind)),
+      layers.map((l) => part(l, of(l) ?? 0, { total, width, kind })),
     ),
   );
 
-/** @param {Layer} l @param {number} value @param {number} total @param {string} kind */
-function part(l, value, total, kind) {
+/** @param {Layer} l @param {number} value @param {{ total: number, width: number, kind: string }} bar */
+function part(l, value, { total, width, kind }) {
   const text = `${layerName(l.name)}: ${count(value)} ${unit(kind)}, ${percent(value, total)} of the network, ${speedUp(l.before, l.cycles)} faster than default`;
   const props = {
     class: 'flame-part',
@@ -89,7 +89,7 @@ function part(l, value, total, kind) {
     title: text,
     style: { 'flex-grow': String(value), '--colour': `var(${colourOf(l.op)})` },
   };
-  const wide = value / total > 0.06 ? layerName(l.name) : '';
+  const wide = (value / total) * width > 0.06 ? layerName(l.name) : '';
   return l.href === undefined
     ? h('span', props, wide)
     : h('a', { ...props, href: l.href, 'aria-label': text }, h('span', { 'aria-hidden': 'true' }, wide));

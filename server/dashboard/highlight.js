@@ -10,7 +10,7 @@ const words = new Map([
   ...types.split(' ').map((w) => /** @type {const} */ ([w, 'tok-type'])),
 ]);
 const token =
-  /(?<comment>\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*)|(?<string>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)|(?<pre>^[ \t]*#[^\n]*)|(?<number>\b(?:0x[\da-f]+|\d[\d.]*)[ulf]*\b)|(?<word>[a-z_]\w*)/gim;
+  /(?<comment>\/\*[\s\S]*?(?:\*\/|(?![\s\S]))|\/\/[^\n]*)|(?<string>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)|(?<pre>^[ \t]*#[^\n]*)|(?<number>\b(?:0x[\da-f]+|\d[\d.]*)[ulf]*\b)|(?<word>[a-z_]\w*)/gim;
 
 /** @param {string} code */
 export function highlighted(code) {

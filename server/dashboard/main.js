@@ -63,6 +63,7 @@ class Shell {
     addEventListener('hashchange', () => this.open('moved'));
     keyboard({ showKeys, toggleTheme });
     this.takeDrops();
+    this.takeDownloads();
     this.open();
   }
 
@@ -115,6 +116,17 @@ class Shell {
     render(part('news'), toast);
     const shown = part('news').firstElementChild;
     setTimeout(() => shown?.remove(), tone === 'bad' ? 12_000 : 5_000);
+  }
+
+  /** The browser follows links by itself, but sends no token along. */
+  takeDownloads() {
+    addEventListener('click', (e) => {
+      const link = e.target instanceof Element ? e.target.closest('a[data-download]') : null;
+      if (!(link instanceof HTMLAnchorElement) || !this.api.hasToken) return;
+      e.preventDefault();
+      const saved = this.api.download(link.href, link.dataset.download ?? '');
+      saved.catch((error) => this.say(error instanceof Error ? error.message : String(error), 'bad'));
+    });
   }
 
   /** A model that is dropped anywhere is uploaded, and a job on it is one click away. */

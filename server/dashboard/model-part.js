@@ -5,20 +5,24 @@ import { h } from './dom.js';
 import { percent, unit } from './format.js';
 import { stat, stats, table } from './ui.js';
 
-/** @typedef {{ trained: number, rank: number | null, points: readonly { record: string, predicted: number, measured: number }[], importance: readonly { feature: string, share: number }[], knobs: readonly { template: string, knob: string, share: number }[] }} ModelBody */
+/** @typedef {import('../schemas/index.ts').TaskModelBody} ModelBody */
 
 /** Bars that are shown: the rest is next to nothing. */
 const bars = 12;
 
 /** @param {ModelBody} m @param {string} kind */
 export function modelPart(m, kind) {
-  if (!m.points || m.points.length === 0) return h('p', { class: 'muted' }, 'There are too few trials to train it on.');
+  if (m.points.length === 0) return h('p', { class: 'muted' }, 'There are too few trials to train it on.');
   return h(
     'div',
     null,
     stats(
       stat('trained on', m.trained, 'trials'),
-      stat('rank correlation', m.rank === null ? '–' : m.rank.toFixed(2), '1: it orders them as they are'),
+      stat(
+        'rank correlation',
+        m.rank === null ? '–' : m.rank.toFixed(2),
+        'of predicted and measured; 1: the same order',
+      ),
     ),
     h(
       'div',

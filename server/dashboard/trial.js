@@ -15,15 +15,18 @@ export const trialView = {
   async open(page) {
     const id = page.params.id ?? '';
     page.title(`Trial ${id}`);
+    /** @type {import('../schemas/index.ts').TrialBody} */
     const trial = await page.get(`/v1/trials/${encodeURIComponent(id)}`);
-    /** @type {any} */
+    /** @type {import('../schemas/index.ts').ReplayBody | undefined} */
     let again;
     const replay = () =>
       page.act(async () => {
         page.say('Measuring it again…');
-        again = await page.api.send('POST', `/v1/trials/${encodeURIComponent(id)}/replay`);
+        /** @type {import('../schemas/index.ts').ReplayBody} */
+        const now = await page.api.send('POST', `/v1/trials/${encodeURIComponent(id)}/replay`);
+        again = now;
         show();
-        return again.same ? 'It counts the same.' : 'It counts something else now.';
+        return now.same ? 'It counts the same.' : 'It counts something else now.';
       });
     const show = () =>
       page.show(
@@ -33,14 +36,14 @@ export const trialView = {
         failure(trial.record),
         settings(trial.record),
         section('Code', codeParts(trial)),
-        section('Time by stage', stageTimes(trial.record.times)),
+        section('Time by stage', stageTimes(trial.stages)),
         section('Where it was measured', place(trial)),
       );
     show();
   },
 };
 
-/** @param {any} trial @param {() => void} replay */
+/** @param {import('../schemas/index.ts').TrialBody} trial @param {() => void} replay */
 function head({ record: r, task }, replay) {
   return h(
     'div',
@@ -84,7 +87,7 @@ const numbers = (r) =>
       stat('count taken from', h('a', { href: to('trials', r.reusedFrom) }, r.reusedFrom), 'an equal binary'),
   );
 
-/** @param {any} again */
+/** @param {import('../schemas/index.ts').ReplayBody} again */
 const replayed = (again) =>
   h(
     'p',
@@ -112,6 +115,7 @@ function settings(r) {
       'Knobs',
       table({
         label: 'Knobs',
+        width: 'narrow',
         rows: knobs,
         columns: [
           { name: 'knob', cell: ([k]) => k },
@@ -122,13 +126,13 @@ function settings(r) {
   );
 }
 
-/** @param {any} trial */
+/** @param {import('../schemas/index.ts').TrialBody} trial */
 const place = ({ record: r, device }) =>
   table({
     label: 'Where it was measured',
     rows: [
       ['board', r.board],
-      ['device', plain(device?.name ?? r.device) || 'none was reached'],
+      ['device', plain(device?.id ?? r.device) || 'none was reached'],
       ['firmware', r.firmware ?? '–'],
       ['compiler', r.toolchain],
       ['flags', r.flags],

@@ -107,13 +107,14 @@ export const share = (part, whole, tone = '') =>
  * @param {(row: Row) => string} [o.key]
  * @param {Sorting | undefined} [o.sorting]
  * @param {(next: Sorting) => void} [o.onSort]
+ * @param {'narrow'} [o.width]  Where two short columns would drift apart.
  * @param {Row} [o.foot]  A last row that is not sorted: the whole.
  */
 export function table(o) {
   const rows = o.sorting === undefined ? o.rows : sorted(o.rows, o.columns, o.sorting);
   return h(
     'div',
-    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': o.label },
+    { class: `scroll ${o.width ?? ''}`, tabindex: 0, role: 'region', 'aria-label': o.label },
     h(
       'table',
       null,

@@ -35,6 +35,7 @@ tr:last-child td { border-bottom: 0; }
 td { overflow-wrap: anywhere; }
 .number { text-align: right; white-space: nowrap; }
 td:first-child { white-space: nowrap; }
+td:last-child code { white-space: nowrap; }
 code, pre { font: 12px/18px ui-monospace, monospace; }
 pre { padding: 12px 16px; overflow-x: auto; border-radius: 8px; background: var(--code); }
 `;
