@@ -51,6 +51,7 @@ const recordToCsvLine = (record: TuningRecord): string => `${recordKeys.map((k) 
 export const recordsToCsv = (records: Iterable<TuningRecord>): string =>
   csvHeader + Array.from(records, recordToCsvLine).join('');
 
+/** A cell as above: of a record, or of any table of plain values. */
 export function csvCell(value: TuningRecord[keyof TuningRecord]): string {
   if (value === null) return '';
   const plain = typeof value === 'object' ? JSON.stringify(value) : String(value);
@@ -72,6 +73,31 @@ export function importRecords(store: Store, lines: Iterable<string>): Result<Mer
     throw error;
   }
 }
+
+/** Records that are checked or written before others get their turn: a few tens of milliseconds. */
+const atOnce = 250;
+
+/**
+ * As importRecords(), but the process goes on meanwhile: lines are checked, then written piece by piece. A wrong line leaves nothing
+ * behind; what ends the writing half-way (a full disk) leaves some, which are then known when it is tried again.
+ */
+export async function importInTurns(store: Store, lines: Iterable<string>): Promise<Result<Merged>> {
+  const records: TuningRecord[] = [];
+  try {
+    for (const record of parsedLines(lines)) if (records.push(record) % atOnce === 0) await turn();
+  } catch (error) {
+    if (error instanceof BadLine) return failing('record', 'RECORD_BAD', error.message);
+    throw error;
+  }
+  const sum = { added: 0, duplicates: 0, conflicts: 0 };
+  for (let i = 0; i < records.length; i += atOnce) {
+    const merged = store.mergeRecords(records.slice(i, i + atOnce));
+    for (const fate of ['added', 'duplicates', 'conflicts'] as const) sum[fate] += merged[fate];
+    await turn();
+  }
+  return { ok: true, value: sum };
+}
+const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
 
 function* parsedLines(lines: Iterable<string>): Generator<TuningRecord> {
   let number = 0;

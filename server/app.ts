@@ -21,6 +21,7 @@ import { queryRoutes } from './routes/query.ts';
 import { recordRoutes } from './routes/records.ts';
 import { reportRoutes } from './routes/reports.ts';
 import { statsRoutes } from './routes/stats.ts';
+import { storageRoutes } from './routes/storage.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trialRoutes } from './routes/trials.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -89,6 +90,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     eventRoutes,
     recordRoutes,
     statsRoutes,
+    storageRoutes,
     queryRoutes,
     trialRoutes,
     boardRoutes,

@@ -11,7 +11,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { type BoardModule, boards } from '../boards/index.ts';
 import { failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
-import { openStore, StoreError } from '../db/index.ts';
+import { type Layer, openStore, StoreError } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
 import { makeDir } from '../db/make-dir.ts';
 import { openRecordsFile } from '../db/records-file.ts';
@@ -19,6 +19,7 @@ import type { Store } from '../db/types.ts';
 import { defaultPolicy, policies } from '../tuner/policies/index.ts';
 import { buildApp } from './app.ts';
 import type { AttachedDevice } from './attached.ts';
+import { type Keep, tidyDaily } from './data/retention.ts';
 import { Farm, type FarmOptions } from './devices.ts';
 import { addedBefore } from './farm/roster.ts';
 import { Feed } from './feed.ts';
@@ -62,6 +63,8 @@ export interface DaemonOptions extends ReachOptions {
   readonly webhooks?: readonly string[];
   /** What webhooks are signed with; one is made in the data directory unless given. */
   readonly webhookSecretFile?: string;
+  /** Whose builds and artifacts stay; all unless given. */
+  readonly keepArtifacts?: Keep;
   /** A file of records to take over at the start, or 'none': each job knows only its own. */
   readonly recordsFile?: string;
   /** Of standard error; DATA/log has everything from `info` on. */
@@ -179,6 +182,7 @@ interface Parts {
   readonly jobs: Jobs;
   readonly farm: Farm;
   readonly webhooks: Dispatcher;
+  readonly stopTidying: () => void;
   readonly log: Logger;
 }
 
@@ -201,7 +205,7 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
   const cacheDir = join(dataDir, 'cache');
   makeDir(cacheDir);
   const cores = availableParallelism();
-  const models = new Models(store);
+  const models = new Models(store, (id, layers) => noteLayers(store, id, layers, log));
   const feed = new Feed(store);
   const farm = new Farm({
     boards,
@@ -275,7 +279,18 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     validTokens: () => (own === undefined ? store.tokens.valid() : [...store.tokens.valid(), own]),
     log,
   });
-  return { app, jobs, farm, webhooks, log };
+  const stopTidying = tidyDaily({ store, dataDir, cacheDir, keep: o.keepArtifacts ?? 'all', log }, () => new Date());
+  return { app, jobs, farm, webhooks, stopTidying, log };
+}
+
+/** Lists and pages are answered also where the disk is full: what is not noted now is noted the next time. */
+function noteLayers(store: Store, model: string, layers: readonly Layer[], log: Logger): void {
+  try {
+    store.putLayers(model, layers);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    log.warn({ model, err: error }, 'the layers of a model were not noted');
+  }
 }
 
 async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<string>> {
@@ -291,7 +306,8 @@ async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<st
 }
 
 /** Trials under way may end by themselves; then their devices are taken from them; then nobody is waited for. */
-async function takeDown({ app, jobs, farm, webhooks }: Parts): Promise<void> {
+async function takeDown({ app, jobs, farm, webhooks, stopTidying }: Parts): Promise<void> {
+  stopTidying();
   const closed = Promise.all([app.close(), webhooks.stop()]);
   await jobs.stop(4000);
   await within(1500, farm.closeAll());

@@ -241,6 +241,12 @@ export const errors = {
     'Take ids of GET /v1/models/:id, or of the tasks of a job on that model.',
   ),
   JOB_STATE: row(409, 2, 'The job is in a state in which this cannot be done.', 'See its state with GET /v1/jobs/:id.'),
+  ARTIFACT_GONE: row(
+    410,
+    2,
+    'The files of this job were removed: it ended longer ago than `serve --keep-artifacts` says.',
+    'Clone the job: what it measured is kept, so that it is soon done.',
+  ),
   JOB_NOT_DONE: row(
     409,
     2,

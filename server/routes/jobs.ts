@@ -1,4 +1,5 @@
 /** Jobs: made, listed, looked at, stopped, and their artifacts. */
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
@@ -107,6 +108,11 @@ export const jobRoutes =
         const row = orThrow(jobOf(c, request.params.id));
         orThrow(row.state === 'done' ? ok(row) : failed('request', 'JOB_NOT_DONE', `the job is ${row.state}`));
         const dir = artifactDir(c.dataDir, row.id);
+        orThrow(
+          existsSync(dir)
+            ? ok(dir)
+            : failed('request', 'ARTIFACT_GONE', 'its files were removed; its trials are there'),
+        );
         return reply
           .type('application/gzip')
           .header('etag', artifactTag(dir))

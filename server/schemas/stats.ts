@@ -96,7 +96,11 @@ export const StorageBody = Type.Object({
   backups: Files,
 });
 export type StorageBody = Static<typeof StorageBody>;
-export const BackupBody = Type.Object({ file: Text, bytes: Count, ms: Type.Number() });
+export const BackupBody = Type.Object({
+  file: Type.String({ description: 'in the data directory' }),
+  bytes: Count,
+  ms: Type.Number(),
+});
 export type BackupBody = Static<typeof BackupBody>;
 export const MergedBody = Type.Object({
   added: Count,

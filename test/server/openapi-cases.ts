@@ -28,6 +28,7 @@ interface Scene {
   readonly delivery: string;
 }
 
+const lines = { 'content-type': 'application/x-ndjson' };
 const json = { 'content-type': 'application/json' };
 const get = (url: string, status = 200, code?: string): Case => call({ method: 'GET', url }, status, code);
 const remove = (url: string, status: number, code?: string): Case => call({ method: 'DELETE', url }, status, code);
@@ -173,6 +174,12 @@ const logCases = (x: Scene): Record<string, readonly Case[]> => {
     getRecordsBest: [
       get(`/v1/records/best?task=${x.task}&board=mps2-an386`),
       get('/v1/records/best', 400, 'BAD_REQUEST'),
+    ],
+    getStorage: [get('/v1/storage')],
+    postBackup: [post('/v1/backup', undefined, 201)],
+    postRecordsImport: [
+      call({ method: 'POST', url: '/v1/records/import', headers: lines, payload: '\n' }, 200),
+      call({ method: 'POST', url: '/v1/records/import', headers: lines, payload: '{}' }, 400, 'RECORD_BAD'),
     ],
     getTasks: [get(`/v1/tasks?network=${x.model}`), get('/v1/tasks?cursor=none', 400, 'BAD_CURSOR')],
     getTasksId: [get(`/v1/tasks/${x.task}`), get('/v1/tasks/nobody', 404, 'TASK_NOT_FOUND')],

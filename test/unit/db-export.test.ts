@@ -140,14 +140,8 @@ test('lines for AutoTVM: numbers, errors and settings where its tools look for t
     const clock = x.board === 'host' ? 1e9 : 1;
     const measured = x.status === 'ok' && x.doubt === null;
     expect(costs).toEqual(measured ? (x.repeats ?? [x.cycles]).map((n) => (n ?? 0) / clock) : [1e9]);
-    const expected =
-      x.doubt !== null
-        ? 8
-        : x.status === 'ok'
-          ? 0
-          : x.code === 'DEADLINE'
-            ? 7
-            : { compile: 2, run: 4, verify: 5 }[x.stage ?? ''];
+    const failure = x.code === 'DEADLINE' ? 7 : errorsOfStages.get(x.stage ?? '');
+    const expected = x.doubt !== null ? 8 : x.status === 'ok' ? 0 : failure;
     expect([error, line.input[1], line.version]).toEqual([expected, 'microtune.conv', 0.2]);
     const settings = 'knobs' in x.config ? x.config.knobs : { schedule: JSON.stringify(x.config.schedule) };
     expect(line.config.entity).toEqual(
@@ -171,6 +165,11 @@ test('lines for AutoTVM: numbers, errors and settings where its tools look for t
   expect(tensors[3]?.[2]).toEqual(['TENSOR', [2], 'int8']);
 });
 
+const errorsOfStages = new Map([
+  ['compile', 2],
+  ['run', 4],
+  ['verify', 5],
+]);
 interface AutoTvmLine {
   readonly input: readonly [string, string, readonly unknown[], object];
   readonly config: { readonly index: number; readonly entity: readonly unknown[] };

@@ -1,6 +1,7 @@
 /** `microtune serve`: the daemon in the foreground, until a signal ends it. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ok } from '../../../compiler/result.ts';
+import { type Keep, parseKeep } from '../../data/retention.ts';
 import { type LogLevel, logLevels } from '../../log.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
@@ -12,6 +13,7 @@ interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
   readonly jobs?: number;
   readonly webhook?: readonly string[];
   readonly webhookSecretFile?: string;
+  readonly keepArtifacts?: Keep;
   readonly logLevel: LogLevel;
 }
 
@@ -25,6 +27,11 @@ export function addServe(program: Command, act: Act): void {
     .option('--port <n>', '0: any that is free', whole(0, 65535), defaultPort)
     .option('--jobs <n>', 'most jobs that run at the same time (default: 4)', whole(1, 64))
     .option(
+      '--keep-artifacts <90d|n>',
+      'remove builds and artifacts of jobs that ended longer ago, or that n others ended after',
+      keep,
+    )
+    .option(
       '--webhook <url>',
       'address that is told of the end of every job (docs/webhooks.md); repeatable',
       collect(webhook),
@@ -35,6 +42,13 @@ export function addServe(program: Command, act: Act): void {
     )
     .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
   common(devices(reach(command)), 'microtune serve --port 0 --data ./data').action(act(serve));
+}
+
+/** 90d, or a number of jobs. */
+function keep(text: string): Keep {
+  const parsed = parseKeep(text);
+  if (!parsed.ok) throw new InvalidArgumentError(`${parsed.error.detail}.`);
+  return parsed.value;
 }
 
 async function serve(io: Io, o: ServeOptions): Shows {
@@ -54,6 +68,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
       ...(o.checkEvery !== undefined && { checkEvery: o.checkEvery }),
     },
     ...(o.jobs !== undefined && { jobs: o.jobs }),
+    ...(o.keepArtifacts !== undefined && { keepArtifacts: o.keepArtifacts }),
     webhooks: o.webhook ?? [],
     ...(o.webhookSecretFile !== undefined && { webhookSecretFile: o.webhookSecretFile }),
     ...(o.records !== undefined && { recordsFile: o.records }),
