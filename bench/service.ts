@@ -1,0 +1,132 @@
+/**
+ * What does the service cost, and what does it stand? A job alone; the same job beside reads of records at a fixed rate; beside
+ * many event streams; and the daemon's memory over many trials. Writes bench/results/service.json.
+ * `npm run bench:service [-- --trials N --runs N --rate N --clients N --memory-trials N --board B]`. bench/log.ts has the restart
+ * with a large log.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { JobBody } from '../server/schemas/index.ts';
+import { type BenchDaemon, benchDaemon } from './service/daemon.ts';
+import { type Reading, readAtRate, watch } from './service/load.ts';
+import { must, resultsDir } from './session.ts';
+
+const { values } = parseArgs({
+  options: {
+    trials: { type: 'string', default: '400' },
+    runs: { type: 'string', default: '3' },
+    rate: { type: 'string', default: '200' },
+    clients: { type: 'string', default: '1000' },
+    'memory-trials': { type: 'string', default: '20000' },
+    board: { type: 'string', default: 'mps2-an386' },
+  },
+});
+const { board } = values;
+const [trials, runs, rate, clients, memoryTrials] = [
+  values.trials,
+  values.runs,
+  values.rate,
+  values.clients,
+  values['memory-trials'],
+].map(Number) as [number, number, number, number, number];
+const file = resolve(import.meta.dirname, '../examples/bearing-fault/bearing-fault.tflite');
+
+async function start(d: BenchDaemon, seed: number, count: number): Promise<JobBody> {
+  const model = must(await d.client.uploadModel(readFileSync(file), basename(file)));
+  return must(await d.client.addJob({ model: model.id, board, trials: count, seed }));
+}
+async function ended(d: BenchDaemon, job: JobBody): Promise<JobBody> {
+  for await (const _ of d.client.events(job.id));
+  const end = must(await d.client.job(job.id));
+  if (end.state !== 'done') throw new Error(`the job is ${end.state}: ${end.error?.detail}`);
+  return end;
+}
+/** Trials a second of the search, from its first record to its last. */
+async function rateOf(d: BenchDaemon, job: JobBody): Promise<number> {
+  const at: number[] = [];
+  for await (const r of d.client.eachRecord({ job: job.id })) at.push(Date.parse(r.at));
+  return (at.length - 1) / ((Math.max(...at) - Math.min(...at)) / 1000);
+}
+
+/** A job on an empty farm of its own, with something beside it. */
+async function jobBeside<T>(seed: number, beside: (d: BenchDaemon, job: JobBody, over: AbortSignal) => Promise<T>) {
+  const d = await benchDaemon();
+  const job = await start(d, seed, trials);
+  const over = new AbortController();
+  const what = beside(d, job, over.signal);
+  await ended(d, job);
+  over.abort();
+  const [result, perSecond] = [await what, await rateOf(d, job)];
+  await d.end();
+  return { result, perSecond };
+}
+
+/** Pages of the log as a page or a script asks for them. */
+const pathsOf = (job: JobBody): readonly string[] => [
+  `/v1/records?job=${job.id}&limit=50`,
+  '/v1/records?limit=50&status=ok',
+  `/v1/records?board=${board}&limit=50&sort=cycles`,
+  `/v1/jobs/${job.id}`,
+];
+
+const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
+const rounded = (x: number, digits = 2): number => Number(x.toFixed(digits));
+
+/** Alone and beside reads by turns, so that what else the machine does meets both. */
+async function readsBeside() {
+  const [alone, beside, readings]: [number[], number[], Reading[]] = [[], [], []];
+  for (let run = 0; run < runs; run++) {
+    alone.push((await jobBeside(run, async () => undefined)).perSecond);
+    const { result, perSecond } = await jobBeside(run, (d, job, over) => readAtRate(d.url, pathsOf(job), rate, over));
+    beside.push(perSecond);
+    readings.push(result);
+    console.log(
+      `alone ${alone.at(-1)?.toFixed(2)}/s, beside reads ${perSecond.toFixed(2)}/s, p99 ${result.times.p99} ms`,
+    );
+  }
+  const [a, b] = [median(alone), median(beside)];
+  return {
+    rate,
+    trialsPerSecond: { alone: rounded(a), beside: rounded(b) },
+    lossPercent: rounded(100 * (1 - b / a), 1),
+    readings,
+  };
+}
+
+/** Resident memory at every tenth of a long job. */
+async function memory() {
+  const d = await benchDaemon();
+  const job = await start(d, 1, memoryTrials);
+  const tenths: number[] = [];
+  for await (const { type, data } of d.client.events(job.id)) {
+    const done = type === 'progress' ? (data as unknown as JobBody).trials.done : 0;
+    if (done >= (memoryTrials / 10) * (tenths.length + 1)) tenths.push(rounded(d.rss() / 2 ** 20, 1));
+  }
+  const { state, trials: made } = must(await d.client.job(job.id));
+  await d.end();
+  // The first tenth fills caches and compiles code.
+  const settled = tenths.slice(1);
+  const middle = median(settled);
+  const spread = settled.length === 0 ? 0 : Math.max(...settled.map((x) => Math.abs(x - middle))) / middle;
+  return { trials: made.done, state, mebibytes: tenths, spreadPercent: rounded(100 * spread, 1) };
+}
+
+const reads = await readsBeside();
+const streams = (await jobBeside(1, (d, job) => watch(d.url, job.id, clients))).result;
+console.log(`${streams.clients} streams: connected in ${streams.connectMs} ms, delay p99 ${streams.delay.p99} ms`);
+const result = {
+  cpu: cpus()[0]?.model ?? '',
+  cores: cpus().length,
+  board,
+  model: basename(file),
+  trials,
+  runs,
+  reads,
+  streams,
+  memory: await memory(),
+};
+mkdirSync(resultsDir, { recursive: true });
+writeFileSync(join(resultsDir, 'service.json'), `${JSON.stringify(result, null, 2)}\n`);
+console.log(JSON.stringify(result, null, 2));

@@ -1,0 +1,48 @@
+/** A daemon of its own for a bench, in a new data directory, and what the system says of its process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Client } from '../../client/index.ts';
+
+const program = resolve(import.meta.dirname, '../../bin/microtune.js');
+
+export interface BenchDaemon {
+  readonly url: string;
+  readonly client: Client;
+  /** Resident memory, bytes. */
+  rss(): number;
+  /** Ends it and removes its directory. */
+  end(): Promise<void>;
+}
+
+export async function benchDaemon(args: readonly string[] = []): Promise<BenchDaemon> {
+  const dir = mkdtempSync(join(tmpdir(), 'microtune-service-'));
+  const all = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent', ...args];
+  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill('SIGKILL'));
+  const url = await addressOf(child);
+  return {
+    url,
+    client: new Client(url),
+    rss: () => rssOf(child.pid ?? 0),
+    async end() {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((found, lost) => {
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).once('line', (line) => found((JSON.parse(line) as { url: string }).url));
+    child.once('exit', (code) => lost(new Error(`the daemon ended with ${code}`)));
+  });
+}
+
+const rssOf = (pid: number): number =>
+  1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
