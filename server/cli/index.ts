@@ -8,14 +8,17 @@ import { errorOf } from '../errors.ts';
 import { version } from '../version.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
+import { addDevices } from './commands/devices.ts';
 import { addFirmware } from './commands/firmware.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProfile } from './commands/profile.ts';
+import { addQuery } from './commands/query.ts';
 import { addRecords } from './commands/records.ts';
 import { addReport } from './commands/report.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
+import { addTrial } from './commands/trial.ts';
 import { addTune } from './commands/tune.ts';
 import { unexpected, usage } from './failures.ts';
 import { errorLine, type Io, ioOf, type Shown, type Shows, type Terminal } from './io.ts';
@@ -31,10 +34,13 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addRun,
   addProfile,
   addRecords,
+  addQuery,
+  addTrial,
   addReport,
   addBoards,
   addFirmware,
   addJobs,
+  addDevices,
   addToken,
 ];
 

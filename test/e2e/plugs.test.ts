@@ -1,0 +1,169 @@
+/**
+ * Boards that are plugged in and pulled out while a farm works: real firmware in bare emulators, whose UARTs are pseudo-terminals.
+ * In one test the farm stands alone and its ports are ours; in the other it is a daemon, asked over HTTP and by the command line.
+ */
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { BuiltFirmware } from '../../boards/index.ts';
+import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { openStore } from '../../db/index.ts';
+import { main } from '../../server/cli/index.ts';
+import { Farm } from '../../server/devices.ts';
+import type { DeviceBody, DeviceHistory, DeviceList, JobBody } from '../../server/schemas/index.ts';
+import type { DevicePool } from '../../tuner/measure/pool.ts';
+import type { Station } from '../../tuner/measure/runner.ts';
+import type { MeasureResult } from '../../tuner/types.ts';
+import { plugIn } from '../plugged-in.ts';
+import { smallModel } from '../server/model.ts';
+import { counted } from '../unit/pool-devices.ts';
+import { expectOk, firmwareIn, workFolder } from '../wire/host-board.ts';
+import { dataDir, ended, recordsOf, startDaemonProcess, until } from './daemon-process.ts';
+
+const folder = workFolder();
+let firmware: BuiltFirmware;
+beforeAll(async () => {
+  firmware = await firmwareIn(folder.dir, mps2An386);
+});
+afterAll(() => folder.remove());
+
+interface Plugged {
+  readonly path: string;
+  /** Pulls it out: behind it the port is gone. */
+  pull(): Promise<void>;
+}
+async function plug(): Promise<Plugged> {
+  const { child, path } = plugIn(firmware.elf);
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const pull = (): Promise<void> => {
+    child.kill('SIGKILL');
+    return gone;
+  };
+  onTestFinished(pull);
+  return { path: await path, pull };
+}
+
+/** A trial that talks to its device. */
+const talk = async ({ device }: Station): Promise<MeasureResult> =>
+  counted(await device.crc(device.info.data.base, 64));
+/** One on each device of a pool, all at the same time. */
+async function onAll(pool: DevicePool): Promise<void> {
+  let inside = 0;
+  const all = Promise.withResolvers<void>();
+  const work = async (station: Station): Promise<MeasureResult> => {
+    if (++inside === pool.size) all.resolve();
+    await all.promise;
+    return talk(station);
+  };
+  const done = await Promise.all(Array.from({ length: pool.size }, () => pool.use(work)));
+  expect(done.every((d) => d.ok)).toBe(true);
+}
+
+test('a board that appears joins a pool under way; pulled out it leaves with one word; elsewhere it is the same again', async () => {
+  const store = expectOk(openStore('memory', { mode: 'write' }));
+  const said: string[] = [];
+  let ports: readonly string[] = ['/dev/null'];
+  let now = 1e12;
+  const farm = new Farm({
+    boards: [mps2An386],
+    attached: [],
+    emulate: { 'mps2-an386': 1 },
+    discover: 'each-job',
+    ports: async () => ports,
+    store: store.devices,
+    now: () => now,
+    cores: 2,
+    cacheDir: folder.dir,
+    log: (m) => said.push(m),
+  });
+  onTestFinished(async () => {
+    await farm.closeAll();
+    farm.dispose();
+    store.close();
+  });
+  const pool = expectOk(await farm.open(mps2An386));
+  await onAll(pool);
+  expect([pool.size, said]).toEqual([1, []]);
+
+  const first = await plug();
+  ports = ['/dev/null', first.path];
+  await until('it is found', async () => {
+    now += 10_000;
+    await farm.look();
+    return pool.size === 2 ? true : undefined;
+  });
+  expect(said).toEqual([`found a mps2-an386 at ${first.path}`]);
+  await onAll(pool);
+  const own = () => pool.states().find((s) => s.name === first.path);
+  expect(own()).toMatchObject({ state: 'idle', trials: 1, failures: 0 });
+  // Another one is there before the first is gone, so that it has another port.
+  const second = await plug();
+  said.length = 0;
+  ports = ['/dev/null'];
+  await first.pull();
+  for (let i = 0; i < 5; i++) {
+    now += 60_000;
+    await farm.look();
+    expect(await pool.use(talk)).toMatchObject({ ok: true });
+  }
+  expect(own()?.state).toBe('unplugged');
+  expect(said).toEqual([`device ${first.path} is unplugged: ${first.path} is not there`]);
+
+  ports = ['/dev/null', second.path];
+  // An emulator takes a second to see that somebody has opened its port, longer than a stranger is waited for.
+  await until('it is back', async () => {
+    now += 10_000;
+    await farm.look();
+    return own()?.state === 'idle' ? true : undefined;
+  });
+  await onAll(pool);
+  expect(own()).toMatchObject({ state: 'idle', trials: 2, failures: 0 });
+  const { items } = expectOk(farm.history(first.path, undefined, 100));
+  expect(
+    items
+      .map((e) => e.event)
+      .filter((e) => e !== 'checked')
+      .reverse(),
+  ).toEqual(['plugged', 'opened', 'unplugged', 'closed', 'moved', 'opened']);
+  expect(farm.states()).toMatchObject([{ transport: 'emulated' }, { name: first.path, address: second.path }]);
+}, 60_000);
+
+test('a daemon gets a board over HTTP while a job is under way, loses it, and ends the job without it', async () => {
+  const dir = dataDir();
+  const daemon = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
+  const model = (await daemon.upload(smallModel(1))).id;
+  const job = await daemon.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials: 24, policy: 'random' });
+  const board = await plug();
+  const cli = async (...args: readonly string[]): Promise<string> => {
+    let [out, err] = ['', ''];
+    const code = await main(['devices', ...args, '--data', dir], {
+      stdin: process.stdin,
+      stdout: { write: (text) => (out += text) },
+      stderr: { write: (text) => (err += text) },
+    });
+    expect([code, err]).toEqual([0, '']);
+    return out;
+  };
+  expect(await cli('add', `mps2-an386=${board.path}`)).toMatch(new RegExp(`${board.path} +mps2-an386 .* serial `));
+  const mine = async (): Promise<DeviceBody | undefined> =>
+    (await daemon.get<DeviceList>('/v1/devices')).items.find((d) => d.name === board.path);
+  const uid = await until('it has measured', async () => {
+    const d = await mine();
+    return d !== undefined && d.trials > 1 ? d.uid : undefined;
+  });
+  await board.pull();
+  const done = await ended(daemon, job.id);
+  expect([done.state, done.error]).toEqual(['done', null]);
+  const records = await recordsOf(daemon, job.id);
+  expect(records.filter((r) => r.device === uid && r.status === 'ok').length).toBeGreaterThan(0);
+  expect(records.filter((r) => r.status === 'failed' && r.code === 'LINK').length).toBeLessThanOrEqual(1);
+  const history = (): Promise<DeviceHistory> =>
+    daemon.get(`/v1/devices/${encodeURIComponent(board.path)}/history?limit=1000`);
+  // The look at the ports, every few seconds, finds it if no trial did.
+  await until('it is missed', async () => ((await mine())?.state === 'unplugged' ? true : undefined));
+  const events = (await history()).items.map((e) => e.event);
+  expect(events.filter((e) => e === 'unplugged')).toHaveLength(1);
+  expect(await cli('history', board.path)).toContain('unplugged');
+  expect(await cli()).toMatch(new RegExp(`${board.path} .*unplugged`));
+  await cli('remove', board.path);
+  expect(await mine()).toBeUndefined();
+  await daemon.end('SIGTERM');
+}, 120_000);
