@@ -5,7 +5,7 @@
  */
 import { DatabaseSync, type StatementSync, constants as sqlite } from 'node:sqlite';
 import type { Result } from '../compiler/result.ts';
-import { safeFunctions } from './safe-functions.ts';
+import { hiddenIn, joinsByName, permits, type Readable, readableThrough } from './readable.ts';
 import { type LogView, viewSql } from './views.ts';
 
 /** A value that is bound to a parameter. */
@@ -51,21 +51,18 @@ const limits = {
 /** How long to wait for a writer that recovers its log, ms. */
 const patience = 1000;
 
-/** Table-valued functions that read nothing but their arguments. */
-const valueTables: ReadonlySet<string> = new Set(['json_each', 'json_tree']);
-
 /** Opens the daemon's file for reading, with the views and nothing else in sight. Throws where there is no database. */
 export function openGuarded(file: string, views: readonly LogView[]): GuardedDatabase {
   const db = new DatabaseSync(file, { readOnly: true, timeout: patience, limits });
   db.exec('PRAGMA temp_store = memory; PRAGMA cache_size = -16000');
   for (const view of views) db.exec(viewSql(view));
   db.exec('PRAGMA query_only = ON; PRAGMA trusted_schema = OFF');
-  const readable = columnsBehind(db, views);
+  const readable = readableThrough(db, views);
   db.setAuthorizer((action, a, b) => (permits(readable, action, a, b) ? sqlite.SQLITE_OK : sqlite.SQLITE_DENY));
   return {
     run: (sql, params, most) => {
       try {
-        return refusable(db, sql, params, most);
+        return answerOf(db, readable, sql, params, most);
       } catch (error) {
         return refused(error instanceof Error ? error.message : String(error));
       }
@@ -79,59 +76,13 @@ const refused = (detail: string): Result<never> => ({
   error: { stage: 'query', code: 'QUERY_REFUSED', detail },
 });
 
-interface Readable {
-  /** By table. */
-  readonly columns: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Tables of which not even the rows may be counted. */
-  readonly hidden: ReadonlySet<string>;
-}
-
-/**
- * Columns that the views are made of, as SQLite tells them. It also tells which view reads a column, but that cannot be
- * believed: a common table expression that is named like a view passes for it.
- */
-function columnsBehind(db: DatabaseSync, views: readonly LogView[]): Readable {
-  const columns = new Map<string, Set<string>>();
-  db.setAuthorizer((action, table, column) => {
-    if (action === sqlite.SQLITE_READ && table !== null)
-      columns.set(table, (columns.get(table) ?? new Set()).add(column ?? ''));
-    return sqlite.SQLITE_OK;
-  });
-  for (const { name } of views) db.prepare(`SELECT * FROM temp.${name}`);
-  db.setAuthorizer(null);
-  const tables = db
-    .prepare('SELECT name FROM main.sqlite_schema')
-    .all()
-    .map((row) => String(row.name).toLowerCase());
-  return { columns, hidden: new Set(tables.filter((name) => !columns.has(name))) };
-}
-
-/** SQLite's own tables, and those that show how the file is laid out. */
-const isInternal = (name: string): boolean => /^(sqlite_|pragma_|dbstat$)/.test(name);
-
-const mayRead = ({ columns }: Readable, table: string, column: string): boolean =>
-  valueTables.has(table) || columns.get(table)?.has(column) === true;
-
-/** A name as it was typed, of anything in FROM of which no column is used: a subquery's, too. */
-const mayCount = ({ hidden }: Readable, name: string): boolean => !hidden.has(name) && !isInternal(name);
-
-function permits(readable: Readable, action: number, a: string | null, b: string | null): boolean {
-  switch (action) {
-    case sqlite.SQLITE_SELECT:
-    case sqlite.SQLITE_RECURSIVE:
-      return true;
-    case sqlite.SQLITE_READ:
-      return b === '' ? mayCount(readable, (a ?? '').toLowerCase()) : mayRead(readable, a ?? '', b ?? '');
-    case sqlite.SQLITE_FUNCTION:
-      return safeFunctions.has((b ?? '').toLowerCase());
-    default:
-      return false;
-  }
-}
-
-function refusable(db: DatabaseSync, sql: string, params: Params, most: Limits): Result<Answer> {
+function answerOf(db: DatabaseSync, readable: Readable, sql: string, params: Params, most: Limits): Result<Answer> {
   if (sql.includes('\0')) return refused('the statement holds a zero byte');
+  if (joinsByName(sql))
+    return refused('USING and NATURAL are not taken here, not even as words in a text: join with ON');
   const statement = db.prepare(sql);
+  const hidden = hiddenIn(db, readable, statement.sourceSQL);
+  if (hidden !== undefined) return refused(hidden);
   if (!isBlank(sql.slice(statement.sourceSQL.length))) return refused('one statement at a time');
   statement.setReadBigInts(true);
   statement.setReturnArrays(true);

@@ -1,6 +1,7 @@
 /**
  * What people may ask with SQL: views with documented columns. Must stay true: a view shows no blob and no secret; a column
- * that is listed here keeps its name and meaning, for saved queries rely on it.
+ * that is listed here keeps its name and meaning, for saved queries rely on it; `best` and `devices` ask the summaries, for they
+ * are read first on a log of a million trials.
  */
 export interface LogView {
   readonly name: string;
@@ -44,7 +45,8 @@ const trials: LogView = {
     text('at', 'when it was recorded, ISO 8601 in UTC', 't.at'),
     text('job', 'that made it; null for replays and imported records', 't.job'),
     text('task', 'id of the task', 't.task'),
-    text('op', 'operator', `k.workload ->> 'op'`),
+    text('op', 'operator', 'k.op'),
+    text('shape', 'operands of the task, like 1x25x5x64 -> 1x25x5x64', 'k.shape'),
     text('board', 'on which it was tried', 't.board'),
     text('kind', 'what cycles counts: silicon, model, instructions, host. Never compare two kinds', 't.kind'),
     text('device', 'that measured it', 't.device'),
@@ -82,6 +84,9 @@ const jobs: LogView = {
   about: 'every job',
   columns: [
     text('id', 'of the job', 'j.id'),
+    text('name', 'that somebody gave it', 'j.name'),
+    text('job_group', 'of the jobs that were asked for together', 'j.job_group'),
+    text('priority', 'low, normal or high', 'j.priority'),
     text('state', 'queued, running, paused, done, failed or cancelled', 'j.state'),
     text('model', 'id of the model', 'j.model'),
     text('model_name', 'its file name', 'm.name'),
@@ -105,44 +110,62 @@ const jobs: LogView = {
 
 const tasks: LogView = {
   name: 'tasks',
-  about: 'every task of which there are trials',
+  about: 'every task, that is a layer apart from its constants',
   columns: [
     text('id', 'of the task', 'k.id'),
-    text('op', 'operator', `k.workload ->> 'op'`),
+    text('op', 'operator', 'k.op'),
+    text('shape', 'operands, like 1x25x5x64 -> 1x25x5x64', 'k.shape'),
+    integer('macs', 'multiplications of one run', '(SELECT max(macs) FROM main.layers WHERE task = k.id)'),
     text('workload', 'JSON: operator, attributes, types', 'k.workload'),
   ],
   from: 'main.tasks k',
+};
+
+const layers: LogView = {
+  name: 'layers',
+  about: 'every layer of every model that is here, and the task that it is',
+  columns: [
+    text('model', 'id of the model', 'l.model'),
+    text('model_name', 'its file name', 'm.name'),
+    integer('position', 'in the graph that is compiled', 'l.position'),
+    text('name', 'of the layer', 'l.name'),
+    text('task', 'id of the task', 'l.task'),
+    integer('macs', 'multiplications', 'l.macs'),
+  ],
+  from: 'main.layers l JOIN main.models m ON m.id = l.model',
 };
 
 const best: LogView = {
   name: 'best',
   about: 'of each task, board and kind the fewest cycles of the trials that stand',
   columns: [
-    text('task', 'id of the task', 't.task'),
-    text('op', 'operator', `k.workload ->> 'op'`),
-    text('board', 'on which they were counted', 't.board'),
-    text('kind', 'what was counted', 't.kind'),
-    real('cycles', 'fewest', 'min(t.cycles)'),
+    text('task', 'id of the task', 'g.task'),
+    text('op', 'operator', 'k.op'),
+    text('shape', 'operands', 'k.shape'),
+    text('board', 'on which they were counted', 'g.board'),
+    text('kind', 'what was counted', 'g.kind'),
+    real('cycles', 'fewest', 'g.cycles'),
     text('record', 'id of the trial that counted them', 't.id'),
-    integer('trials', 'that stand', 'count(*)'),
+    integer('trials', 'that were measured and stand', 'g.trials'),
   ],
-  // With min() the other columns are those of the row that has it.
-  from: `main.trials t JOIN main.tasks k ON k.id = t.task WHERE t.status = 'ok'
-    AND NOT EXISTS (SELECT 1 FROM main.doubts WHERE record IN (t.id, t.reused_from)) GROUP BY t.task, t.board, t.kind`,
+  // With min() best_seq is that of the row that has it.
+  from: `(SELECT task, board, kind, min(best) AS cycles, best_seq, sum(trials) FILTER (WHERE NOT reused) AS trials
+      FROM main.tallies WHERE stands AND best IS NOT NULL GROUP BY task, board, kind) g
+    JOIN main.trials t ON t.seq = g.best_seq JOIN main.tasks k ON k.id = g.task`,
 };
 
 const devices: LogView = {
   name: 'devices',
-  about: 'every device that trials name',
+  about: 'every device that trials name, and how they fared on it',
   columns: [
-    text('device', 'what stands for it in records', 't.device'),
-    text('board', 'that it is', 't.board'),
-    integer('trials', 'that it ran', 'count(*)'),
-    integer('failed', 'of these', `count(*) FILTER (WHERE t.status = 'failed')`),
-    text('first_at', 'its first trial', 'min(t.at)'),
-    text('last_at', 'its last trial', 'max(t.at)'),
+    text('device', 'what stands for it in records', 'y.device'),
+    text('board', 'that it is', 'y.board'),
+    integer('trials', 'that it ran', 'sum(y.trials)'),
+    integer('failed', 'of these', `ifnull(sum(y.trials) FILTER (WHERE y.status = 'failed'), 0)`),
+    text('first_at', 'its first trial', 'min(y.first_at)'),
+    text('last_at', 'its last trial', 'max(y.last_at)'),
   ],
-  from: 'main.trials t WHERE t.device IS NOT NULL GROUP BY t.device, t.board',
+  from: 'main.tallies y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
 };
 
 const doubts: LogView = {
@@ -157,4 +180,4 @@ const doubts: LogView = {
 };
 
 /** What `POST /v1/query` can read, in the order of `GET /v1/schema`. */
-export const logViews: readonly LogView[] = [trials, jobs, tasks, best, devices, doubts];
+export const logViews: readonly LogView[] = [trials, jobs, tasks, layers, best, devices, doubts];

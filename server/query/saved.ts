@@ -8,7 +8,7 @@ export const builtInQueries: readonly SavedQuery[] = [
   {
     name: 'best-per-task',
     title: 'The fastest trial of each task, by board and kind',
-    sql: `SELECT task, op, board, kind, cycles, record FROM best ORDER BY board, kind, cycles DESC`,
+    sql: `SELECT task, op, shape, board, kind, cycles, record FROM best ORDER BY board, kind, cycles DESC`,
   },
   {
     name: 'failures-by-stage',

@@ -49,6 +49,8 @@ export const tricks: readonly string[] = [
   'SELECT * FROM pragma_database_list',
   'SELECT count(*) FROM PRAGMA_function_list',
   'EXPLAIN PRAGMA journal_mode = DELETE',
+  'EXPLAIN SELECT 1',
+  'EXPLAIN QUERY PLAN SELECT * FROM trials',
   // Hidden tables and columns.
   'SELECT * FROM sqlite_schema',
   'SELECT sql FROM sqlite_master',
@@ -70,6 +72,17 @@ export const tricks: readonly string[] = [
   'SELECT * FROM farm',
   'SELECT rowid FROM main.models',
   'SELECT * FROM trials NATURAL JOIN tokens',
+  // SQLite does not ask whether the columns of USING may be read, and FULL JOIN gives them out.
+  "SELECT name FROM (SELECT 'x' AS name) a FULL JOIN tokens USING (name)",
+  "SELECT name FROM (SELECT 'x' AS name) a FULL JOIN tokens uSiNg (name)",
+  "SELECT hex(bytes) FROM (SELECT 'x' AS bytes) a FULL JOIN main.models USING (bytes)",
+  "SELECT hex(bytes) FROM (SELECT 'x' AS bytes) a NATURAL FULL JOIN main.models",
+  "SELECT a.name FROM (SELECT 'open' AS name) a JOIN tokens USING/**/(name)",
+  "SELECT 'open' IN farm",
+  "SELECT 'open' IN (SELECT hash FROM tokens)",
+  "SELECT (SELECT 'open') IN main.queries",
+  'SELECT * FROM json_each((SELECT data FROM events))',
+  'SELECT 1 FROM trials t LEFT JOIN tokens x ON x.name = t.id',
   'SELECT j.id FROM jobs j JOIN tokens t USING (name)',
   'WITH trials AS (SELECT * FROM main.tokens) SELECT * FROM trials',
   'WITH jobs AS (SELECT bytes FROM main.models) SELECT hex(bytes) FROM jobs',
@@ -198,6 +211,8 @@ const words = [
   '🙂',
 ];
 
+const joins = ['JOIN', 'FULL JOIN', 'RIGHT JOIN', 'NATURAL FULL JOIN', 'LEFT JOIN', ','];
+
 function expression(r: Random, depth: number): string {
   if (depth <= 0) return r.pick([...columns, ...values]);
   switch (r.int(0, 6)) {
@@ -223,7 +238,9 @@ function source(r: Random, depth: number): string {
     case 1:
       return `trials t, json_each(t.knobs) x`;
     case 2:
-      return `${r.pick(tables)} t JOIN ${r.pick(tables)} x`;
+      return `${r.pick(tables)} t ${r.pick(joins)} ${r.pick(tables)} x`;
+    case 3:
+      return `(${select(r, depth - 1)}) t ${r.pick(joins)} ${r.pick(tables)} x USING (${r.pick(columns)})`;
     default:
       return `${r.pick(tables)} t`;
   }
