@@ -235,6 +235,8 @@ class Loop {
       const state = open.find((s) => s.ready.length > 0) ?? open[nextTask(open) ?? -1];
       if (state === undefined) return undefined;
       state.take();
+      // Whoever had it may have told more since the last look; nobody tells now.
+      await state.takeHeard(this.r.signal);
       const candidate = state.ready.shift();
       if (candidate !== undefined) return { state, candidate };
       await state.ask(Math.min(batch, this.left()));
