@@ -17,23 +17,20 @@ import {
   type Reason,
   untouched,
 } from './device-state.ts';
-import { isLasting, type Rung, remedyOf, rungAfter } from './escalation.ts';
+import { type Rung, remedyOf } from './escalation.ts';
 import type { CheckHealth } from './health.ts';
 import { linkErrors } from './link-errors.ts';
+import { Recovery, type Rests } from './recovery.ts';
 import { Station } from './runner.ts';
 import { Vouching } from './vouching.ts';
 
 /** What all slots of a pool share. */
-export interface SlotContext extends AdmissionRules {
+export interface SlotContext extends AdmissionRules, Rests {
   readonly board: Board;
   readonly cacheDir: string;
   readonly check: CheckHealth;
   /** Trials between two checks of a device that does not fail. */
   readonly checkEvery: number;
-  readonly restMs: (failures: number) => number;
-  readonly quarantineMs: (looks: number) => number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   readonly observe: Observer;
   readonly slots: () => readonly Slot[];
   /** It may be able to work now, or be none that does any more. */
@@ -48,8 +45,7 @@ export class Slot {
   readonly source: DeviceSource;
   readonly admission: Admission;
   private readonly vouching: Vouching;
-  /** Of the last failure. */
-  reason: Reason | undefined;
+  private readonly recovery: Recovery;
   private readonly c: SlotContext;
   private view: DeviceState;
   private station: Station | undefined;
@@ -57,16 +53,7 @@ export class Slot {
   private lent = false;
   /** For whom it is at work. */
   private client: string | null = null;
-  /** What keeps it from work, by itself. */
-  private ailment: 'quarantined' | 'unplugged' | undefined;
   private retired: Retired | undefined;
-  /** Failures in a row. */
-  private inARow = 0;
-  /** Failed a check, and has not passed one behind trials since: such a device could pass at opening for ever. */
-  private ill = false;
-  private looks = 0;
-  /** Set while it rests, or waits for the next look. */
-  private rest: { readonly timer: NodeJS.Timeout; readonly until: number } | undefined;
   /** The look at it in quarantine that is under way. */
   private looking: Promise<void> | undefined;
   /** Its device was taken from whoever had it: what breaks is no failure. */
@@ -78,12 +65,13 @@ export class Slot {
     this.c = context;
     this.admission = new Admission(source, context, () => this.climb('reflash'));
     this.vouching = new Vouching(context.check);
+    this.recovery = new Recovery(context, { rested: context.changed, look: () => this.startLook() });
     this.view = untouched(source.name, this.stamp(context.now()));
   }
 
   get state(): DeviceState['state'] {
     if (this.lent) return 'busy';
-    if (this.ailment !== undefined) return this.ailment;
+    if (this.recovery.ailment !== undefined) return this.recovery.ailment;
     if (typeof this.retired === 'object') return 'quarantined';
     return this.station === undefined ? 'closed' : 'idle';
   }
@@ -92,14 +80,16 @@ export class Slot {
   }
   /** Part of what the pool counts on, now or after a rest. */
   get serving(): boolean {
-    return this.ailment === undefined && this.retired === undefined && !this.over;
+    return this.recovery.ailment === undefined && this.retired === undefined && !this.over;
   }
   get idle(): boolean {
     return this.serving && !this.lent && this.station !== undefined;
   }
   /** Closed, and nothing speaks against opening it. */
   get openable(): boolean {
-    return this.serving && !this.lent && this.station === undefined && this.rest === undefined && !this.looking;
+    return (
+      this.serving && !this.lent && this.station === undefined && this.recovery.until === undefined && !this.looking
+    );
   }
   /** Has measured since its last check. */
   get unvouched(): boolean {
@@ -108,6 +98,10 @@ export class Slot {
   /** It should not be open any more. */
   get leaving(): boolean {
     return this.retired !== undefined && this.station !== undefined;
+  }
+  /** Of the last failure. */
+  get reason(): Reason | undefined {
+    return this.recovery.reason;
   }
   /** Why it does not work. */
   get whyNot(): string {
@@ -122,13 +116,14 @@ export class Slot {
     const draining = this.retired === 'drained';
     const { warning } = this.admission;
     const { health, suspects } = this.vouching;
-    const own = { state: this.state, draining, quarantine: this.quarantine, warning, health, suspects };
+    const { failures } = this.recovery;
+    const own = { state: this.state, draining, quarantine: this.quarantine, warning, health, suspects, failures };
     return { ...this.view, ...own, code, reason: detail };
   }
   private get quarantine(): Quarantine | null {
     if (typeof this.retired === 'object') return { ...this.retired, by: 'user', until: null };
-    if (this.ailment !== 'quarantined') return null;
-    const until = this.rest === undefined ? null : this.stamp(this.rest.until);
+    if (this.recovery.ailment !== 'quarantined') return null;
+    const until = this.recovery.until === undefined ? null : this.stamp(this.recovery.until);
     return { reason: this.reason?.detail ?? '', at: this.since, by: 'farm', until };
   }
 
@@ -147,7 +142,7 @@ export class Slot {
 
   /** Opens it after what the ladder says, in the hands of whoever borrowed it. What goes wrong is told as everything that fails. */
   async bringUp(): Promise<void> {
-    const rung = rungAfter(this.inARow);
+    const { rung } = this.recovery;
     const up = await this.admit(rung);
     if (up.ok) this.isUp(up.value, rung === undefined ? undefined : `by ${rung}`);
     else await this.fell(up.error);
@@ -174,7 +169,7 @@ export class Slot {
   /** Nobody's any more: behind it the device's port is free. */
   async end(): Promise<void> {
     this.over = true;
-    this.getUp();
+    this.recovery.getUp();
     await this.close();
     await this.looking;
   }
@@ -192,7 +187,7 @@ export class Slot {
   async audit(): Promise<void> {
     if (this.station === undefined || this.vouching.owed === 0) return;
     const well = await this.examine(this.station.device);
-    if (well.ok) this.recovered();
+    if (well.ok) this.recovery.worked('checked');
     else await this.unwell(well.error);
   }
 
@@ -205,21 +200,20 @@ export class Slot {
   retire(how: Retired): void {
     this.retired = how;
     // Only somebody can bring it back now.
-    if (typeof how === 'object') this.getUp();
+    if (typeof how === 'object') this.recovery.getUp();
     this.mark();
   }
   /** Back to work: it is opened and checked as if it were new. */
   release(): void {
-    this.getUp();
-    [this.retired, this.ailment, this.inARow, this.looks] = [undefined, undefined, 0, 0];
+    this.retired = undefined;
+    this.recovery.isWell();
     this.mark();
     this.c.changed();
   }
   /** Somebody thinks that it is back. */
   wake(): void {
-    if (this.ailment === undefined || typeof this.retired === 'object' || this.looking !== undefined || this.over)
-      return;
-    this.getUp();
+    if (this.recovery.ailment === undefined || typeof this.retired === 'object' || this.looking || this.over) return;
+    this.recovery.getUp();
     this.startLook();
   }
 
@@ -242,12 +236,8 @@ export class Slot {
         return failed('run', 'DEVICE_UNWELL', `${after}${well.error.detail}`);
       }
     } else if (value.status === 'ok') this.vouching.measured(value);
-    if (due || !this.ill) this.recovered();
+    this.recovery.worked(due ? 'checked' : 'unchecked');
     return ok(value);
-  }
-  private recovered(): void {
-    this.ill = false;
-    this.inARow = 0;
   }
 
   private async examine(device: Device): Promise<Result<unknown>> {
@@ -258,7 +248,7 @@ export class Slot {
   }
 
   private async unwell(why: Failure): Promise<void> {
-    this.ill = true;
+    this.recovery.failedCheck();
     await this.lost(why);
     this.withdraw(why);
   }
@@ -336,33 +326,22 @@ export class Slot {
     else this.failed(reason);
   }
 
-  /** Its source told of it. No rung of the ladder helps; it is looked for at once, in case that it is plugged in elsewhere. */
-  private vanished({ code, detail }: Reason): void {
-    this.reason = { code, detail };
-    this.ailment = 'unplugged';
-    this.looks = 0;
-    this.after(this.c.restMs(1), () => this.startLook());
+  /** Its source told of it. */
+  private vanished(reason: Reason): void {
+    this.recovery.vanished(reason);
+    this.mark();
     this.c.changed();
   }
-
-  /** Counts a failure: the device rests and is tried again, or is quarantined and looked at from time to time. */
-  private failed({ code, detail, stage }: Reason & { readonly stage: string }): void {
-    this.inARow++;
-    this.reason = { code, detail };
-    this.view = { ...this.view, failures: this.view.failures + 1 };
-    const last = rungAfter(this.inARow) === undefined || isLasting(code);
+  private failed(reason: Reason & { readonly stage: string }): void {
+    const { code, detail, stage } = reason;
+    const last = this.recovery.failed(reason);
     this.tell(stage === 'health' ? 'unwell' : 'failed', `${code}: ${detail}`);
     this.c.log(`device ${this.source.name}: ${detail}${last ? '; quarantined' : ''}`);
-    if (!last) return this.after(this.c.restMs(this.inARow), this.c.changed);
-    this.ailment = 'quarantined';
+    if (!last) return;
     this.tell('quarantined', detail);
-    this.lookLater();
     this.c.changed();
   }
 
-  private lookLater(): void {
-    this.after(this.c.quarantineMs(this.looks), () => this.startLook());
-  }
   private startLook(): void {
     this.looking = this.look().finally(() => {
       this.looking = undefined;
@@ -371,38 +350,21 @@ export class Slot {
     });
   }
   private async look(): Promise<void> {
-    const wasUnplugged = this.ailment === 'unplugged';
+    const wasUnplugged = this.recovery.ailment === 'unplugged';
     // Nobody waits for this look: whatever goes wrong in it may only cost another one.
     const up = await this.admit(wasUnplugged ? undefined : 'retry').catch((error: unknown) =>
       failed('load', 'DEVICE_UNREACHABLE', error instanceof Error ? error.message : String(error)),
     );
     // Somebody released it meanwhile, or quarantined it: it is opened anew when it is wanted.
-    const wanted = this.ailment !== undefined && typeof this.retired !== 'object';
+    const wanted = this.recovery.ailment !== undefined && typeof this.retired !== 'object';
     if (up.ok && !wanted) return this.discard(up.value.device);
     if (up.ok) {
-      [this.ailment, this.looks] = [undefined, 0];
-      this.recovered();
+      this.recovery.isWell();
       this.isUp(up.value, wasUnplugged ? undefined : 'by a look in quarantine');
       if (!wasUnplugged) this.c.log(`device ${this.source.name}: well again, back from quarantine`);
       return;
     }
-    if (this.over || !wanted) return;
-    this.reason = up.error;
-    this.looks++;
-    this.lookLater();
-  }
-
-  private after(ms: number, then: () => void): void {
-    const timer = setTimeout(() => {
-      this.rest = undefined;
-      then();
-    }, ms);
-    this.rest = { timer, until: this.c.now() + ms };
-  }
-  /** Ends its rest. */
-  private getUp(): void {
-    clearTimeout(this.rest?.timer);
-    this.rest = undefined;
+    if (!this.over && wanted) this.recovery.stillUnwell(up.error);
   }
 
   private tell(event: DeviceEvent, detail: string): void {
