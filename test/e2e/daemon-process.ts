@@ -94,8 +94,8 @@ export async function refusedDaemon(
 }
 
 /** Looks until there is an answer; fails after a time that no healthy run needs. */
-export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + 120_000;
+export async function until<T>(what: string, look: () => Promise<T | undefined>, limitMs = 120_000): Promise<T> {
+  const end = performance.now() + limitMs;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
