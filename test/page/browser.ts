@@ -21,6 +21,9 @@ function inPath(program: string): string {
   return join(found, program);
 }
 
+/** Milliseconds within which a condition comes true on any machine that is not broken. */
+export const patience = 120_000;
+
 export interface Visit {
   readonly page: Page;
   /** What went wrong so far, a line each. */
@@ -41,6 +44,7 @@ export function browserOfFile(): Visitor {
     if (browser === undefined) throw new Error('the browser has not started');
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     onTestFinished(() => context.close());
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     const trouble = watch(page);
     await page.goto(url);

@@ -8,7 +8,7 @@ import { count } from '../../server/dashboard/format.js';
 import type { JobBody, JobList } from '../../server/schemas/index.ts';
 import { type DaemonProcess, dataDir, startDaemonProcess } from '../e2e/daemon-process.ts';
 import { smallModel } from '../server/model.ts';
-import { browserOfFile, drop, expectAccessible, expectNoSidewaysScroll, view } from './browser.ts';
+import { browserOfFile, drop, expectAccessible, expectNoSidewaysScroll, patience, view } from './browser.ts';
 
 const visit = browserOfFile();
 
@@ -25,11 +25,10 @@ test('from a dropped model to the C of its fastest layer; every view in both the
   const places = await placesOf(d, job);
   for (const hash of places) {
     await view(page, hash);
-    await page.emulateMedia({ colorScheme: 'light' });
-    await expectAccessible(page, `light ${hash}`);
-    await page.emulateMedia({ colorScheme: 'dark' });
-    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
-    await expectAccessible(page, `dark ${hash}`);
+    for (const theme of ['light', 'dark'] as const) {
+      await inTheme(page, theme);
+      await expectAccessible(page, `${theme} ${hash}`);
+    }
     await page.setViewportSize({ width: 360, height: 800 });
     await expectNoSidewaysScroll(page, hash);
     await page.setViewportSize({ width: 1280, height: 900 });
@@ -54,9 +53,9 @@ async function watchLive(page: Page): Promise<void> {
   await page.locator('.chip', { hasText: 'running' }).waitFor();
   const used = page.getByRole('progressbar', { name: 'Used of the budget' });
   await expect
-    .poll(async () => Number(await used.getAttribute('aria-valuenow')), { timeout: 60_000 })
+    .poll(async () => Number(await used.getAttribute('aria-valuenow')), { timeout: patience })
     .toBeGreaterThan(0);
-  await page.locator('.chip', { hasText: 'done' }).waitFor({ timeout: 120_000 });
+  await page.locator('.chip', { hasText: 'done' }).waitFor({ timeout: patience });
 }
 
 async function doneJob(d: DaemonProcess): Promise<JobBody> {
@@ -70,7 +69,7 @@ async function doneJob(d: DaemonProcess): Promise<JobBody> {
 async function expectLayers(page: Page, job: JobBody): Promise<void> {
   const layers = job.report?.layers as readonly { readonly cycles: number; readonly defaultCycles: number }[];
   const rows = page.getByRole('region', { name: 'Layers' }).locator('tbody tr');
-  await expect.poll(() => rows.count()).toBe(layers.length);
+  await expect.poll(() => rows.count(), { timeout: patience }).toBe(layers.length);
   const shown = await rows.evaluateAll((trs) =>
     trs.map((tr) => [...tr.children].slice(2, 4).map((td) => td.textContent)),
   );
@@ -90,7 +89,7 @@ async function expectCode(page: Page, job: JobBody): Promise<void> {
   await page.getByRole('link', { name: /^00 conv2d$/ }).click();
   await page.getByRole('heading', { name: 'conv2d' }).waitFor();
   const kernel = page.getByRole('region', { name: 'C of the kernel' });
-  await kernel.locator('.tok-type').first().waitFor({ timeout: 60_000 });
+  await kernel.locator('.tok-type').first().waitFor({ timeout: patience });
   const best = job.tasks.find((t) => t.op === 'conv2d')?.best ?? null;
   await page
     .getByRole('region', { name: /^Best schedules/ })
@@ -99,6 +98,12 @@ async function expectCode(page: Page, job: JobBody): Promise<void> {
     .waitFor();
   expect(await kernel.textContent()).toContain('void mt_candidate(');
   await page.getByRole('img', { name: /trials by/ }).waitFor();
+}
+
+/** As the system has it, charts and all. */
+async function inTheme(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await page.locator(`html[data-theme=${colorScheme}]`).waitFor();
 }
 
 /** Every view, with something to see in it. */

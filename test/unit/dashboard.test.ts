@@ -1,0 +1,110 @@
+/** The parts of the page that need no browser: numbers as text, addresses, the colours of C. */
+import { expect, test } from 'vitest';
+import {
+  axisWords,
+  bytes,
+  count,
+  duration,
+  layerName,
+  percent,
+  short,
+  span,
+  speedUp,
+} from '../../server/dashboard/format.js';
+import { highlighted } from '../../server/dashboard/highlight.js';
+import { match, readHash, to } from '../../server/dashboard/router.js';
+import { samples } from '../samples.ts';
+import { Random } from './random.ts';
+
+const plain = (text: string): string => text.replaceAll('\u202f', ' ');
+
+test('numbers are short, exact where they are counts, and never without a sign for none', () => {
+  expect([5_174_000, 815_480, 999_600, 1_200_000_000, 12, 1.5, 0].map((n) => plain(short(n)))).toEqual([
+    '5.17 M',
+    '815 k',
+    '1.00 M',
+    '1.20 G',
+    '12',
+    '1.50',
+    '0',
+  ]);
+  expect([0, 999, 1000, 1234567].map((n) => plain(count(n)))).toEqual(['0', '999', '1 000', '1 234 567']);
+  expect([512, 17_792, 4 * 2 ** 20].map((n) => plain(bytes(n)))).toEqual(['512 B', '17.4 KiB', '4 MiB']);
+  expect([8000, 200_000, 7_500_000, 200_000_000].map((n) => plain(span(n)))).toEqual([
+    '8 s',
+    '3 min 20 s',
+    '2 h 05 min',
+    '2 d 7 h',
+  ]);
+  expect([2.911, 1200].map((n) => plain(duration(n)))).toEqual(['2.91 ms', '1.20 s']);
+  expect([speedUp(4_058_640, 815_480), speedUp(null, 1), speedUp(1, 0)]).toEqual(['4.98×', '–', '–']);
+  expect([plain(percent(1, 300)), plain(percent(1, 3)), percent(1, 0)]).toEqual(['<1 %', '33 %', '–']);
+  expect([count, short, bytes, span, duration].map((f) => f(null))).toEqual(['–', '–', '–', '–', '–']);
+  expect(new Set(['silicon', 'model', 'instructions', 'host'].map(axisWords)).size).toBe(4);
+  expect([layerName('bearing_fault_00_conv2d'), layerName('x')]).toEqual(['00 conv2d', 'x']);
+});
+
+test('three digits of a short number are right to half of the last one', () => {
+  const random = new Random(3);
+  for (let i = 0; i < samples(2000, 100_000); i++) {
+    const n = Math.floor(random.int(0, 1_000_000) ** (1 + random.int(0, 2) / 4));
+    const [digits = '', unit = ''] = short(n).split('\u202f');
+    const shown = Number(digits) * ({ k: 1e3, M: 1e6, G: 1e9 }[unit] ?? 1);
+    expect(Math.abs(shown - n), String(n)).toBeLessThanOrEqual(n * 0.00501 + 0.5);
+    expect(digits.replace(/[.]/, '').length).toBeLessThanOrEqual(3);
+  }
+});
+
+test('whatever is in an address comes out of it again', () => {
+  const random = new Random(4);
+  const letters = [...'ab/#?&=% +é😀"<'];
+  const word = (): string => Array.from({ length: random.int(1, 6) }, () => random.pick(letters)).join('');
+  for (let i = 0; i < samples(500, 20_000); i++) {
+    const [id, board] = [word(), word()];
+    const { parts, query } = readHash(to('tasks', id, { board, kind: undefined }));
+    expect(match('tasks/:id', parts)).toEqual({ id });
+    expect([...query]).toEqual([['board', board]]);
+  }
+  expect(readHash('#/tasks/%zz').parts).toEqual(['tasks', '%zz']);
+  expect(match('tasks/:id', ['jobs', '1'])).toBeUndefined();
+  expect([to(''), readHash('#/').parts, readHash('').parts]).toEqual(['#/', [], []]);
+});
+
+test('colours take nothing from C and add nothing', () => {
+  const textOf = (parts: ReturnType<typeof highlighted>): string =>
+    parts.map((p) => (typeof p === 'string' ? p : p.children.join(''))).join('');
+  const pieces = [
+    '/* a "b" */',
+    '// c\n',
+    '"s\\"t"',
+    "'x'",
+    '#define A 1\n',
+    '0x1fU',
+    'int32_t',
+    'mt_add(',
+    'for',
+    ' ',
+    '\n',
+    '/*',
+    '"',
+    '<',
+    '*/',
+    'x1',
+  ];
+  const random = new Random(6);
+  for (let i = 0; i < samples(1000, 50_000); i++) {
+    const code = Array.from({ length: random.int(0, 30) }, () => random.pick(pieces)).join('');
+    expect(textOf(highlighted(code))).toBe(code);
+  }
+  const kinds = highlighted('/* for\n * 1 */ static int32_t y = mt_add(x, 2); /* open').flatMap((p) =>
+    typeof p === 'string' ? [] : [[p.props.class, p.children[0]]],
+  );
+  expect(kinds).toEqual([
+    ['tok-comment', '/* for\n * 1 */'],
+    ['tok-keyword', 'static'],
+    ['tok-type', 'int32_t'],
+    ['tok-call', 'mt_add'],
+    ['tok-number', '2'],
+    ['tok-comment', '/* open'],
+  ]);
+});
