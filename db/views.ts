@@ -42,6 +42,7 @@ const trials: LogView = {
   about: 'every trial, failures included',
   columns: [
     text('id', 'of the record', 't.id'),
+    integer('number', 'its place in the log: ORDER BY number DESC LIMIT n is the quick way to the latest', 't.seq'),
     text('at', 'when it was recorded, ISO 8601 in UTC', 't.at'),
     text('job', 'that made it; null for replays and imported records', 't.job'),
     text('task', 'id of the task', 't.task'),
@@ -168,6 +169,33 @@ const devices: LogView = {
   from: 'main.tallies y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
 };
 
+const summary: LogView = {
+  name: 'summary',
+  about:
+    'trials that are alike in everything but config and count, counted: what is asked of a million trials is answered here',
+  columns: [
+    text('job', 'that made them', 'y.job'),
+    text('task', 'id of the task', 'y.task'),
+    text('op', 'operator', 'k.op'),
+    text('shape', 'operands', 'k.shape'),
+    text('board', 'on which they were tried', 'y.board'),
+    text('kind', 'what was counted', 'y.kind'),
+    text('device', 'that ran them', 'y.device'),
+    text('policy', 'that proposed them', 'y.policy'),
+    text('template', 'of their schedules', 'y.template'),
+    text('status', 'ok or failed', 'y.status'),
+    text('stage', 'where they failed', 'y.stage'),
+    text('code', 'why', 'y.code'),
+    integer('reused', '1: they took a measurement over', 'y.reused'),
+    integer('stands', '0: they, or what they took over, are doubted', 'y.stands'),
+    integer('trials', 'how many', 'y.trials'),
+    real('best', 'fewest cycles', 'y.best'),
+    text('first_at', 'the first of them', 'y.first_at'),
+    text('last_at', 'the last of them', 'y.last_at'),
+  ],
+  from: 'main.tallies y JOIN main.tasks k ON k.id = y.task',
+};
+
 const doubts: LogView = {
   name: 'doubts',
   about: 'records that do not stand: their device failed the health check that came next',
@@ -180,4 +208,4 @@ const doubts: LogView = {
 };
 
 /** What `POST /v1/query` can read, in the order of `GET /v1/schema`. */
-export const logViews: readonly LogView[] = [trials, jobs, tasks, layers, best, devices, doubts];
+export const logViews: readonly LogView[] = [trials, jobs, tasks, layers, summary, best, devices, doubts];

@@ -236,7 +236,16 @@ test('the schema: every view gives the columns that are documented, of the types
   store.doubt(store.records({}, 1).items[0]?.id ?? '', 'a test');
   const bench = await startBench(store);
   const { views } = (await bench.get('/v1/schema')).json<SchemaBody>();
-  expect(views.map((v) => v.name)).toEqual(['trials', 'jobs', 'tasks', 'layers', 'best', 'devices', 'doubts']);
+  expect(views.map((v) => v.name)).toEqual([
+    'trials',
+    'jobs',
+    'tasks',
+    'layers',
+    'summary',
+    'best',
+    'devices',
+    'doubts',
+  ]);
   for (const view of views) {
     const body = (await bench.post('/v1/query', { sql: `SELECT * FROM ${view.name}` })).json<QueryBody>();
     expect(body.columns.map((c) => c.name)).toEqual(view.columns.map((c) => c.name));
