@@ -1,4 +1,4 @@
-/** `microtune jobs`: all jobs, one job, the end of one. Asks the daemon, or the database where none runs. */
+/** `microtune jobs`: all jobs, one job, the end of one, a copy of one. Asks the daemon, or the database where none runs. */
 import type { Command } from 'commander';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { Store } from '../../../db/types.ts';
@@ -8,6 +8,7 @@ import type { JobBody, JobSummary } from '../../schemas/index.ts';
 import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
+import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
 import { artifactOf, artifactText, type Report } from '../report.ts';
 import { readingStore } from '../store.ts';
@@ -24,6 +25,14 @@ export function addJobs(program: Command, act: Act): void {
     .argument('[id]', 'a job')
     .option('--cancel', 'end the job; what it measured is kept');
   common(remote(command), 'microtune jobs').action(act(jobs));
+  const copy = command
+    .command('clone')
+    .description('start a job like another one, with what the options say instead')
+    .argument('<id>', 'the job to copy');
+  common(
+    remote(jobOptions(copy)),
+    'microtune jobs clone j-1234-1 --seed 2 --window "20:00-07:00 Europe/Berlin"',
+  ).action(act(clone));
 }
 
 async function jobs(_io: Io, id: string | undefined, o: JobsOptions): Shows {
@@ -45,12 +54,28 @@ async function cancel(id: string | undefined, o: JobsOptions): Shows {
   return job.ok ? ok({ json: job.value, text: jobText(job.value, o.data) }) : job;
 }
 
+async function clone(_io: Io, id: string, o: JobsOptions & JobOptions): Shows {
+  const client = runningDaemon(o);
+  if (client === undefined)
+    return failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, so nobody would run it`);
+  const { boards, ...change } = requestOf(o);
+  if (boards !== undefined) return failed('input', 'USAGE', 'a copy is for one board');
+  const made = await client.clone(id, change);
+  return made.ok ? ok({ json: made.value, text: jobText(made.value, o.data) }) : made;
+}
+
 const allJobs = (o: JobsOptions): Promise<Result<readonly JobSummary[]>> =>
   askOrRead<readonly JobSummary[]>(
     o,
     async (client) => {
-      const list = await client.jobs();
-      return list.ok ? ok(list.value.items) : list;
+      const items: JobSummary[] = [];
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page = await client.jobs({ limit: 1000, ...(cursor !== undefined && { cursor }) });
+        if (!page.ok) return page;
+        items.push(...page.value.items);
+        cursor = page.value.next;
+      }
+      return ok(items);
     },
     async () => fromStore(o, (views, store) => store.jobs().map((row) => views.summary(row)), []),
   );
@@ -90,10 +115,27 @@ function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: Store) => T
 
 const listText = (jobs: readonly JobSummary[]): string =>
   table(
-    ['job', 'state', 'model', 'board', '>trials', '>failed', '>default', '>best', '>speed-up', 'counts', 'created'],
+    [
+      'job',
+      'name',
+      'state',
+      'priority',
+      'model',
+      'board',
+      '>trials',
+      '>failed',
+      '>default',
+      '>best',
+      '>speed-up',
+      'counts',
+      '>left',
+      'created',
+    ],
     jobs.map((j) => [
       j.id,
-      j.state,
+      j.name ?? '-',
+      stateOf(j),
+      j.priority,
       j.modelName,
       j.board,
       count(j.trials.done),
@@ -102,14 +144,24 @@ const listText = (jobs: readonly JobSummary[]): string =>
       count(j.cycles.best),
       speedUp(j.cycles.default, j.cycles.best),
       j.kind,
+      j.leftMs === null ? '-' : span(j.leftMs),
       j.createdAt,
     ]),
   );
 
+/** "queued: WINDOW until 2026-01-31T20:00:00.000Z" */
+function stateOf({ state, waiting }: JobSummary): string {
+  if (waiting === null) return state;
+  return `${state}: ${waiting.code}${waiting.until === null ? '' : ` until ${waiting.until}`}`;
+}
+
 /** A job that is done by what it came to, any other by its tasks. */
 function jobText(j: JobBody, data: string): string {
   const error = j.error === null ? [] : [`${j.error.stage}: ${j.error.code}: ${j.error.detail}`];
-  const head = [`job ${j.id}: ${j.state}, ${j.modelName} on ${j.board}, ${span(j.spentMs)}`, ...error].join('\n');
+  const waits = j.waiting === null ? [] : [`waits: ${j.waiting.detail}`];
+  const left = j.leftMs === null ? '' : `, ${span(j.leftMs)} left`;
+  const title = `job ${j.id}: ${stateOf(j)}, ${j.modelName} on ${j.board}, ${span(j.spentMs)}${left}`;
+  const head = [title, ...waits, ...error].join('\n');
   const done =
     j.report === null ? tasksText(j) : artifactText(artifactOf(j.report as unknown as Report, artifactIn(data, j.id)));
   return `${head}\n\n${done}`;

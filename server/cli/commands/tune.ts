@@ -9,17 +9,16 @@ import type { Client } from '../../../client/client.ts';
 import { follow, type ServerEvent } from '../../../client/events.ts';
 import { type Failure, failed, ok, type Result } from '../../../compiler/result.ts';
 import { makeDir } from '../../../db/make-dir.ts';
-import type { JobBody, JobRequest, ProgressBody } from '../../schemas/index.ts';
+import type { JobBody, ProgressBody, WaitingBody } from '../../schemas/index.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
 import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import { type Choice, onInterrupt } from '../interrupt.ts';
 import type { Io, Shown, Shows } from '../io.ts';
+import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
 import { boardNamed, readModel, titleOf } from '../model.ts';
 import {
-  type BudgetOptions,
-  budgets,
   type CommonOptions,
   common,
   type DeviceOptions,
@@ -27,20 +26,13 @@ import {
   devicesAsArguments,
   type RemoteOptions,
   remote,
-  wallTime,
-  whole,
-  wishesOf,
 } from '../options.ts';
 import { type Progress, progressOn } from '../progress.ts';
 import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
-interface TuneOptions extends CommonOptions, DeviceOptions, BudgetOptions, RemoteOptions {
-  readonly board: string;
-  readonly trials?: number;
-  readonly time?: string;
-  readonly seed?: number;
-  readonly policy?: string;
+interface TuneOptions extends CommonOptions, DeviceOptions, JobOptions, RemoteOptions {
+  readonly board: readonly string[];
   readonly out?: string;
 }
 
@@ -52,40 +44,45 @@ export function addTune(program: Command, act: Act): void {
     .command('tune')
     .description('search the best schedules for a model on a board; ends with a C library and verified firmware')
     .argument('<model>', 'a .tflite file')
-    .requiredOption('--board <board>', 'see the boards command')
-    .option(
-      '--trials <n>',
-      'candidates to measure, over all layers (default: 400, or as the time allows)',
-      whole(1, 10_000_000),
-    )
-    .option('--time <time>', 'wall time, like 90s, 30m or 8h', wallTime)
-    .option('--seed <n>', 'of all random choices (default: 0)', whole(0, 2 ** 32 - 1))
-    .option('--policy <name>', 'how candidates are chosen (default: the best one)')
     .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)');
   const elsewhere = 'the one of the data directory, else one is started';
   common(
-    devices(budgets(remote(command, elsewhere))),
+    devices(jobOptions(remote(command, elsewhere))),
     'microtune tune model.tflite --board mps2-an386 --trials 400 --out out',
   ).action(act(tune));
 }
 
 async function tune(io: Io, file: string, o: TuneOptions): Shows {
   // Told here rather than by a daemon that had to be started first.
-  const [board, model] = [boardNamed(o.board), readModel(file, 'all')];
-  if (!board.ok) return board;
+  const named = checkBoards(o);
+  if (!named.ok) return named;
+  const model = readModel(file, 'all');
   if (!model.ok) return model;
   if (o.out !== undefined) mustBeWritable(resolve(o.out));
   const daemon = await daemonFor(io, o);
   if (!daemon.ok) return daemon;
   try {
-    const job = await submit(daemon.value, file, o);
-    if (!job.ok) return job;
-    const ended = await watch(io, daemon.value, job.value);
+    const made = await submit(daemon.value, file, o);
+    if (!made.ok) return made;
+    const [first, ...others] = made.value;
+    if (first === undefined || others.length > 0) return await leaveAll(daemon.value, made.value);
+    const ended = await watch(io, daemon.value, first);
     if (!ended.ok) return ended;
-    return ended.value === 'detached' ? ok(detachedText(job.value)) : await bringHome(daemon.value, job.value.id, o);
+    return ended.value === 'detached' ? ok(detachedText(first)) : await bringHome(daemon.value, first.id, o);
   } finally {
     await daemon.value.close();
   }
+}
+
+function checkBoards({ board, out }: TuneOptions): Result<void> {
+  if (board === undefined) return failed('input', 'USAGE', "required option '--board <board>' not specified");
+  for (const name of board) {
+    const known = boardNamed(name);
+    if (!known.ok) return known;
+  }
+  return board.length > 1 && out !== undefined
+    ? failed('input', 'USAGE', '--out takes what came of one job, and there is one for each board')
+    : ok(undefined);
 }
 
 /** Better now than after hours of tuning. */
@@ -110,28 +107,33 @@ async function daemonFor(io: Io, o: TuneOptions): Promise<Result<Daemon>> {
   return started;
 }
 
-async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Result<JobBody>> {
+/** A job for each board. */
+async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Result<readonly JobBody[]>> {
   const client = daemon.client();
   const model = await client.uploadModel(readFile(file), titleOf(file));
   if (!model.ok) return model;
-  const wishes = wishesOf(o);
-  const request: JobRequest = {
-    model: model.value.id,
-    board: o.board,
-    ...(o.trials !== undefined && { trials: o.trials }),
-    ...(o.time !== undefined && { time: o.time }),
-    ...(o.seed !== undefined && { seed: o.seed }),
-    ...(o.policy !== undefined && { policy: o.policy }),
-    ...(Object.keys(wishes).length > 0 && { budgets: wishes }),
-  };
-  return client.addJob(request);
+  const { boards, ...rest } = requestOf(o);
+  const request = { ...rest, model: model.value.id };
+  if (boards !== undefined) {
+    const made = await client.addJobs({ ...request, boards });
+    return made.ok ? ok(made.value.items) : made;
+  }
+  const job = await client.addJob(request);
+  return job.ok ? ok([job.value]) : job;
+}
+
+/** Several jobs are left to the daemon: nobody could read the progress of all. */
+async function leaveAll(daemon: Daemon, jobs: readonly JobBody[]): Shows {
+  await daemon.stay();
+  const lines = jobs.map((j) => `job ${j.id} on ${j.board}`);
+  return ok({ json: jobs, text: [...lines, 'see: microtune jobs'].join('\n') });
 }
 
 /** Shows progress until the job has ended, or the user leaves it. */
 async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ended' | 'detached'>> {
   const progress = progressOn(io.screen, job.kind, () => performance.now());
   progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
-  if (job.state === 'queued') progress.say('another job is under way; this one waits for it');
+  if (job.waiting !== null) progress.say(`it waits: ${waitText(job.waiting)}`);
   const leaving = new AbortController();
   let choice: Choice | undefined;
   const stopAsking = onInterrupt({ keyboard: io.keyboard, news: progress.say }, (chosen) => {
@@ -195,12 +197,18 @@ async function afterwards(
   }
 }
 
+const waitText = ({ detail, until }: WaitingBody): string => (until === null ? detail : `${detail}, until ${until}`);
+
 function showEvent(progress: Progress, event: ServerEvent): void {
   switch (event.type) {
     case 'progress':
       return progress.show(event.data as ProgressBody);
     case 'log':
       return progress.say(String(event.data.message));
+    case 'waiting': {
+      const waiting = event.data.waiting as JobBody['waiting'];
+      return progress.say(waiting === null ? 'it goes on' : `it waits: ${waitText(waiting)}`);
+    }
     default:
       return;
   }
