@@ -15,6 +15,7 @@ import { type Toolchain, wordsOf } from './offers.ts';
 import { type Run, untried } from './progress.ts';
 import type { JobRecords } from './records.ts';
 import type { TaskBody } from './schemas/index.ts';
+import { columnsOf } from './trials/columns.ts';
 
 export interface JournalOptions {
   readonly store: Store;
@@ -140,33 +141,21 @@ export class Journal {
 
   private rowOf({ task, policy, config, schedule, result, reusedFrom }: TrialRecord): NewRecord {
     const { board, run, toolchain } = this.o;
-    const device = result.device ?? null;
-    const measured = result.status === 'ok';
     return {
       board: board.id,
       kind: board.kind,
       toolchain: toolchain.version,
       flags: toolchain.flags,
-      firmware: this.firmwareOf(device, reusedFrom),
+      firmware: this.firmwareOf(result.device ?? null, reusedFrom),
       job: run.job.id,
       task: task.id,
       workload: task.key,
-      device,
       policy,
       template: config.template,
       config,
       schedule,
-      status: result.status,
-      stage: measured ? null : result.stage,
-      code: measured ? null : result.code,
-      detail: measured ? null : result.detail,
-      cycles: measured ? result.cycles : null,
-      repeats: measured ? result.repeats : null,
-      sizes: measured ? result.sizes : null,
-      binary: result.binary ?? null,
       reusedFrom,
-      times: result.times,
-      bytes: measured ? result.bytes : null,
+      ...columnsOf(result),
     };
   }
 
