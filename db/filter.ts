@@ -62,6 +62,17 @@ const conditions: Readonly<Record<Key, Condition>> = {
 export const filterKeys = Object.keys(conditions) as readonly Key[];
 const times: ReadonlySet<Key> = new Set(['since', 'until']);
 
+/** Filters that all trials of a task on a board in a kind fit, or none. */
+const ofPlaces: ReadonlySet<string> = new Set([
+  'network',
+  'layer',
+  'task',
+  'op',
+  'shape',
+  'board',
+  'kind',
+] satisfies Key[]);
+
 /** A filter in one form: keys in one order, times as stored ones are written, knobs by name. */
 export type NormalFilter = readonly (readonly [name: string, value: string | number])[];
 
@@ -107,6 +118,8 @@ export interface Conditions {
   readonly rest: string;
   /** The dearest table that is needed. */
   readonly needs: Where;
+  /** What it is about: whole places (a task on a board in a kind), of which all measured trials fit, or any trials. */
+  readonly about: 'places' | 'trials';
 }
 
 /** The SQL of a filter. */
@@ -123,6 +136,7 @@ export function conditionsOf(normal: NormalFilter): Conditions {
     trial: all(plain.map((c) => c.sql('t'))),
     knobs: all(knobs),
     rest: all(rest),
+    about: normal.every(([k, v]) => ofPlaces.has(k) || (k === 'status' && v === 'ok')) ? 'places' : 'trials',
     needs: rest.length > 0 ? 'trials' : narrowing.length > 0 ? 'marks' : 'tallies',
   };
 }

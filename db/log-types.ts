@@ -105,7 +105,7 @@ export interface Log {
   best(filter: RecordFilter): readonly BestRow[];
   /** Most failures first. */
   failures(filter: RecordFilter, by: FailureKey): readonly FailureRow[];
-  /** Over the latest 20,000 trials of a place; of one template where given. */
+  /** Over the latest 10,000 trials of a place; of one template where given. */
   knobs(of: Place & { readonly template?: string }): readonly KnobRow[];
   /** The latest trials of a place, oldest first. */
   scatter(of: Place & { readonly job?: string }, limit: number): readonly ScatterPoint[];

@@ -64,6 +64,8 @@ export interface Seqs {
   readonly seqs: readonly number[];
   readonly next: string | null;
 }
+/** Parameters of a statement. */
+type Bound = Conditions['parameters'] & Place & { readonly limit: number };
 interface Row {
   readonly seq: number;
   /** 1: its knobs are those that are asked for. */
@@ -112,7 +114,7 @@ export class Pages {
 
   private rows(c: Conditions, sort: RecordSort, place: Place, limit: number): Iterable<Row> {
     const byTime = sort === 'at' || sort === '-at';
-    const bound = { ...c.parameters, ...place, limit };
+    const bound: Bound = { ...c.parameters, ...place, limit };
     if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
     if (c.tally === 'true' && byTime) return this.along(c, sort, bound, 'NOT INDEXED');
     const reached = this.db
@@ -122,7 +124,8 @@ export class Pages {
       )
       .get(bound)!;
     if (reached.trials === 0) return [];
-    if (reached.trials <= this.effort.gathered || !byTime) return this.gather(c, sort, bound);
+    if (reached.trials <= this.effort.gathered) return this.gather(c, sort, bound);
+    if (!byTime) return c.about === 'places' ? this.merge(c, sort, bound) : this.gather(c, sort, bound);
     const seq = sort === 'at' ? Math.max(place.seq, reached.first - 1) : Math.min(place.seq, reached.last + 1);
     return this.along(c, sort, { ...bound, seq }, 'NOT INDEXED');
   }
@@ -136,6 +139,25 @@ export class Pages {
          WHERE ${beyond('t')} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
       )
       .iterate(bound);
+  }
+
+  /** The first ones of each place, which an index has in order, then put in order. */
+  private merge(c: Conditions, sort: RecordSort, bound: Bound): Iterable<Row> {
+    const { by, beyond } = orders[sort];
+    const places = this.db
+      .prepare<object, object>(
+        `SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`,
+      )
+      .all(bound);
+    const first = this.db.prepare<object, Place>(
+      `SELECT t.seq, t.cycles FROM trials t INDEXED BY trials_fastest
+       WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${beyond('t')}
+       ORDER BY ${by('t')} LIMIT @limit`,
+    );
+    const rows = places.flatMap((place) => first.all({ ...bound, ...place }));
+    const sign = sort === 'cycles' ? 1 : -1;
+    rows.sort((a, b) => sign * (a.cycles - b.cycles || a.seq - b.seq));
+    return rows.slice(0, bound.limit).map(({ seq }) => ({ seq, fits: 1 }));
   }
 
   /** All marks of the tallies that fit, then put in order. */

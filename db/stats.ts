@@ -7,10 +7,11 @@ import type { Kind } from '../boards/board.ts';
 import type { Knobs } from '../kernels/template.ts';
 import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
 import type { BestRow, FailureKey, FailureRow, KnobRow, Place, ScatterPoint } from './log-types.ts';
+import { stands } from './trials.ts';
 import type { RecordFilter } from './types.ts';
 
 /** Configs that are read to tell of knobs. */
-const configsRead = 20_000;
+const configsRead = 10_000;
 
 export class Stats {
   private readonly db: Database;
@@ -19,27 +20,27 @@ export class Stats {
     this.db = db;
   }
 
-  best(filter: RecordFilter): readonly BestRow[] {
+  /** Of some tasks only, where they are given. */
+  best(filter: RecordFilter, tasks?: readonly string[]): readonly BestRow[] {
     const c = conditionsOf(normalFilter(filter));
+    const within = tasks === undefined ? '' : 'WHERE task IN (SELECT value FROM json_each(@tasks))';
     return this.db
       .prepare<object, BestRow>(
-        `WITH found AS MATERIALIZED (${foundBy(c)}),
-         groups AS (
+        `WITH groups AS MATERIALIZED (
            SELECT task, board, kind,
-             ifnull(sum(trials) FILTER (WHERE NOT reused), 0) AS trials,
-             ifnull(sum(trials) FILTER (WHERE NOT reused AND status = 'failed'), 0) AS failed,
-             min(best) FILTER (WHERE template = 'default') AS "default",
+             sum(iif(reused, 0, trials)) AS trials,
+             sum(iif(reused OR status <> 'failed', 0, trials)) AS failed,
+             min(iif(template = 'default', best, NULL)) AS "default",
              min(best) AS best
-           FROM found GROUP BY task, board, kind),
-         firsts AS (
-           SELECT g.*, min(f.best_seq) AS seq FROM groups g
-           LEFT JOIN found f ON f.task = g.task AND f.board = g.board AND f.kind = g.kind AND f.best = g.best
-           GROUP BY g.task, g.board, g.kind)
-         SELECT g.task, k.op, k.shape, g.board, g.kind, g.trials, g.failed, g."default", g.best, t.id AS record
-         FROM firsts g JOIN tasks k ON k.id = g.task LEFT JOIN trials t ON t.seq = g.seq
-         ORDER BY g.task, g.board, g.kind`,
+           FROM (${foundBy(c)}) ${within} GROUP BY task, board, kind)
+         SELECT g.task, k.op, k.shape, g.board, g.kind, g.trials, g.failed, g."default", g.best, (
+           SELECT t.id FROM trials t
+           WHERE t.task = g.task AND t.board = g.board AND t.kind = g.kind AND t.status = 'ok' AND t.cycles = g.best
+             AND ${stands} AND ${c.trial} AND ${c.knobs}
+           ORDER BY t.seq LIMIT 1) AS record
+         FROM groups g JOIN tasks k ON k.id = g.task ORDER BY g.task, g.board, g.kind`,
       )
-      .all(c.parameters);
+      .all({ ...c.parameters, ...(tasks !== undefined && { tasks: JSON.stringify(tasks) }) });
   }
 
   failures(filter: RecordFilter, by: FailureKey): readonly FailureRow[] {

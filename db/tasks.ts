@@ -5,10 +5,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from 'better-sqlite3';
 import { cursorAfter, placeOf } from './cursor.ts';
-import type { Fastest, Layer, TaskFilter, TaskRow } from './log-types.ts';
+import type { BestRow, Fastest, Layer, TaskFilter, TaskRow } from './log-types.ts';
+import { Stats } from './stats.ts';
 import type { Page } from './types.ts';
 
-interface TaskColumns extends Omit<TaskRow, 'best' | 'networks'> {
+/** A task before its trials are counted. */
+interface TaskColumns extends Pick<TaskRow, 'id' | 'op' | 'shape' | 'macs'> {
   /** JSON. */
   readonly networks: string;
 }
@@ -16,10 +18,12 @@ interface TaskColumns extends Omit<TaskRow, 'best' | 'networks'> {
 export class Tasks {
   private readonly db: Database;
   private readonly farm: string;
+  private readonly stats: Stats;
 
   constructor(db: Database, farm: string) {
     this.db = db;
     this.farm = farm;
+    this.stats = new Stats(db);
   }
 
   /** Whether these are a model's layers already: asking writes nothing. */
@@ -64,25 +68,21 @@ export class Tasks {
     const rows = this.rows(where, { ...filter, after, limit: limit + 1 });
     const last = rows[limit - 1];
     const next = rows.length > limit && last !== undefined ? cursorAfter(last.id, this.farm, list) : null;
-    return { items: rows.slice(0, limit).map((row) => this.taskOf(row, filter)), next };
+    return { items: this.counted(rows.slice(0, limit), filter).map(({ bests: _, ...task }) => task), next };
   }
 
-  task(id: string): (TaskRow & { readonly bests: readonly Fastest[] }) | undefined {
-    const [row] = this.rows(['k.id = @id'], { id, limit: 1 });
-    return row && { ...this.taskOf(row, {}), bests: this.bests(row.id, {}) };
+  task(id: string): CountedTask | undefined {
+    return this.counted(this.rows(['k.id = @id'], { id, limit: 1 }), {})[0];
   }
 
   private rows(
     where: readonly string[],
     of: TaskFilter & { readonly limit: number; readonly after?: string; readonly id?: string },
   ): readonly TaskColumns[] {
-    const counted = ['y.task = k.id AND y.stands AND NOT y.reused', ...placeConditions(of)].join(' AND ');
     return this.db
       .prepare<object, TaskColumns>(
         `SELECT k.id, k.op, k.shape,
            (SELECT max(macs) FROM layers WHERE task = k.id) AS macs,
-           (SELECT ifnull(sum(trials), 0) FROM tallies y WHERE ${counted}) AS records,
-           (SELECT ifnull(sum(trials), 0) FROM tallies y WHERE ${counted} AND y.status = 'failed') AS failed,
            (SELECT json_group_array(json_object('id', id, 'name', name)) FROM (
              SELECT DISTINCT m.id, m.name FROM layers l JOIN models m ON m.id = l.model WHERE l.task = k.id ORDER BY m.id
            )) AS networks
@@ -91,29 +91,28 @@ export class Tasks {
       .all(of);
   }
 
-  private taskOf(row: TaskColumns, filter: TaskFilter): TaskRow {
-    const bests = this.bests(row.id, filter);
-    const [only = null] = bests.length === 1 ? bests : [];
-    return { ...row, best: only, networks: JSON.parse(row.networks) as TaskRow['networks'] };
-  }
-
-  /** Of each board and kind. */
-  private bests(task: string, of: TaskFilter): readonly Fastest[] {
-    const where = ['y.task = @task AND y.stands AND y.best IS NOT NULL', ...placeConditions(of)].join(' AND ');
-    return this.db
-      .prepare<object, Fastest>(
-        `SELECT t.id AS record, g.best AS cycles, g.kind, g.board FROM (
-           SELECT board, kind, best, min(best_seq) AS seq FROM tallies y
-           WHERE ${where} AND best = (SELECT min(best) FROM tallies y2
-             WHERE y2.task = y.task AND y2.board = y.board AND y2.kind = y.kind AND y2.stands)
-           GROUP BY board, kind
-         ) g JOIN trials t ON t.seq = g.seq ORDER BY g.board, g.kind`,
-      )
-      .all({ ...of, task });
+  /** Tasks with the counts of their trials on the boards and in the kinds that are asked for. */
+  private counted(rows: readonly TaskColumns[], { board, kind }: TaskFilter): readonly CountedTask[] {
+    const filter = { ...(board !== undefined && { board }), ...(kind !== undefined && { kind }) };
+    const ids = rows.map(({ id }) => id);
+    const byTask = Map.groupBy(this.stats.best(filter, ids), ({ task }) => task);
+    return rows.map((row) => {
+      const places = byTask.get(row.id) ?? [];
+      const bests = places.flatMap(fastestOf);
+      const total = (what: 'trials' | 'failed'): number => places.reduce((n, place) => n + place[what], 0);
+      return {
+        ...row,
+        records: total('trials'),
+        failed: total('failed'),
+        best: (bests.length === 1 ? bests[0] : undefined) ?? null,
+        networks: JSON.parse(row.networks) as TaskRow['networks'],
+        bests,
+      };
+    });
   }
 }
 
-const placeConditions = (of: TaskFilter): readonly string[] => [
-  ...(of.board === undefined ? [] : ['y.board = @board']),
-  ...(of.kind === undefined ? [] : ['y.kind = @kind']),
-];
+type CountedTask = TaskRow & { readonly bests: readonly Fastest[] };
+
+const fastestOf = ({ record, best: cycles, board, kind }: BestRow): readonly Fastest[] =>
+  record === null || cycles === null ? [] : [{ record, cycles, kind, board }];

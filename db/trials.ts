@@ -88,8 +88,8 @@ const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware, d.reas
  * times as long as the look-up.
  */
 const fixed = '(SELECT ?)';
-/** Neither it nor the record whose measurement it took over is doubted. */
-const stands = `NOT EXISTS (SELECT 1 FROM doubts WHERE record IN (t.id, t.reused_from))`;
+/** On a row t of trials: neither it nor the record whose measurement it took over is doubted. */
+export const stands = `NOT EXISTS (SELECT 1 FROM doubts WHERE record IN (t.id, t.reused_from))`;
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
   @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
   @times, @bytes)`;

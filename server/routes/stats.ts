@@ -101,7 +101,7 @@ export const statsRoutes =
       {
         schema: {
           summary: 'What became of the trials with each value of each knob',
-          description: 'Over the latest 20,000 trials.',
+          description: 'Over the latest 10,000 trials.',
           querystring: Type.Object({ ...place, template: Type.Optional(Word) }, strict),
           response: { 200: KnobList, ...answers },
         },
