@@ -12,6 +12,7 @@ import { type AppContext, bodyLimit, usualBodyLimit } from './api.ts';
 import { hostGuard } from './host-guard.ts';
 import { boardRoutes } from './routes/boards.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { errorRoutes } from './routes/errors.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -96,6 +97,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     boardRoutes,
     deviceRoutes,
     healthRoutes,
+    errorRoutes,
     tokenRoutes,
     webhookRoutes,
   ])

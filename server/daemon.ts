@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { type BoardModule, boards } from '../boards/index.ts';
-import { failed, ok, type Result } from '../compiler/result.ts';
+import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
 import { type Layer, openStore, StoreError } from '../db/index.ts';
 import { lockDataDir } from '../db/lock.ts';
@@ -73,6 +73,8 @@ export interface DaemonOptions extends ReachOptions {
 export interface Daemon {
   /** Where it listens, e.g. http://127.0.0.1:7317. */
   readonly url: string;
+  /** Comes true when it can do nothing any more: its database is damaged, or was deleted under it. */
+  readonly broken: Promise<Failure>;
   /** Ends it; the jobs under way go on when a daemon is started on the same directory. May be called twice. */
   stop(): Promise<void>;
 }
@@ -146,7 +148,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     if (error instanceof StoreError) return { ok: false, error: error.failure };
     throw error;
   }
-  return ok({ url: url.value, stop });
+  return ok({ url: url.value, broken: parts.broken, stop });
 }
 
 /** How others reach it, what it signs with when it reaches them, and the boards as it has them. */
@@ -182,6 +184,7 @@ interface Parts {
   readonly jobs: Jobs;
   readonly farm: Farm;
   readonly webhooks: Dispatcher;
+  readonly broken: Promise<Failure>;
   readonly stopTidying: () => void;
   readonly log: Logger;
 }
@@ -236,6 +239,7 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     known: o.recordsFile === 'none' ? 'own' : 'all',
     log,
   });
+  const broken = Promise.withResolvers<Failure>();
   const jobs = new Jobs({
     store,
     feed,
@@ -247,6 +251,7 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     atOnce: o.jobs ?? usualJobs,
     clock: systemClock,
     log,
+    broken: broken.resolve,
   });
   const own = local === undefined ? undefined : ({ name: 'local', scope: 'admin', hash: tokenHash(local) } as const);
   const views = new JobViews(store, models, jobs);
@@ -280,7 +285,7 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     log,
   });
   const stopTidying = tidyDaily({ store, dataDir, cacheDir, keep: o.keepArtifacts ?? 'all', log }, () => new Date());
-  return { app, jobs, farm, webhooks, stopTidying, log };
+  return { app, jobs, farm, webhooks, broken: broken.promise, stopTidying, log };
 }
 
 /** Lists and pages are answered also where the disk is full: what is not noted now is noted the next time. */
@@ -295,7 +300,7 @@ function noteLayers(store: Store, model: string, layers: readonly Layer[], log: 
 
 async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<string>> {
   try {
-    return ok(await app.listen({ host: o.host, port: o.port }));
+    return ok(namedUrl(await app.listen({ host: o.host, port: o.port }), o));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const why = error instanceof Error ? error.message : String(error);
@@ -303,6 +308,11 @@ async function listen(app: FastifyInstance, o: DaemonOptions): Promise<Result<st
       ? failed('start', 'PORT_IN_USE', `port ${o.port} of ${o.host} is taken by another program`)
       : failed('start', 'LISTEN_FAILED', `cannot listen on ${o.host}:${o.port}: ${why}`);
   }
+}
+
+/** A certificate is for a name, not for the address that is listened on. */
+function namedUrl(url: string, { tls, names: [name] = [] }: DaemonOptions): string {
+  return tls === undefined || name === undefined ? url : `https://${name}:${new URL(url).port}`;
 }
 
 /** Trials under way may end by themselves; then their devices are taken from them; then nobody is waited for. */

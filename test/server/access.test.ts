@@ -8,6 +8,7 @@ import { type Bench, errorIn, openBenchStore, startBench } from './bench.ts';
 
 /** What a route needs, said again apart from the code: a route that is missing here fails. */
 const needed: Readonly<Record<string, 'public' | (typeof scopes)[number]>> = {
+  'get /errors': 'public',
   'get /healthz': 'public',
   'get /readyz': 'public',
   'get /metrics': 'read',

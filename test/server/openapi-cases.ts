@@ -77,6 +77,7 @@ export const casesOf = (x: Scene): Readonly<Record<string, readonly Case[]>> => 
   getHealthz: [get('/healthz')],
   getReadyz: [get('/readyz')],
   getMetrics: [get('/metrics')],
+  getErrors: [get('/errors')],
   getBoards: [get('/v1/boards')],
   ...modelCases(x),
   ...jobCases(x),
