@@ -1,7 +1,7 @@
 /**
  * What a search begins with: enough of what was measured before, however long the log is, and the trials that a job has made
- * itself. Must stay true: only measurements that stand and can be compared, reused ones left out; each answer costs the same in a
- * log of a million trials as in one of a thousand.
+ * itself. Must stay true: only measurements that stand and can be compared, reused ones left out; what is asked of a task costs no more in a
+ * log of a million trials than in one of a thousand, what is asked of a job grows with that job alone.
  */
 import type { Database } from 'better-sqlite3';
 import type { Comparable, TuningRecord } from './types.ts';
