@@ -113,7 +113,7 @@ test('boards: those that there are', async () => {
   expect(listed.map((b) => b.id)).toEqual(boards.map((b) => b.id));
 });
 
-test.each(['serve', 'tune', 'compile', 'run', 'profile', 'records', 'boards', 'jobs'])(
+test.each(['serve', 'tune', 'compile', 'run', 'profile', 'records', 'boards', 'jobs', 'devices'])(
   '%s --help shows an example and the exit codes',
   async (command) => {
     const { code, out, err } = await cli(`${command} --help`);

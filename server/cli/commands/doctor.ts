@@ -12,12 +12,11 @@ import { attachedForm } from '../../product.ts';
 import type { DeviceBody } from '../../schemas/index.ts';
 import { runningDaemon } from '../daemon.ts';
 import { lookAtDevice, type Patient } from '../doctor/device.ts';
-import { type Finding, failing, fine, warning } from '../doctor/finding.ts';
+import { type Finding, failing, fine, told, warning } from '../doctor/finding.ts';
 import { lookAtCompilers, lookAtEmulators, lookAtPorts } from '../doctor/machine.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { attached, type CommonOptions, collect, common } from '../options.ts';
-import { table } from '../table.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly board?: readonly string[];
@@ -50,9 +49,7 @@ async function doctor(io: Io, o: DoctorOptions): Shows {
     // Emulators take a second each.
     if (io.screen.isTTY === true) io.news(`looked at ${[...new Set(found.map((f) => f.subject))].join(', ')}`);
   }
-  const fails = findings.filter((f) => f.state === 'fail').length;
-  io.out(io.format === 'json' ? JSON.stringify(findings, null, 2) : findingsText(findings));
-  return fails === 0 ? ok(undefined) : failed('doctor', 'CHECKS_FAILED', `${fails} of ${findings.length} checks fail`);
+  return told(io, findings);
 }
 
 /** Piece by piece, the machine first: a device cannot be better than the tools. */
@@ -126,18 +123,11 @@ async function lookAtDaemon(o: DoctorOptions): Promise<readonly Finding[]> {
 }
 function stateOf(d: DeviceBody) {
   const says = `${d.state}, ${d.trials} trials, ${d.failures} failures`;
+  if (d.quarantine?.by === 'user')
+    return warning(`${says}: ${d.quarantine.reason}`, 'It waits for `microtune devices release`.');
   if (d.state === 'quarantined')
     return failing(`${says}: ${d.code}: ${d.reason}`, 'It is looked at again from time to time.');
+  if (d.state === 'unplugged') return warning(`${says}: ${d.address} is not there`, 'Plug it in; it is found again.');
   if (d.warning !== null) return warning(`${says}: ${d.warning}`, 'See docs/errors.md, FIRMWARE_OUTDATED.');
   return d.suspects > 0 ? warning(`${says}; ${d.suspects} results withdrawn: ${d.reason}`, 'See the log.') : fine(says);
-}
-
-/** The table, and under it what to do. */
-function findingsText(all: readonly Finding[]): string {
-  const rows = table(
-    ['what', 'check', 'state', 'found'],
-    all.map((f) => [f.subject, f.check, f.state, f.detail.replace(/\s*\n\s*/g, ' | ')]),
-  );
-  const todo = all.filter((f) => f.advice !== '').map((f) => `${f.subject}, ${f.check}: ${f.advice}`);
-  return todo.length === 0 ? rows : `${rows}\n\nWhat to do:\n${todo.map((line) => `  ${line}`).join('\n')}`;
 }
