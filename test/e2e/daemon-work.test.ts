@@ -173,7 +173,7 @@ test('an attached board that is not there is waited for; the job can be stopped 
   const lost = (): void => controller.abort();
   const { outcome, farm } = await perform({ attached: [{ board: 'host', address }], signal: controller.signal, lost });
   expect(outcome).toEqual({ state: 'stopped' });
-  expect(farm.states()).toMatchObject([{ name: address, state: 'closed', trials: 0 }]);
+  expect(farm.states()).toMatchObject([{ name: address, state: 'unplugged', trials: 0 }]);
   expect(farm.states()[0]?.reason).toContain(address);
 });
 
