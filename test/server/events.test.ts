@@ -104,3 +104,63 @@ test('bad ids are refused', async () => {
   const missing = await b.get(path('nope'));
   expect([missing.statusCode, errorIn(missing).code]).toEqual([404, 'JOB_NOT_FOUND']);
 });
+
+/** Events of the stream of all jobs behind `last` (absent: from now on), until `enough` says so. */
+async function readAll(
+  url: string,
+  last: number | undefined,
+  enough: (events: readonly EventSourceMessage[]) => boolean,
+  ready: () => void = () => undefined,
+): Promise<readonly EventSourceMessage[]> {
+  const headers = last === undefined ? {} : { 'last-event-id': String(last) };
+  const answer = await new Promise<IncomingMessage>((found) => get(`${url}/v1/events`, { headers }, found));
+  ready();
+  let text = '';
+  for await (const chunk of answer) {
+    text += String(chunk);
+    if (enough(parsed(text))) break;
+  }
+  return parsed(text);
+}
+
+test('the stream of all jobs names the job of each event, begins now, and goes on where a client left it', async () => {
+  const b = await startBench(undefined, {}, { atOnce: 4 });
+  const url = await b.app.listen({ port: 0, host: '127.0.0.1' });
+  const [first, second] = [await b.submit(1), await b.submit(2)];
+  const before = b.store.lastEventId();
+  const ready = Promise.withResolvers<void>();
+  const following = readAll(url, undefined, (events) => events.length >= 3, ready.resolve);
+  await ready.promise;
+  b.begun[0]?.run.log('tune', 'one');
+  b.begun[1]?.run.log('tune', 'two');
+  b.begun[0]?.end({ state: 'done', report: {} });
+  const events = await following;
+  const jobs = events.map((e) => JSON.parse(e.data).job as string);
+  expect(jobs).toEqual([first.id, second.id, first.id]);
+  expect(Number(events[0]?.id)).toBeGreaterThan(before);
+  const all = b.store.allEvents(0, 1000).map((e) => e.id);
+  const [seen = 0] = all;
+  const rest = await readAll(url, seen, (e) => e.length >= all.length - 1);
+  expect(rest.map((e) => Number(e.id))).toEqual(all.slice(1));
+});
+
+test('events of a long job stay few; who comes back after it was thinned misses none that stayed', async () => {
+  const b = await startBench();
+  const { id } = await b.submit();
+  const run = b.begun[0]?.run;
+  const ids: number[] = [];
+  for (let i = 0; i < 1500; i++) {
+    ids.push(b.feed.event(id, 'progress', { i }).id);
+    run?.log('devices', `trouble ${i}`);
+  }
+  b.begun[0]?.end({ state: 'done', report: {} });
+  await new Promise((done) => setImmediate(done));
+  const kept = b.store.events(id, 0, 10_000);
+  const count = (type: string): number => kept.filter((e) => e.type === type).length;
+  expect(count('progress')).toBeLessThanOrEqual(200);
+  expect(count('progress')).toBeGreaterThan(100);
+  expect([count('log'), count('state')]).toEqual([500, 3]);
+  const seen = ids[700] ?? 0;
+  const rest = await read(b, id, { 'last-event-id': String(seen) });
+  expect(rest.map((e) => Number(e.id))).toEqual(kept.map((e) => e.id).filter((x) => x > seen));
+});
