@@ -451,7 +451,7 @@ export const errors = {
     409,
     4,
     'The doctor found something that does not work.',
-    'Do what stands under its table, then run `microtune boards doctor` again.',
+    'Do what stands under its table, then run the doctor again.',
   ),
   HEALTH_WRONG: row(
     502,

@@ -6,8 +6,10 @@ import { Command, CommanderError } from 'commander';
 import type { Result } from '../../compiler/result.ts';
 import { errorOf } from '../errors.ts';
 import { version } from '../version.ts';
+import { addBackup } from './commands/backup.ts';
 import { addBoards } from './commands/boards.ts';
 import { addCompile } from './commands/compile.ts';
+import { addDataDoctor } from './commands/data-doctor.ts';
 import { addDevices } from './commands/devices.ts';
 import { addFirmware } from './commands/firmware.ts';
 import { addJobs } from './commands/jobs.ts';
@@ -42,6 +44,8 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addJobs,
   addDevices,
   addToken,
+  addBackup,
+  addDataDoctor,
 ];
 
 /** Runs one command and returns the exit code. `argv` holds what was typed behind the program's name. */

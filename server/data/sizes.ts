@@ -10,23 +10,24 @@ interface Files {
   readonly bytes: number;
 }
 
-/** Where backups are put. */
-export const backupsDir = (dataDir: string): string => join(dataDir, 'backups');
+const backups = 'backups';
+/** A backup's name in the data directory: one a millisecond; sorted by name they are sorted by time. */
+export const backupName = (at: Date): string => join(backups, `microtune-${at.toISOString().replaceAll(':', '')}.db`);
 /** A folder for each job. */
 export const jobsDir = (dataDir: string): string => join(dataDir, 'jobs');
 
 /** Sizes of the database and of everything beside it. */
 export async function storageOf(store: Pick<Store, 'log'>, dataDir: string): Promise<StorageBody> {
   const { bytes, trials } = store.log.size();
-  const [artifacts, cache, backups, log] = await Promise.all([
+  const [artifacts, cache, copies, log] = await Promise.all([
     sizeOf(jobsDir(dataDir)),
     sizeOf(join(dataDir, 'cache')),
-    sizeOf(backupsDir(dataDir)),
+    sizeOf(join(dataDir, backups)),
     logSize(dataDir),
   ]);
   const jobs = (await entriesOf(jobsDir(dataDir), 'flat')).length;
   const bytesPerTrial = trials === 0 ? null : Math.round(bytes / trials);
-  return { bytes, trials, bytesPerTrial, artifacts: { jobs, ...artifacts }, cache, log, backups };
+  return { bytes, trials, bytesPerTrial, artifacts: { jobs, ...artifacts }, cache, log, backups: copies };
 }
 
 /** Files in a folder and below; none where there is no such folder. */

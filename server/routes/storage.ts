@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { importInTurns } from '../../db/export.ts';
 import { type AppContext, bodyLimit, orThrow } from '../api.ts';
-import { backupsDir, storageOf } from '../data/sizes.ts';
+import { backupName, storageOf } from '../data/sizes.ts';
 import { BackupBody, ErrorBody, MergedBody, StorageBody } from '../schemas/index.ts';
 
 const errors = { '4xx': ErrorBody, '5xx': ErrorBody };
@@ -35,11 +35,10 @@ export const storageRoutes =
       },
       async (request, reply) => {
         const began = performance.now();
-        const name = backupName(new Date());
-        const file = join(backupsDir(c.dataDir), name);
-        const bytes = orThrow(await c.store.backup(file));
+        const file = backupName(new Date());
+        const bytes = orThrow(await c.store.backup(join(c.dataDir, file)));
         request.log.info({ file, bytes }, 'backup made');
-        return reply.code(201).send({ file: join('backups', name), bytes, ms: Math.round(performance.now() - began) });
+        return reply.code(201).send({ file, bytes, ms: Math.round(performance.now() - began) });
       },
     );
 
@@ -64,6 +63,3 @@ export const storageRoutes =
       },
     );
   };
-
-/** One a millisecond; sorted by name they are sorted by time. */
-const backupName = (at: Date): string => `microtune-${at.toISOString().replaceAll(':', '')}.db`;

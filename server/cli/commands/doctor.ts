@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type BoardModule, type BuiltFirmware, boardOf, boards } from '../../../boards/index.ts';
-import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { failed, type Result } from '../../../compiler/result.ts';
 import { attach } from '../../../firmware-rpc/host/attach.ts';
 import { answering, askAll, serialPorts } from '../../../firmware-rpc/host/discover.ts';
 import type { AttachedDevice } from '../../attached.ts';

@@ -18,6 +18,7 @@ import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, instant, oneOf, type RemoteOptions, remote, whole } from '../options.ts';
 import { readingStore } from '../store.ts';
 import { count, table } from '../table.ts';
+import { addMerge } from './records-merge.ts';
 
 interface RecordsOptions extends CommonOptions, RemoteOptions, RecordFilter {
   readonly knob?: Readonly<Record<string, string>>;
@@ -36,6 +37,7 @@ export function addRecords(program: Command, act: Act): void {
   const command = program
     .command('records')
     .description('the trials that are known, oldest first, failures included')
+    .enablePositionalOptions()
     .option('--job <id>', 'of this job')
     .option('--board <board>', 'measured on this board')
     .option('--network <id>', 'of tasks that occur in this model')
@@ -64,6 +66,7 @@ export function addRecords(program: Command, act: Act): void {
   common(remote(command), 'microtune records --board mps2-an386 --status ok --format jsonl > records.jsonl').action(
     act(records),
   );
+  addMerge(command, act);
 }
 
 async function records(io: Io, o: RecordsOptions): Shows {
