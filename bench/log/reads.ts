@@ -1,5 +1,6 @@
 /** What people and pages ask a log, as requests: every route of docs/log.md, every filter, the orders, the pages far behind. */
 import type { Store } from '../../db/index.ts';
+import { builtInQueries } from '../../server/query/saved.ts';
 
 export interface Read {
   readonly name: string;
@@ -76,6 +77,7 @@ export function readsOf(store: Store): readonly Read[] {
     { name: 'tasks of a network', path: `/v1/tasks?${query({ network })}` },
     { name: 'a task', path: `/v1/tasks/${top.task}` },
     { name: 'jobs', path: '/v1/jobs' },
+    ...builtInQueries.map(({ name, sql }) => ({ name: `query ${name}`, path: '/v1/query', body: { sql } })),
   ];
 }
 
