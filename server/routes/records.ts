@@ -63,7 +63,8 @@ export const recordRoutes =
         orThrow(oneKind(c.store, filter, sort));
         const page = c.store.records(filter, limit, cursor, sort);
         const wanted = format ?? accepted(request.headers.accept ?? '');
-        if (wanted === 'json') return page as RecordPage;
+        // As text: to write it by its schema, field by field, takes several times as long.
+        if (wanted === 'json') return reply.type('application/json').send(JSON.stringify(page));
         if (page.next !== null) reply.header(nextHeader, page.next);
         return reply.type(mediaTypes[wanted]).send(textOf(wanted, page.items, c));
       },
