@@ -2,6 +2,7 @@
  * What is plugged in and unplugged while the farm runs. Must stay true: nothing but HELLO is sent to a stranger; a device that is
  * unplugged leaves its pool by itself, and comes back wherever it is plugged in; one look at a time.
  */
+import { existsSync, realpathSync } from 'node:fs';
 import { answering, askAll, type Found } from '../../firmware-rpc/host/discover.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { AttachedDevice, AttachedSource } from '../attached.ts';
@@ -19,6 +20,9 @@ export interface PlugsOptions extends Pick<FarmOptions, 'boards' | 'discover' | 
   readonly found: (place: Place) => void;
   readonly now: () => number;
 }
+
+/** What a name of a port stands for, where that is there. */
+const real = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
 
 /** Between two looks at the ports. */
 const watchMs = 3000;
@@ -69,7 +73,9 @@ export class Plugs {
     const lost = attached.some((s) => s.missing && s.uid !== undefined);
     if (discover !== 'each-job' && !lost) return [];
     const added: AttachedDevice[] = [];
-    const ports = this.diary.due(await roster.ports(), roster.taken());
+    // A port may have several names.
+    const taken = new Set([...roster.taken()].map(real));
+    const ports = this.diary.due((await roster.ports()).filter((p) => !taken.has(real(p))));
     for (const { address, found } of await askAll(ports)) {
       if (!found.ok) this.diary.silent(address);
       else if (await this.foundAt(found.value)) added.push({ board: found.value.board, address });

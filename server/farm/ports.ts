@@ -21,11 +21,11 @@ export class PortDiary {
     this.now = now;
   }
 
-  /** Of the ports that are there and free, those that it is time to ask. */
-  due(ports: readonly string[], taken: ReadonlySet<string>): readonly string[] {
+  /** Of the ports that are there and free, those that it is time to ask. Others are forgotten. */
+  due(ports: readonly string[]): readonly string[] {
     const there = new Set(ports);
     for (const port of this.asked.keys()) if (!there.has(port)) this.asked.delete(port);
-    return ports.filter((p) => !taken.has(p) && (this.asked.get(p)?.next ?? 0) <= this.now());
+    return ports.filter((p) => (this.asked.get(p)?.next ?? 0) <= this.now());
   }
   /** It was asked, and nothing came of it. */
   silent(port: string): void {

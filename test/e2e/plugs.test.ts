@@ -2,6 +2,8 @@
  * Boards that are plugged in and pulled out while a farm works: real firmware in bare emulators, whose UARTs are pseudo-terminals.
  * In one test the farm stands alone and its ports are ours; in the other it is a daemon, asked over HTTP and by the command line.
  */
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
@@ -125,6 +127,28 @@ test('a board that appears joins a pool under way; pulled out it leaves with one
   ).toEqual(['plugged', 'opened', 'unplugged', 'closed', 'moved', 'opened']);
   expect(farm.states()).toMatchObject([{ transport: 'emulated' }, { name: first.path, address: second.path }]);
 }, 60_000);
+
+test('a port that has two names is one port', async () => {
+  const board = await plug();
+  const other = join(folder.dir, 'by-id');
+  let now = 1e12;
+  symlinkSync(board.path, other);
+  const farm = new Farm({
+    boards: [mps2An386],
+    attached: [{ board: 'mps2-an386', address: board.path }],
+    emulate: { 'mps2-an386': 0 },
+    discover: 'each-job',
+    ports: async () => [other],
+    now: () => now,
+    cores: 1,
+    cacheDir: folder.dir,
+    log: () => undefined,
+  });
+  onTestFinished(() => farm.closeAll());
+  // Asked once, an emulator may not hear it in time; asked so often it does.
+  for (; now < 1e12 + 600_000; now += 60_000) expect(await farm.look()).toEqual([]);
+  expect(farm.states().map((d) => d.name)).toEqual([board.path]);
+});
 
 test('a daemon gets a board over HTTP while a job is under way, loses it, and ends the job without it', async () => {
   const dir = dataDir();
