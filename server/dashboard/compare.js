@@ -84,7 +84,7 @@ const head = (j, colour) =>
       'div',
       { class: 'card-head' },
       h(
-        'h3',
+        'h2',
         null,
         h('span', { class: 'swatch dots', style: { '--colour': `var(${colour})` } }),
         h('a', { href: to('jobs', j.id) }, jobTitle(j)),

@@ -211,21 +211,23 @@ class JobView {
       this.lines.length === 0
         ? h('p', { class: 'muted' }, 'Nothing was said yet.')
         : h(
-            'ol',
+            'div',
             { class: 'events', tabindex: 0, role: 'log', 'aria-label': 'Events, newest first', 'aria-live': 'off' },
-            this.lines.map((l) =>
-              h(
-                'li',
-                { key: l.id },
-                h('time', { datetime: l.at, class: 'num muted' }, when(l.at)),
-                h('span', { class: 'phase' }, l.phase),
-                h('span', null, l.message),
-              ),
-            ),
+            h('ol', null, this.lines.map(eventLine)),
           ),
     );
   }
 }
+
+/** @param {JobView['lines'][number]} l */
+const eventLine = (l) =>
+  h(
+    'li',
+    { key: l.id },
+    h('time', { datetime: l.at, class: 'num muted' }, when(l.at)),
+    h('span', { class: 'phase' }, l.phase),
+    h('span', null, l.message),
+  );
 
 /** What the job made. @param {Job} j */
 function made(j) {

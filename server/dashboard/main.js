@@ -26,12 +26,10 @@ const nowhere = {
   nav: '',
   open: (page) => {
     page.title('Not found');
+    const all = h('a', { href: to('') }, 'All jobs');
     page.show(
-      empty(
-        'There is no such page.',
-        'The address may be of an older microtune.',
-        h('a', { href: to('') }, 'All jobs'),
-      ),
+      h('h1', null, 'Not found'),
+      empty('There is no such page.', 'The address may be of an older microtune.', all),
     );
   },
 };

@@ -3,7 +3,7 @@
  * What a view gets: a place to show things, the daemon, and a signal that ends everything it began when the user goes elsewhere.
  * Must stay true: nothing of a view goes on after its signal; whatever goes wrong in it is shown in words.
  */
-import { render } from './dom.js';
+import { h, render } from './dom.js';
 import { problem } from './ui.js';
 
 /** @typedef {import('./dom.js').Child} Child */
@@ -79,6 +79,6 @@ export class Page {
     const away = error instanceof Error && /** @type {{ status?: number }} */ (error).status === 0;
     if (this.signal.aborted || away) return;
     console.info('the view ended:', error);
-    this.show(problem(error, this.reopen));
+    this.show(h('h1', null, 'This cannot be shown'), problem(error, this.reopen));
   }
 }

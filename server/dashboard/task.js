@@ -51,7 +51,7 @@ class TaskView {
     this.kind ||=
       this.task?.best?.kind ?? this.task?.bests?.find((/** @type {any} */ b) => b.board === this.board)?.kind ?? '';
     if (this.board === '')
-      return this.page.show(empty('Nothing was measured of this task.', `${this.id} has no trial on any board.`));
+      return this.page.show(h('h1', null, 'Task'), empty('Nothing was measured of it.', `${this.id} has no trial.`));
     const { page, where } = this;
     const only = new URLSearchParams({ board: this.board, kind: this.kind });
     await Promise.all([

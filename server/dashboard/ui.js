@@ -61,7 +61,7 @@ export const absent = (what) => h('p', { class: 'muted' }, `This daemon does not
 
 /** @param {string} title @param {...Child} children */
 export const section = (title, ...children) =>
-  h('section', { class: 'section', 'aria-label': title, key: title }, h('h2', null, title), children);
+  h('section', { class: 'section', key: title }, h('h2', null, title), children);
 
 /** @param {number} done @param {number} whole @param {string} label */
 export const progressBar = (done, whole, label) =>

@@ -2,24 +2,11 @@
  * A real browser on the page: Debian's chromium, headless. Whatever goes wrong in it while a test looks elsewhere (errors on the
  * console, requests that fail, what its policy blocked) is kept, for the test to find nothing in it.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-
-function inPath(program: string): string {
-  const found = (process.env.PATH ?? '').split(delimiter).find((dir) => {
-    try {
-      accessSync(join(dir, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (found === undefined) throw new Error(`${program} is not installed`);
-  return join(found, program);
-}
+import { launchChromium } from '../../scripts/chromium.ts';
 
 /** Milliseconds within which a condition comes true on any machine that is not broken. */
 export const patience = 120_000;
@@ -35,9 +22,7 @@ export type Visitor = (url: string, options?: BrowserContextOptions) => Promise<
 export function browserOfFile(): Visitor {
   let browser: Browser | undefined;
   beforeAll(async () => {
-    // Chromium's own sandbox does not work for root, which test machines often are.
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: inPath('chromium'), args });
+    browser = await launchChromium();
   });
   afterAll(async () => browser?.close());
   return async (url, options = {}) => {
