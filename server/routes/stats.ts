@@ -161,8 +161,8 @@ function curveOf(c: AppContext, { job, task, board, kind, policy }: CurveRequest
     const row = jobOf(c, job);
     if (!row.ok) return row;
     if (task !== undefined) return ok(log.curveOfTask({ task, board: row.value.board, kind: row.value.kind, job }));
-    // An older program may not have noted the layers of this model.
-    c.models.prepared(row.value.model);
+    // An older program did not note the layers of this model: being prepared, they are.
+    if (log.tasks({ network: row.value.model }, 1).items.length === 0) c.models.prepared(row.value.model);
     return ok(log.curveOfJob(job));
   }
   return job !== undefined || task === undefined || board === undefined || kind === undefined || kind === null
