@@ -15,6 +15,10 @@ export interface DaemonProcess {
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   upload(bytes: Uint8Array): Promise<ModelBody>;
+  /** Its exit code, once it has ended. */
+  readonly ended: Promise<number | null>;
+  /** What it said on standard error so far. */
+  said(): string;
   /** Ends it and waits until it is gone: its exit code, null after SIGKILL. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
 }
@@ -76,6 +80,8 @@ export async function startDaemonProcess(
         headers: { 'content-type': 'application/octet-stream' },
         body: Buffer.from(bytes),
       }),
+    ended: exited,
+    said,
     end(signal) {
       child.kill(signal);
       return exited;
@@ -118,8 +124,8 @@ export const measured = (d: DaemonProcess, job: string, count: number): Promise<
     return records.length >= count ? records : undefined;
   });
 
-/** Process ids of live emulators that run firmware below a folder. */
-export function emulatorsOf(dir: string): readonly number[] {
+/** Process ids of live processes whose command is like this and names a place below a folder. */
+function processesOf(dir: string, like: RegExp): readonly number[] {
   return readdirSync('/proc')
     .filter((p) => /^\d+$/.test(p))
     .map(Number)
@@ -127,10 +133,14 @@ export function emulatorsOf(dir: string): readonly number[] {
       try {
         const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
         const zombie = / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-        return args.startsWith('qemu-system-arm\0') && args.includes(dir) && !zombie;
+        return like.test(args) && args.includes(dir) && !zombie;
       } catch {
         // It ended while we looked.
         return false;
       }
     });
 }
+/** Process ids of live emulators that run firmware below a folder. */
+export const emulatorsOf = (dir: string): readonly number[] => processesOf(dir, /^qemu-system-arm\0/);
+/** Process ids of live compilers that work for a data directory. */
+export const compilersOf = (dir: string): readonly number[] => processesOf(join(dir, 'cache'), /\/(cc1|as)\0|gcc\0/);

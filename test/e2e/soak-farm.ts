@@ -1,6 +1,6 @@
 /** A farm under attack: a real daemon on boards that misbehave, and what can be done to both of them from outside. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -10,7 +10,7 @@ import { databaseName } from '../../db/index.ts';
 import type { DeviceList, JobBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
 import type { Random } from '../unit/random.ts';
 import { firmwareIn } from '../wire/host-board.ts';
-import { type DaemonProcess, startDaemonProcess, until } from './daemon-process.ts';
+import { compilersOf, type DaemonProcess, startDaemonProcess, until } from './daemon-process.ts';
 import { SoakBoard } from './soak-boards.ts';
 
 /** A folder on a small disk of its own where mounting is allowed, else an ordinary one. */
@@ -155,18 +155,6 @@ export class SoakFarm {
   }
 }
 
-/** Processes that compile into a folder. */
-function compilersOf(dir: string): readonly number[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    try {
-      const command = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : '';
-      return /\/(cc1|as)\0|gcc\0/.test(command) && command.includes(join(dir, 'cache')) ? [Number(pid)] : [];
-    } catch {
-      // It ended while we looked.
-      return [];
-    }
-  });
-}
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

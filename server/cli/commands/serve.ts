@@ -11,9 +11,11 @@ import { type ReachFlags, reach, reachOf } from '../reach.ts';
 interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
   readonly port: number;
   readonly jobs?: number;
+  readonly keepArtifacts?: Keep;
+  readonly queryTime?: number;
+  readonly queryRows?: number;
   readonly webhook?: readonly string[];
   readonly webhookSecretFile?: string;
-  readonly keepArtifacts?: Keep;
   readonly logLevel: LogLevel;
 }
 
@@ -31,6 +33,8 @@ export function addServe(program: Command, act: Act): void {
       'remove builds and artifacts of jobs that ended longer ago, or that n others ended after',
       keep,
     )
+    .option('--query-time <seconds>', 'longest that a query of SQL may take (default: 5)', whole(1, 600))
+    .option('--query-rows <n>', 'most rows that a query gives (default: 10000)', whole(1, 1_000_000))
     .option(
       '--webhook <url>',
       'address that is told of the end of every job (docs/webhooks.md); repeatable',
@@ -69,29 +73,33 @@ async function serve(io: Io, o: ServeOptions): Shows {
     },
     ...(o.jobs !== undefined && { jobs: o.jobs }),
     ...(o.keepArtifacts !== undefined && { keepArtifacts: o.keepArtifacts }),
+    query: {
+      ...(o.queryTime !== undefined && { timeMs: 1000 * o.queryTime }),
+      ...(o.queryRows !== undefined && { rows: o.queryRows }),
+    },
     webhooks: o.webhook ?? [],
     ...(o.webhookSecretFile !== undefined && { webhookSecretFile: o.webhookSecretFile }),
     ...(o.records !== undefined && { recordsFile: o.records }),
     logLevel: o.logLevel,
   });
   if (!daemon.ok) return daemon;
-  const { url, stop } = daemon.value;
+  const { url, broken, stop } = daemon.value;
   io.out(
     io.format === 'json' ? JSON.stringify({ url, data: o.data, pid: process.pid }) : `microtune listens on ${url}`,
   );
-  await signalled();
+  const why = await Promise.race([signalled(), broken]);
   await stop();
   // A compiler or an emulator that is still at it must not hold up the end.
   setTimeout(() => process.exit(), 1000).unref();
-  return ok(undefined);
+  return why === undefined ? ok(undefined) : { ok: false, error: why };
 }
 
 /** The first SIGINT, SIGTERM or SIGHUP; the second one is not waited out. */
-const signalled = (): Promise<void> =>
+const signalled = (): Promise<undefined> =>
   new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.once(signal, () => {
-        resolve();
+        resolve(undefined);
         process.once(signal, () => process.exit(130));
       });
   });
