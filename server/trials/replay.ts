@@ -34,11 +34,17 @@ interface Measured {
   readonly doubt: string | undefined;
 }
 
-/** Failures: TRIAL_UNMAKEABLE, TOOL_MISSING, NO_DEVICE and others of opening devices. */
+/** Failures: TRIAL_UNMAKEABLE, KINDS_MIXED, TOOL_MISSING, NO_DEVICE and others of opening devices. */
 export async function replay(o: ReplayOptions, old: TuningRecord): Promise<Result<Replayed>> {
   const remade = await remake(o, old);
   if (!remade.ok) return remade;
   const { board, task, candidate, built, same } = remade.value;
+  if (board.kind !== old.kind)
+    return failed(
+      'request',
+      'KINDS_MIXED',
+      `it counted ${old.kind}, the devices of ${board.id} count ${board.kind} now`,
+    );
   const version = await toolchainVersion(board.target);
   if (!version.ok) return version;
   const measured = built.ok ? await measure(o, remade.value, built.value) : ok(refused(built.error));

@@ -74,9 +74,9 @@ export class TrialViews {
     if (known !== undefined) return known;
     const making = this.queue.add(() => this.make(record));
     this.made.set(record.id, making);
-    // What failed for a reason that may pass is tried anew.
+    // What failed for a reason that may pass, as a network that is not here yet, is tried anew.
     const forget = (): void => void this.made.delete(record.id);
-    making.then((made) => made.missing !== null && forget(), forget);
+    making.then((made) => (made.missing !== null || made.sameBinary === false) && forget(), forget);
     const [oldest] = this.made.keys();
     if (this.made.size > kept && oldest !== undefined) this.made.delete(oldest);
     return making;

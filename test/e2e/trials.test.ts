@@ -133,6 +133,10 @@ test('what cannot be made again: the record is shown, the reason said, a replay 
     const refused = await bench.post(`/v1/trials/${id}/replay`);
     expect([refused.statusCode, errorIn(refused).code]).toEqual([409, 'TRIAL_UNMAKEABLE']);
   }
+  const silicon = await bench.post(
+    `/v1/trials/${bench.store.addRecord(firstTrial(fast, { kind: 'silicon' })).id}/replay`,
+  );
+  expect([silicon.statusCode, errorIn(silicon).code]).toEqual([409, 'KINDS_MIXED']);
   for (const answer of [await bench.get('/v1/trials/t-0'), await bench.post('/v1/trials/t-0/replay')])
     expect([answer.statusCode, errorIn(answer).code]).toEqual([404, 'TRIAL_NOT_FOUND']);
 });
