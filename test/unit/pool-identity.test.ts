@@ -44,6 +44,29 @@ test('firmware that is not the one of today: put on anew once, else used with a 
   expect(warned.states()).toMatchObject([{ firmware: 'old', warning: expect.stringContaining('old') }]);
 });
 
+test('a device that somebody had for a network of its own gets its firmware again, each time', async () => {
+  const a = Object.assign(new Fake('a', { info: { buildId: 'today' } }), {
+    flashes: 0,
+    build: async () => 'today',
+    reflash: async () => {
+      a.flashes++;
+      a.info = { ...a.info, buildId: 'today' };
+      return ok(undefined);
+    },
+  });
+  const pool = poolOf([a], quick);
+  for (const times of [1, 2, 3]) {
+    await pool.exclusively(async ({ name }) => {
+      expect([name, a.closed]).toEqual(['a', a.opened]);
+      a.info = { ...a.info, buildId: 'a network' };
+    });
+    expect(await resultOf(pool, counted(1))).toMatchObject({ status: 'ok' });
+    expect([a.flashes, pool.states()[0]?.warning]).toEqual([times, null]);
+  }
+  await pool.closeAll();
+  expect(await pool.exclusively(async () => 1)).toBeUndefined();
+});
+
 /** Runs so many trials at once that every device of the pool must be open. */
 async function onAll(pool: DevicePool): Promise<void> {
   let inside = 0;

@@ -229,6 +229,33 @@ test('a quarantined device comes back when it passes its check, whoever works me
   await pool.closeAll();
 });
 
+test('who asks for an audit hears of all that was measured, also on a device that another job has just now', async () => {
+  const a = new Fake('a');
+  const pool = poolOf([a], quick);
+  const doubted: MeasureResult[] = [];
+  pool.onDoubt((results) => doubted.push(...results));
+  const mine = counted(1);
+  await resultOf(pool, mine);
+  const end = Promise.withResolvers<void>();
+  const others = pool.use(async () => {
+    await end.promise;
+    return counted(2);
+  });
+  const next = resultOf(pool, counted(3));
+  await turn();
+  a.health = drifted;
+  const audit = pool.audit().then(() => {
+    a.health = well;
+    return [...doubted];
+  });
+  end.resolve();
+  expect(await others).toMatchObject({ ok: true });
+  // Before whoever waits has the device.
+  expect(await audit).toMatchObject([mine, { cycles: 2 }]);
+  expect(await next).toMatchObject({ cycles: 3 });
+  await pool.closeAll();
+});
+
 test('a device that is drained or quarantined by somebody is vouched for, closed, and back when it is released', async () => {
   const a = new Fake('a');
   const told: string[] = [];
