@@ -2,7 +2,7 @@
 /** One job: how far it is, its curve, where the cycles go before and after, its events, what it made. */
 import { curveChart } from './curve.js';
 import { h } from './dom.js';
-import { bytes, kindWords, short, span, speedUp, unit, when } from './format.js';
+import { axisWords, bytes, short, span, speedUp, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
 import { layersOf, layersPart } from './job-layers.js';
 import { randomReference } from './reference.js';
@@ -180,12 +180,12 @@ class JobView {
   numbers(j) {
     const done = /** @type {any} */ (j.report);
     return stats(
-      stat('best', short(done?.cycles ?? j.cycles.best), kindWords(j.kind)),
+      stat('best', short(done?.cycles ?? j.cycles.best), axisWords(j.kind)),
       stat('default', short(done?.defaultCycles ?? j.cycles.default), unit(j.kind)),
       stat('speed-up', speedUp(done?.defaultCycles ?? j.cycles.default, done?.cycles ?? j.cycles.best)),
       stat('trials', trialsText(j), `${j.trials.failed} failed`),
       stat('time', span(j.spentMs), j.leftMs === null ? '' : `${span(j.leftMs)} left`),
-      done && stat('flash', bytes(done.flashBytes), 'code and constants'),
+      done && stat('flash', bytes(done.flashBytes)),
       done && stat('RAM', bytes(done.ramBytes), `${bytes(done.arenaBytes)} of it arena`),
     );
   }

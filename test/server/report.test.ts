@@ -2,7 +2,14 @@
  * The report of a job as a document: well-formed whatever is in it, without anything that a browser would run or fetch, and with the
  * numbers of the job. No snapshots: what it must be is said here.
  */
-import { expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { expect, onTestFinished, test } from 'vitest';
+import { openStore } from '../../db/index.ts';
+import type { Store } from '../../db/types.ts';
+import { main } from '../../server/cli/index.ts';
 import { prepare } from '../../server/models.ts';
 import { el } from '../../server/report/html.ts';
 import { marks } from '../../server/report/svg.ts';
@@ -67,8 +74,8 @@ interface Shown {
   readonly html: () => Promise<string>;
 }
 /** A job whose every text is `evil`, with trials of its first task, that came to `layers`. */
-async function jobNamed(evil: string): Promise<Shown> {
-  const bench = await startBench();
+async function jobNamed(evil: string, store?: Store): Promise<Shown> {
+  const bench = await startBench(store);
   const model = (
     await bench.upload(smallModel(1), `?name=${encodeURIComponent(evil.slice(0, 150) || 'm')}`)
   ).json<ModelBody>();
@@ -177,6 +184,28 @@ test('a report is there at any time, says so, and is of equal bytes twice', asyn
   expect(headers['content-type']).toBe('text/html; charset=utf-8');
   expect(statusCode).toBe(200);
   expect((await bench.get('/v1/jobs/j-none-1/report.html')).json()).toMatchObject({ code: 'JOB_NOT_FOUND' });
+});
+
+test('the command writes what the daemon serves, and the same from the database where none runs', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'microtune-report-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const opened = openStore({ dir }, { mode: 'write' });
+  if (!opened.ok) throw new Error(opened.error.detail);
+  const { bench, job, html } = await jobNamed('from anywhere', opened.value);
+  await bench.post(`/v1/jobs/${job.id}/cancel`);
+  const url = await bench.app.listen({ host: '127.0.0.1', port: 0 });
+  const report = async (...args: readonly string[]): Promise<string> => {
+    const file = join(dir, 'report.html');
+    rmSync(file, { force: true });
+    const silent = { stdin: Readable.from([]), stdout: { write: () => true }, stderr: { write: () => true } };
+    const code = await main(['report', job.id, '--out', file, ...args], silent);
+    return code === 0 ? readFileSync(file, 'utf8') : `exit code ${code}`;
+  };
+  const served = await html();
+  const versionless = (text: string): string => text.replaceAll(/<td>\d+\.\d+\.\d+<\/td>/g, '');
+  expect(await report('--url', url)).toBe(served);
+  expect(versionless(await report('--data', dir))).toBe(versionless(served));
+  expect(await report('--data', join(dir, 'none'))).toBe('exit code 2');
 });
 
 test('markup is closed and escaped by construction', () => {
