@@ -60,6 +60,8 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   tagAnswers(app);
   describeOperations(app);
   c.metrics.timing(app);
+  // What somebody reports is found in the log by it.
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => {
     const { method, url } = request;
     request.log.debug({ method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');

@@ -46,6 +46,8 @@ test('errors have one form, and no stack traces', async () => {
   const bug = await b.get('/bug');
   expect([bug.statusCode, errorIn(bug).code]).toEqual([500, 'INTERNAL']);
   expect(bug.body).not.toMatch(/secret|\.ts/);
+  expect(bug.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  expect((await b.get('/bug', { 'x-request-id': 'mine' })).headers['x-request-id']).not.toBe('mine');
   for (const url of ['/nope', '/v1', '/v1/records/x', '/v1/jobs/x/artifacts']) {
     const answer = await b.get(url);
     expect([url, answer.statusCode, errorIn(answer).code]).toEqual([url, 404, 'NOT_FOUND']);
