@@ -51,7 +51,7 @@ async function takeAll(page: Page, client: Client): Promise<void> {
   await take(page, 'task', `tasks/${task.id}?board=${board}&kind=${kind}&job=${nightly.id}`);
   await page.emulateMedia({ colorScheme: 'dark' });
   await take(page, 'compare', `compare?a=${random.id}&b=${nightly.id}`);
-  await take(page, 'devices', 'devices');
+  await take(page, 'devices', 'devices?hours=1');
 }
 
 /** What is seen at an address once all of it has come. */

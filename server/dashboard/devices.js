@@ -4,7 +4,8 @@ import { addDevice } from './device-add.js';
 import { h } from './dom.js';
 import { count, kindWords, percent, when } from './format.js';
 import { heatStrip } from './heat.js';
-import { button, chip, empty, section, stat, stats, table } from './ui.js';
+import { to } from './router.js';
+import { button, chip, empty, section, select, stat, stats, table } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').DeviceBody} Device */
 
@@ -22,7 +23,8 @@ export const devicesView = {
   },
 };
 
-const hours = 12;
+/** Stretches of time that can be looked at, in hours. */
+const spans = ['1', '12', '48'];
 const buckets = 144;
 /** @type {Readonly<Record<string, string>>} */
 const tones = { idle: 'ok', busy: 'busy', quarantined: 'bad', closed: '', unplugged: 'warn' };
@@ -38,6 +40,8 @@ class Devices {
     /** @type {any} */
     this.night = undefined;
     this.text = '';
+    const wanted = page.query.get('hours') ?? '';
+    this.hours = spans.includes(wanted) ? wanted : '12';
     /** Whose history is open. @type {{ name: string, items: readonly any[] } | undefined} */
     this.history = undefined;
   }
@@ -54,7 +58,7 @@ class Devices {
 
   async loadNight() {
     const until = new Date();
-    const since = new Date(until.getTime() - hours * 3_600_000);
+    const since = new Date(until.getTime() - Number(this.hours) * 3_600_000);
     const query = new URLSearchParams({
       since: since.toISOString(),
       until: until.toISOString(),
@@ -84,7 +88,7 @@ class Devices {
             stat('closed', of('closed'), 'opened when a job needs them'),
             stat('in quarantine', of('quarantined')),
           ),
-      section(`The last ${hours} hours`, heatStrip(this.night, new Set(shown.map((d) => d.name)))),
+      section('At work', this.choice(), heatStrip(this.night, new Set(shown.map((d) => d.name)))),
       section(
         'State and health',
         used.length > 0 && this.table(used),
@@ -117,6 +121,17 @@ class Devices {
       'data-search': true,
       oninput,
     });
+  }
+
+  /** Which stretch of time is shown. */
+  choice() {
+    const words = spans.map((s) => /** @type {const} */ ([s, s === '1' ? 'the last hour' : `the last ${s} hours`]));
+    const choose = (/** @type {string} */ hours) => {
+      this.hours = hours;
+      this.page.replace(to('devices', { hours }));
+      void this.loadNight().catch((error) => this.page.failed(error));
+    };
+    return select('hours', words, this.hours, choose, 'Stretch of time');
   }
 
   /** @param {readonly Device[]} rows */
