@@ -114,7 +114,7 @@ export class Farm {
   }
   private async newBay(board: BoardModule): Promise<Result<Bay>> {
     const places = this.roster.of(board);
-    if (places.length === 0 || this.over)
+    if (places.length === 0)
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
     const emulated = places.some((p) => p.attached === undefined);
     if (!suits(board) && places.some((p) => p.attached !== undefined))
@@ -122,8 +122,10 @@ export class Farm {
     // What keeps all of them from starting is told at once.
     const firmware = emulated ? await this.roster.firmwares.of(board) : ok(undefined);
     if (!firmware.ok) return firmware;
+    // The farm may have been closed while it was built, or have got devices more.
+    if (this.over) return failed('load', 'NO_DEVICE', 'the daemon is about to end');
     const bay: Bay = { pool: this.poolOf(board, () => bay.holds), holds: [], closed: undefined };
-    for (const { name, held } of places) hold(bay.pool, name, held);
+    for (const { name, held } of this.roster.of(board)) hold(bay.pool, name, held);
     this.bays.set(board.id, bay);
     return ok(bay);
   }
@@ -252,7 +254,7 @@ export class Farm {
     return ok(free.slice(0, count).map((name) => this.added(this.roster.emulate(board, name, this.stamp()))));
   }
   private added(place: Place): DeviceBody {
-    this.roster.remember(place);
+    this.roster.keep(place);
     this.roster.note(place, 'added', place.attached?.address ?? 'emulated');
     this.arrived(place);
     return this.shown(place, new Map(), new Map());
@@ -265,9 +267,9 @@ export class Farm {
     const pool = this.poolUnderWay(place.board);
     if (pool !== undefined && !(await pool.remove(name)))
       return failed('request', 'DEVICE_STATE', `${name} is at work: drain it first`);
-    if (place.attached !== undefined) this.plugs.dismiss(place.attached.address);
-    this.roster.note(place, 'removed', '');
     this.roster.drop(place);
+    this.roster.note(place, 'removed', '');
+    if (place.attached !== undefined) this.plugs.dismiss(place.attached.address);
     return ok(undefined);
   }
   /** Lets a device end what it is at and gives it nothing new. Failures: DEVICE_NOT_FOUND, DEVICE_STATE. */
@@ -285,8 +287,7 @@ export class Farm {
     const place = this.roster.get(name);
     if (place === undefined) return noSuch(name);
     if (place.held?.how === held.how && place.held.reason === held.reason) return this.state(name);
-    place.held = held;
-    this.roster.remember(place);
+    this.roster.hold(place, held);
     this.roster.note(place, held.how, held.reason);
     const pool = this.poolUnderWay(place.board);
     if (pool !== undefined) hold(pool, name, held);
@@ -299,8 +300,7 @@ export class Farm {
     if (!before.ok || place === undefined) return noSuch(name);
     if (before.value.quarantine === null && !before.value.draining)
       return failed('request', 'DEVICE_STATE', `${name} is neither drained nor quarantined`);
-    place.held = null;
-    this.roster.remember(place);
+    this.roster.hold(place, null);
     this.roster.note(place, 'released', '');
     this.poolUnderWay(place.board)?.release(name);
     return this.state(name);

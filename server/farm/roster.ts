@@ -3,6 +3,7 @@
  * true: what was added or held back is so again after a restart.
  */
 import type { BoardModule } from '../../boards/index.ts';
+import type { Held } from '../../db/devices.ts';
 import { serialPorts } from '../../firmware-rpc/host/discover.ts';
 import type { DeviceEvent } from '../../tuner/measure/pool.ts';
 import { type AttachedDevice, AttachedSource } from '../attached.ts';
@@ -103,14 +104,26 @@ export class Roster {
     this.places.set(place.name, place);
     return place;
   }
+  /** Writes down that somebody added it. Where that cannot be written it was not added. */
+  keep(place: Place): void {
+    try {
+      this.remember(place);
+    } catch (error) {
+      this.places.delete(place.name);
+      throw error;
+    }
+  }
+  /** What somebody wants of it. */
+  hold(place: Place, held: Held | null): void {
+    this.remember({ ...place, held });
+    place.held = held;
+  }
   /** It is forgotten, but for its history. */
   drop(place: Place): void {
-    this.places.delete(place.name);
     this.remember({ ...place, addedAt: null, held: null });
+    this.places.delete(place.name);
   }
-
-  /** Writes down what somebody wants of it. */
-  remember({ name, board, attached, addedAt, held }: Place): void {
+  private remember({ name, board, attached, addedAt, held }: Place): void {
     const address = addedAt === null ? null : (attached?.name ?? null);
     this.store.put({ name, board: board.id, address, addedAt, held });
   }

@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type BoardModule, boards } from '../../boards/index.ts';
 import { ok } from '../../compiler/result.ts';
+import { StoreError } from '../../db/index.ts';
 import type { Store } from '../../db/types.ts';
 import { Farm, type FarmOptions } from '../../server/devices.ts';
 import type { DeviceBody, DeviceHistory, DeviceList, UtilisationBody } from '../../server/schemas/index.ts';
@@ -96,6 +97,24 @@ test('what is held back stays so after a restart, until it is released', async (
   expect(await waiting).toMatchObject({ ok: true });
   expect(errorIn(await again.post(at('made-up#1', '/release'))).code).toBe('DEVICE_STATE');
   expect(pool.states().map((s) => s.trials)).toEqual([0, 1]);
+});
+
+test('what cannot be written down is not done', async () => {
+  const store = openBenchStore();
+  const full = (): never => {
+    throw new StoreError({ stage: 'record', code: 'DISK_FULL', detail: 'no room' });
+  };
+  const b = await start({ store: { ...store.devices, put: full } });
+  const before = await list(b);
+  for (const answer of [
+    await b.post('/v1/devices', { board: 'made-up', emulate: 1 }),
+    await b.post('/v1/devices', { board: 'made-up', address: '127.0.0.1:9' }),
+    await b.post(at('made-up#0', '/drain')),
+    await b.post(at('made-up#0', '/quarantine'), { reason: 'x' }),
+    await remove(b, 'made-up#0'),
+  ])
+    expect(errorIn(answer).code).toBe('DISK_FULL');
+  expect(await list(b)).toEqual(before);
 });
 
 /** A trial that goes on until it is told to end. */
