@@ -35,8 +35,10 @@ export class TaskState implements Progress {
   readonly chosen: boolean;
 
   private readonly seat: Seat;
-  /** What others measured meanwhile and is not taken in yet. */
+  /** What was measured before, or by others meanwhile, and is not taken in yet: each must be replayed for that. */
   private heard: Known[] = [];
+  /** Something of that may matter now. */
+  private fresh = false;
   /** Measurements of others, by record. */
   private readonly foreign = new Map<string, { readonly config: Config; readonly result: MeasureResult }>();
   private readonly space: SearchSpace;
@@ -96,28 +98,46 @@ export class TaskState implements Progress {
   take(): void {
     this.seat.take();
   }
-  /** Lets others have it where this search has nothing more to do there. */
+  /** Lets others have it where this search has nothing under way and nothing ready there. */
+  giveBack(): void {
+    if (this.pending === 0 && this.ready.length === 0) this.seat.release();
+  }
+  /** The same, where nothing is left to do. */
   settle(): void {
-    if (this.exhausted && this.pending === 0 && this.ready.length === 0) this.seat.release();
+    if (this.exhausted) this.giveBack();
   }
   leave(): void {
     this.seat.leave();
   }
 
-  /** What others measured is taken in: at once what changes the best or the default, the rest before this search goes on here. */
-  async takeHeard(signal: AbortSignal): Promise<void> {
-    if (this.heard.length === 0) return;
-    const matters = ({ config, result }: Known): boolean =>
-      this.seat.available || config.template === 'default' || (result.status === 'ok' && result.cycles < this.best);
-    const [now, later] = [this.heard.filter(matters), this.heard.filter((k) => !matters(k))];
-    this.heard = later;
-    await this.takeKnown(now, signal);
+  /** What this search begins with. */
+  begin(known: readonly Known[]): void {
+    this.heard.push(...known);
+    this.fresh = true;
+  }
+  /** Takes in what changes the best or the default, of all that was heard. */
+  async takeWhatMatters(signal: AbortSignal): Promise<void> {
+    if (!this.fresh) return;
+    this.fresh = false;
+    // The fastest first: behind one that holds here no other matters.
+    for (const k of this.heard.toSorted((a, b) => countOf(a) - countOf(b))) {
+      if (k.config.template !== 'default' && countOf(k) >= this.best) continue;
+      this.heard = this.heard.filter((other) => other !== k);
+      await this.takeKnown([k], signal);
+    }
+  }
+  /** Takes in the rest, before this search goes on here; whether there was any. */
+  async takeRest(signal: AbortSignal): Promise<boolean> {
+    const rest = this.heard;
+    this.heard = [];
+    await this.takeKnown(rest, signal);
+    return rest.length > 0;
   }
 
   private listener(stir: () => void): Listener {
     return {
       heard: (known) => {
-        this.heard.push(known);
+        this.begin([known]);
         stir();
       },
       withdrawn: (record) => {
@@ -189,6 +209,7 @@ export class TaskState implements Progress {
     if (again.ok) this.ready.unshift(again.candidate);
   }
   private drop(config: Config, result: MeasureResult): void {
+    this.fresh = true;
     if (result.binary !== undefined) this.binaries.delete(result.binary);
     if (config.template === 'default') this.default = null;
     const stand = this.told.filter((r) => r !== result);
@@ -224,3 +245,5 @@ export class TaskState implements Progress {
     this.history.push(Math.min(this.best, cycles));
   }
 }
+
+const countOf = ({ result }: Known): number => (result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY);

@@ -157,7 +157,8 @@ class Loop {
   async run(): Promise<TuneEnd> {
     for (const s of this.states) {
       this.spent += s.spent;
-      await s.takeKnown(this.r.known(s.task), this.r.signal);
+      s.begin(this.r.known(s.task));
+      await s.takeWhatMatters(this.r.signal);
       this.gains.begin(s);
     }
     this.report();
@@ -189,7 +190,7 @@ class Loop {
   /** Takes in what other searches measured, and tells how things are now. */
   private async listen(): Promise<void> {
     const before = this.states.map((s) => s.best);
-    for (const s of this.states) await s.takeHeard(this.r.signal);
+    for (const s of this.states) await s.takeWhatMatters(this.r.signal);
     if (this.states.some((s, i) => s.best !== before[i])) this.report();
   }
   /** Until another search measures something, lets go of something, or this one is to stop. */
@@ -235,8 +236,11 @@ class Loop {
       const state = open.find((s) => s.ready.length > 0) ?? open[nextTask(open) ?? -1];
       if (state === undefined) return undefined;
       state.take();
-      // Whoever had it may have told more since the last look; nobody tells now.
-      await state.takeHeard(this.r.signal);
+      // Nobody tells more of it now. What is known may make another task the better choice.
+      if (await state.takeRest(this.r.signal)) {
+        state.giveBack();
+        continue;
+      }
       const candidate = state.ready.shift();
       if (candidate !== undefined) return { state, candidate };
       await state.ask(Math.min(batch, this.left()));

@@ -333,6 +333,38 @@ test('measurements of an earlier microtune count by their schedules: of a templa
   expect(state.ready.length).toBe(1);
 });
 
+test('of a long log a search takes in the best at once, and the rest before it goes on with the task', async () => {
+  const graph = randomNode('conv2d', new Random(5));
+  const [task] = tasksOf(graph, { rounding: 'double' });
+  const board = boardOf('mps2-an386');
+  if (task === undefined || board === undefined) throw new Error('no task');
+  const told = new Set<string>();
+  const request = {
+    graph,
+    board,
+    templates: source,
+    policy: { make: () => ({ ask: async () => [], tell: (c: Candidate) => void told.add(configKey(c.config)) }) },
+  } as unknown as TuneRequest;
+  const state = new TaskState(task, request, seeded(1), undefined);
+  const whole = spaceOf(task.workload, board.target.features, source);
+  const random = seeded(2);
+  const known = Array.from({ length: 60 }, (_, i): Known => {
+    const config = whole.sample(random);
+    return { id: `${i}`, config, schedule: { algorithm: 'direct', steps: [] }, binary: `${i}`, result: ok(1000 - i) };
+  });
+  const { signal } = new AbortController();
+  state.begin(known);
+  await state.takeWhatMatters(signal);
+  const { best } = state;
+  expect([told.size, Number.isFinite(best)]).toEqual([1, true]);
+  await state.takeWhatMatters(signal);
+  expect([await state.takeRest(signal), await state.takeRest(signal)]).toEqual([true, false]);
+  // Nothing of the rest was better, and all that is legal is known now.
+  expect(state.best).toBe(best);
+  expect(told.size).toBeGreaterThan(5);
+  expect(state.binaries.size).toBe(known.length);
+});
+
 test('what is withdrawn while a policy is asked is tried again all the same', async () => {
   const graph = randomNode('conv2d', new Random(5));
   const [task] = tasksOf(graph, { rounding: 'double' });
