@@ -150,9 +150,9 @@ test('a port that has two names is one port', async () => {
   expect(farm.states().map((d) => d.name)).toEqual([board.path]);
 });
 
-test('a daemon gets a board over HTTP while a job is under way, loses it, and ends the job without it', async () => {
+test('a daemon gets a board over HTTP while a job is under way, loses it, ends the job without it, and knows it after kill -9', async () => {
   const dir = dataDir();
-  const daemon = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
+  let daemon = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
   const model = (await daemon.upload(smallModel(1))).id;
   const job = await daemon.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials: 24, policy: 'random' });
   const board = await plug();
@@ -187,6 +187,13 @@ test('a daemon gets a board over HTTP while a job is under way, loses it, and en
   expect(events.filter((e) => e === 'unplugged')).toHaveLength(1);
   expect(await cli('history', board.path)).toContain('unplugged');
   expect(await cli()).toMatch(new RegExp(`${board.path} .*unplugged`));
+  await daemon.end('SIGKILL');
+  daemon = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
+  const again = await until('it is missed again', async () => {
+    const d = await mine();
+    return d?.state === 'unplugged' ? d : undefined;
+  });
+  expect(again.stats.trials).toBeGreaterThan(0);
   await cli('remove', board.path);
   expect(await mine()).toBeUndefined();
   await daemon.end('SIGTERM');
