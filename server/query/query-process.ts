@@ -24,7 +24,7 @@ export interface QueryAnswer {
 const memoryMiB = 768;
 const heapMiB = 128;
 /** CPU seconds beyond a query's time: for all the queries of a process together. */
-const moreSeconds = 30;
+const moreSeconds = 10;
 /** How long the process may take to start, ms. */
 const startMs = 20_000;
 
