@@ -80,7 +80,11 @@ export class Trials {
   }
 
   private async once(state: TaskState, candidate: Candidate): Promise<Outcome> {
-    const { built, compile } = await this.builds.use(this.client, () => this.build(candidate));
+    const { signal } = this.r;
+    const made = await this.builds.use(this.client, async () => (signal.aborted ? undefined : this.build(candidate)));
+    // A stop that comes before the build need not wait for it.
+    if (made === undefined) return { kind: 'dropped' };
+    const { built, compile } = made;
     if (!built.ok) {
       if (isOutside(built.error.code)) return { kind: 'dropped', broken: built.error };
       const { code, detail } = built.error;

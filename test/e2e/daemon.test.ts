@@ -202,7 +202,7 @@ test('a missing compiler or emulator fails the job with what to install; the dae
     const job = await ended(d, (await submit(d, 'mps2-an386', 5)).id);
     expect([job.state, job.error?.code]).toEqual(['failed', code]);
     expect(job.error?.detail).toMatch(hint);
-    expect(await d.get('/healthz')).toMatchObject({ status: 'ok', job: null });
+    expect(await d.get('/healthz')).toMatchObject({ status: 'ok', jobs: [] });
     expect(await d.end('SIGTERM')).toBe(0);
   }
 });
