@@ -31,6 +31,23 @@ test('beyond the rate: 429 with Retry-After; other clients and costly routes hav
   expect([await upload(), await upload(), await upload()]).toEqual([422, 422, 429]);
 });
 
+test('behind a proxy clients are told apart by what it says; nobody else is believed', async () => {
+  const b = await startBench(openBenchStore(), { limits, trustProxy: '10.0.0.1', names: ['farm.example'] });
+  const ask = async (remoteAddress: string, from: string, origin?: string): Promise<number> => {
+    const forwarded = { host: 'farm.example', 'x-forwarded-for': from, 'x-forwarded-proto': 'https' };
+    const headers = { ...forwarded, ...(origin !== undefined && { origin }) };
+    return (await b.app.inject({ url: '/v1/boards', remoteAddress, headers })).statusCode;
+  };
+  const page = 'https://farm.example';
+  for (let i = 0; i < 5; i++) expect(await ask('10.0.0.1', '192.0.2.1', page)).toBe(200);
+  expect([await ask('10.0.0.1', '192.0.2.1'), await ask('10.0.0.1', '192.0.2.2', page)]).toEqual([429, 200]);
+  // Without the proxy it is plain HTTP, so this page is another's, and the addresses are made up.
+  expect(await ask('10.0.0.2', '192.0.2.3', page)).toBe(403);
+  const made: number[] = [];
+  for (let i = 0; i < 6; i++) made.push(await ask('10.0.0.2', `192.0.2.${100 + i}`));
+  expect(made.at(-1)).toBe(429);
+});
+
 test('bodies have a size of their route, heads one of the daemon', async () => {
   const b = await startBench(openBenchStore(), { limits: { ...quick, headMs: 60_000, requestMs: 60_000 } });
   const big = await b.post('/v1/jobs', { model: 'x'.repeat(2 ** 20), board: 'host' });
