@@ -65,9 +65,9 @@ async function jobBeside<T>(seed: number, beside: (d: BenchDaemon, job: JobBody,
 
 /** Pages of the log as a page or a script asks for them. */
 const pathsOf = (job: JobBody): readonly string[] => [
-  `/v1/records?job=${job.id}&limit=50`,
-  '/v1/records?limit=50&status=ok',
-  `/v1/records?board=${board}&limit=50&sort=cycles`,
+  `/v1/records?job=${job.id}&limit=20`,
+  '/v1/records?limit=20&status=ok',
+  `/v1/records?board=${board}&limit=20&sort=cycles`,
   `/v1/jobs/${job.id}`,
 ];
 
