@@ -100,7 +100,8 @@ export async function openSession(
     name: `${boardId}-${i}`,
     open: () => open(board, firmware),
   }));
-  const pool = new DevicePool(board, sources, cacheDir);
+  // It waits while no device works: whoever waits for the numbers sees why.
+  const pool = new DevicePool(board, sources, cacheDir, { log: (message) => console.error(message) });
   return {
     model,
     board: board.id,
