@@ -160,6 +160,34 @@ test('a search whose tasks others have waits, hears of the best, and goes on whe
     expect(p.best).toBe(Math.min(...counts.filter((c) => c.task === p.task.id).map((c) => c.cycles)));
 });
 
+test('a search of some tasks ends when they have not become better for so many trials', async () => {
+  const { tasks } = unwrap(prepare(smallModel(1), 'small'));
+  const [chosen = ''] = tasks.filter((t) => t.workload.op === 'conv2d').map((t) => t.id);
+  const until = { percent: 20, trials: 5 };
+  const reported: number[] = [];
+  const { ran, records } = await together([
+    {
+      only: new Set([chosen]),
+      budget: { trials: 10_000, until: { ...until, since: 0 } },
+      progress: (_, __, since) => reported.push(since),
+    },
+  ]);
+  expect(ran.map((r) => r.end.reason)).toEqual(['until']);
+  expect(new Set(records.map((r) => r.task.id))).toEqual(new Set([chosen]));
+  // The rule, by the records: small gains add up.
+  let [mark, since] = [Number.POSITIVE_INFINITY, 0];
+  for (const r of measured(records)) {
+    const cycles = r.result.status === 'ok' ? r.result.cycles : Number.POSITIVE_INFINITY;
+    const better = cycles < mark * (1 - until.percent / 100);
+    if (better) mark = cycles;
+    since = better ? 0 : since + 1;
+  }
+  expect(since).toBeGreaterThanOrEqual(until.trials);
+  // It ended then, but for what was under way: four lanes.
+  expect(since).toBeLessThan(until.trials + 5);
+  expect(reported.at(-1)).toBe(since);
+});
+
 test('two jobs of one daemon on one model: both are done, nothing is measured twice, and each counts its own', async () => {
   const d = await startDaemonProcess(dataDir(), ['--emulate', 'mps2-an386=2', '--jobs', '2']);
   const { id: model } = await d.upload(smallModel(1));

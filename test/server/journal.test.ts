@@ -61,3 +61,39 @@ test('what does not stand is not known to the next run, not counted, and its sch
   expect(store.counts(run.job.id)).toEqual({ done: 1, failed: 0 });
   expect(store.record(fast)?.doubt).toBe('its device was not well');
 });
+
+test('a job that goes on knows how long it had not become better', () => {
+  const store = openBenchStore();
+  onTestFinished(() => store.close());
+  const board = boards.find((b) => b.id === 'mps2-an386');
+  if (board === undefined) throw new Error('the bench is broken');
+  const { id: file } = store.putModel({ id: 'm', name: 'small', bytes: new Uint8Array(1) });
+  const plan = { model: file, board: board.id, kind: board.kind, policy: 'random', seed: 0, trials: 9, timeMs: null };
+  const journalOf = (until: { percent: number; trials: number } | null) => {
+    const run = new Run(store.addJob({ ...plan, until }), new Feed(store));
+    const farm = new Farm({ boards, attached: [], emulate: {}, cores: 1, cacheDir: '', log: () => undefined });
+    const [toolchain, log] = [{ version: 'gcc', flags: '' }, pino({ level: 'silent' })];
+    return { id: run.job.id, journal: new Journal({ store, records: store, farm, board, run, toolchain, log }) };
+  };
+  expect(journalOf(null).journal.until()).toBeUndefined();
+  const { id, journal } = journalOf({ percent: 10, trials: 50 });
+  expect(journal.until()).toEqual({ percent: 10, trials: 50, since: 0 });
+  const failure = { status: 'failed', cycles: null, stage: 'run', code: 'FAULT', detail: 'pc 0' } as const;
+  const trial = (task: string, cycles: number | null): void => {
+    store.addRecord(recordWith({ job: id, task, workload: task, ...(cycles === null ? failure : { cycles }) }));
+  };
+  // Two gains, one of each task; then 95 is no tenth better than 100, but 89 is.
+  for (const [task, cycles] of [
+    ['a', 100],
+    ['b', 100],
+    ['a', 95],
+    ['b', null],
+  ] as const)
+    trial(task, cycles);
+  expect(journal.until()?.since).toBe(2);
+  trial('a', 89);
+  expect(journal.until()?.since).toBe(0);
+  store.addRecord(recordWith({ job: null, task: 'a', workload: 'a', cycles: 1 }));
+  trial('a', 89);
+  expect(journal.until()?.since).toBe(1);
+});
