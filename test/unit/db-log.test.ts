@@ -57,8 +57,20 @@ const layersOf = (id: string): readonly Layer[] =>
     workload: workloadOf(task),
     macs: 7,
   }));
+/** Every other one is like its kin in all that is not its config and count: tallies of several trials. */
+const alike = {
+  job: 'j-a',
+  task: 't0',
+  board: 'host',
+  kind: 'host',
+  toolchain: 'gcc 12',
+  flags: '',
+  firmware: null,
+  device: 'qemu-0',
+  policy: 'random',
+} as const;
 const record = (r: Random) => {
-  const made = randomRecord(r);
+  const made = { ...randomRecord(r), ...(r.int(0, 1) === 0 ? alike : {}) };
   return { ...made, workload: workloadOf(made.task) };
 };
 
@@ -388,6 +400,17 @@ test('a workload from elsewhere that is no workload has no words, and does no ha
   ];
   odd.forEach((workload, i) => void store.addRecord({ ...plain, task: `odd${i}`, workload }));
   expect(store.log.tasks({}, 20).items.map((x) => x.op)).toEqual(odd.map(() => null));
+});
+
+test('a cursor belongs to its order and its knobs', () => {
+  const store = opened('memory');
+  const r = new Random(4);
+  for (let i = 0; i < 40; i++) store.addRecord(record(r));
+  const next = store.records({}, 5, undefined, 'cycles').next ?? '';
+  expect(store.records({}, 5, next, 'cycles').items.length).toBeGreaterThan(0);
+  for (const sort of ['at', '-at', '-cycles'] as const)
+    expect(() => store.records({}, 5, next, sort)).toThrow(BadCursor);
+  expect(() => store.records({ knobs: { tile: 1 } }, 5, next, 'cycles')).toThrow(BadCursor);
 });
 
 test('a layer goes with its network, a knob has a name, a time is one', () => {
