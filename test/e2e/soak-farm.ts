@@ -113,6 +113,12 @@ export class SoakFarm {
     await this.unlessEnded('a device that hangs is noticed', async () => (await this.failuresOf(board)) > before);
     board.thaw();
   }
+  /** All of them hang until nobody hopes for one any more. */
+  async freezeAll(): Promise<void> {
+    for (const board of this.boards) board.freeze();
+    await this.unlessEnded('a job waits for devices', () => this.someWaits('NO_DEVICE'));
+    for (const board of this.boards) board.thaw();
+  }
   /** It lies until somebody has noticed. */
   async lie(about: 'counts' | 'answers'): Promise<void> {
     const board = this.random.pick(this.boards);
