@@ -1,9 +1,10 @@
 /** Taking care of a database: what is wrong is found, summaries are made again, and a copy made in mid-work is whole. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { databaseName, type Store, type TuningRecord } from '../../db/index.ts';
+import { schemaFiles } from '../../db/migrate.ts';
 import { samples } from '../samples.ts';
 import { clock, opened, room } from './db-helpers.ts';
 import { randomRecord } from './db-records.ts';
@@ -57,6 +58,31 @@ test('summaries that are not what the trials say are found, whatever is wrong, a
     expect(store.health(longAgo).wrongSummaries, sql).toBe(0);
     store.close();
   }
+});
+
+test('a database of before the summaries gets them, and words for its tasks', () => {
+  const [dir, old] = [room(), join(room(), 'old.db')];
+  const store = opened({ dir });
+  const all = fill(store, new Random(82), samples(80, 600));
+  const workload = '{"inputs":[{"shape":[1,8]}],"op":"add","outputs":[{"shape":[4]}]}';
+  store.addRecord({ ...randomRecord(new Random(3)), task: 'real', workload });
+  const db = new Database(old);
+  const before = schemaFiles.slice(0, 3);
+  for (const file of before) db.exec(readFileSync(join(import.meta.dirname, '../../db/schema', file), 'utf8'));
+  db.pragma(`user_version = ${before.length}`);
+  db.prepare('ATTACH ? AS new').run(join(dir, databaseName));
+  db.exec(`DELETE FROM farm; INSERT INTO farm SELECT * FROM new.farm;
+    INSERT INTO tasks SELECT id, workload FROM new.tasks; INSERT INTO environments SELECT * FROM new.environments;
+    INSERT INTO trials SELECT * FROM new.trials; INSERT INTO doubts SELECT * FROM new.doubts;`);
+  db.close();
+  const migrated = opened({ file: old });
+  expect(migrated.records({}, 1000)).toEqual(store.records({}, 1000));
+  expect(migrated.health(longAgo)).toEqual(store.health(longAgo));
+  expect(migrated.health(longAgo).wrongSummaries).toBe(0);
+  expect(migrated.log.best({})).toEqual(store.log.best({}));
+  expect(migrated.log.task('real')).toMatchObject({ op: 'add', shape: '1x8 -> 4' });
+  expect(migrated.records({}, 1000).items.length).toBe(all.length + 1);
+  for (const s of [store, migrated]) s.close();
 });
 
 test('what is missing or idle is told of', () => {
