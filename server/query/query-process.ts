@@ -6,7 +6,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { Hello, Question, Reply } from './wire.ts';
+import { type Hello, lineOf, type Question, type Reply } from './wire.ts';
 
 /** Rows as JSON, and what is to be known of them. */
 export interface QueryAnswer {
@@ -76,11 +76,15 @@ export class QueryProcess {
   async ask(question: Question, timeMs: number): Promise<Result<QueryAnswer>> {
     const opened = await this.opened;
     if (!opened.ok) return opened;
-    this.child.stdin.write(`${JSON.stringify(question)}\n`);
+    this.child.stdin.write(lineOf(question));
     const answer = await this.answer(timeMs, () => this.takeReply());
     if (answer === 'time') return failed('query', 'QUERY_TIMEOUT', `the query was ended after ${timeMs} ms`);
     if (answer === 'ended')
-      return failed('query', 'QUERY_REFUSED', 'the query needed more memory than a query may have');
+      return failed(
+        'query',
+        'QUERY_REFUSED',
+        'the process that ran the query ended: it needed more memory than a query may have',
+      );
     return answer;
   }
 

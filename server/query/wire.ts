@@ -19,3 +19,7 @@ interface Mood {
 }
 /** The first line out: the database is open, or why not. */
 export type Hello = { readonly ok: true } | { readonly ok: false; readonly error: Failure };
+
+/** A question as one line: readline ends lines at two characters more than JSON escapes. */
+export const lineOf = (question: Question): string =>
+  `${JSON.stringify(question).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`)}\n`;

@@ -208,6 +208,7 @@ const words = [
   'OVER ()',
   'COLLATE NOCASE',
   '\u0000',
+  '\u2028',
   '🙂',
 ];
 

@@ -102,6 +102,8 @@ test('a query over HTTP: columns, rows, parameters by place and by name', async 
     params: ['task0', 1500, 2],
   });
   expect(placed.rows).toEqual([[1000], [1002]]);
+  for (const text of ['\u2028', '\u2029', '\n', '\r', '"', 'ä🙂'])
+    expect((await ask({ sql: `SELECT '${text}', ?`, params: [text] })).rows).toEqual([[text, text]]);
   const named = await ask({ sql: 'SELECT typeof(:n), typeof(:x), :t IS NULL', params: { n: 1, x: 1.5, t: null } });
   expect(named.rows).toEqual([['integer', 'real', 1]]);
 });
