@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { failed, ok } from '../../compiler/result.ts';
+import { LinkError } from '../../firmware-rpc/host/device.ts';
 import type { Client } from '../../tuner/fair-turns.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
@@ -245,5 +246,37 @@ test('a trial whose caller was told to stop keeps its device for a grace, then l
   expect(await within(1, endless)).toMatchObject({ ok: true, value: { code: 'LINK' } });
   expect(await within(1, other)).toMatchObject({ ok: true, value: { cycles: 2 } });
   expect(pool.states()).toMatchObject([{ failures: 0, recoveries: { retry: 0 }, trials: 2 }]);
+  await within(1, pool.closeAll());
+});
+
+test('a device that is taken away in the middle of its check takes no result with it', async () => {
+  const a = new Fake('a');
+  let slow = false;
+  const check = async () => {
+    while (slow && a.closed === 0) await pause(100);
+    if (slow) throw new LinkError('closed');
+    return ok({ count: 1, baseline: 1 });
+  };
+  const pool = poolOf([a], { graceMs: 2000, check });
+  const doubted: MeasureResult[] = [];
+  pool.onDoubt((results) => doubted.push(...results));
+  await within(
+    1,
+    pool.use(async () => counted(1)),
+  );
+  slow = true;
+  const stop = new AbortController();
+  const faulty = pool.use(async () => failedWith('FAULT'), undefined, stop.signal);
+  await vi.advanceTimersByTimeAsync(1000);
+  stop.abort();
+  expect(await within(1, faulty)).toMatchObject({ ok: false, error: { code: 'DEVICE_UNWELL' } });
+  slow = false;
+  expect(
+    await within(
+      1,
+      pool.use(async () => counted(2)),
+    ),
+  ).toMatchObject({ ok: true });
+  expect([doubted, pool.states()[0]?.failures]).toEqual([[], 0]);
   await within(1, pool.closeAll());
 });

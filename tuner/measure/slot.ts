@@ -248,9 +248,11 @@ export class Slot {
   }
 
   private async unwell(why: Failure): Promise<void> {
-    this.recovery.failedCheck();
+    // A link that was cut from here says nothing of what was measured: the next check will.
+    const cut = why.code === 'LINK' && (this.taken || this.over);
+    if (!cut) this.recovery.failedCheck();
     await this.lost(why);
-    this.withdraw(why);
+    if (!cut) this.withdraw(why);
   }
   private withdraw({ detail }: Reason): void {
     const suspects = this.vouching.withdraw();
