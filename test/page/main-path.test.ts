@@ -12,7 +12,9 @@ import { browserOfFile, drop, expectAccessible, expectNoSidewaysScroll, patience
 
 const visit = browserOfFile();
 
-test('from a dropped model to the C of its fastest layer; every view in both themes and at 360 pixels', async () => {
+test('from a dropped model to the C of its fastest layer; every view in both themes and at 360 pixels', {
+  timeout: 900_000,
+}, async () => {
   const d = await startDaemonProcess(dataDir(), ['--emulate', 'mps2-an386=2']);
   const { page, trouble } = await visit(`${d.url}/`);
   await page.getByText('No job yet.').waitFor();
