@@ -66,13 +66,12 @@ export const identifier = (name: string): string => {
 };
 
 /**
- * A name that a model gave, as text for a comment or a table: on one line, and nothing in it ends the comment, not in any of
- * the spellings that C has for that.
+ * A name that a model gave, as text for a comment or a table. On one line, so that no backslash joins lines, and without what
+ * begins or ends a comment.
  */
 export const shownName = (name: string): string =>
   name
     .replace(/[\p{C}\p{Z}]+/gu, ' ')
-    .replaceAll('\\', '/')
     .replaceAll('*/', '* /')
     .replaceAll('/*', '/ *');
 
