@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { databaseName, recordsToJsonLines, type Store } from '../../db/index.ts';
+import { databaseName, type RecordFilter, type RecordSort, recordsToJsonLines, type Store } from '../../db/index.ts';
 import { lockDataDir } from '../../db/lock.ts';
 import { main } from '../../server/cli/index.ts';
 import { samples } from '../samples.ts';
@@ -41,6 +41,55 @@ function reading<T>(dir: string, work: (store: Store) => T): T {
   }
 }
 const all = (dir: string) => reading(dir, (store) => store.records({}, 10_000).items);
+
+test('records by every filter and order that the store has, from a database or a daemon', async () => {
+  const a = farm(6, 60);
+  const bench = await startBench(opened({ dir: a.dir }));
+  const url = await bench.app.listen({ port: 0, host: '127.0.0.1' });
+  const asked: readonly (readonly [RecordFilter, RecordSort, readonly string[]])[] = [
+    [{ op: 'conv', board: 'host' }, 'at', ['--op', 'conv', '--board', 'host']],
+    [
+      { policy: 'random', template: 'conv-gemm' },
+      '-at',
+      ['--policy', 'random', '--template', 'conv-gemm', '--sort=-at'],
+    ],
+    [{ knobs: { tile: 3 } }, 'at', ['--knob', 'tile=3']],
+    [{ knobs: { tile: 2, pack: '=1+1' } }, 'at', ['--knob', 'tile=2', '--knob', 'pack==1+1']],
+    [
+      { kind: 'host', cyclesMin: 2, cyclesMax: 5 },
+      'cycles',
+      ['--kind', 'host', '--cycles-min', '2', '--cycles-max', '5', '--sort', 'cycles'],
+    ],
+    [{ stage: 'run', code: 'FAULT' }, 'at', ['--stage', 'run', '--code', 'FAULT']],
+    [
+      { device: 'qemu-0', binary: 'b1', toolchain: 'gcc 13' },
+      'at',
+      ['--device', 'qemu-0', '--binary', 'b1', '--toolchain', 'gcc 13'],
+    ],
+    [{ until: '2000-01-01' }, 'at', ['--until', '2000-01-01']],
+  ];
+  for (const [filter, sort, args] of asked) {
+    const wanted = bench.store.records(filter, 1000, undefined, sort).items.map((x) => x.id);
+    for (const where of [
+      ['--data', a.dir],
+      ['--url', url],
+    ]) {
+      const told = await cli('records', ...args, ...where, '--json');
+      expect([told.code, (JSON.parse(told.out) as { id: string }[]).map((x) => x.id)], args.join(' ')).toEqual([
+        0,
+        wanted,
+      ]);
+    }
+  }
+  for (const [args, code] of [
+    [['--sort', 'cycles'], 'KINDS_MIXED'],
+    [['--layer', 'a'], 'USAGE'],
+    [['--knob', 'tile'], 'USAGE'],
+    [['--sort', 'speed'], 'USAGE'],
+    [['--cycles-min', 'few'], 'USAGE'],
+  ] as const)
+    expect((await cli('records', ...args, '--data', a.dir)).err.split(':')[0], args.join(' ')).toBe(`error ${code}`);
+});
 
 test('farms are merged from a directory, a database or lines of JSON, with or without a daemon, without duplicates', async () => {
   const [a, b] = [farm(1, 30), farm(2, samples(40, 400))];

@@ -133,8 +133,8 @@ async function fromStore(
   if (!opened.ok) return opened;
   const { value } = opened;
   const filter = filterOf(o);
-  const agree = value === undefined ? ok(undefined) : oneKind(value, filter, o.sort);
   try {
+    const agree = value === undefined ? ok(undefined) : oneKind(value, filter, o.sort);
     if (!agree.ok) return agree;
     return await readAll(async (limit, cursor) => ok(value?.records(filter, limit, cursor, o.sort) ?? nothing), o);
   } catch (error) {
