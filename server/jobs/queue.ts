@@ -86,7 +86,7 @@ export class Jobs {
     const opens = closedUntil(row, this.o.clock.wall());
     if (opens !== undefined)
       return { code: 'WINDOW', detail: `it runs ${row.window}`, until: new Date(opens).toISOString() };
-    return { code: 'TURN', detail: `${this.current.size} jobs are under way`, until: null };
+    return { code: 'TURN', detail: `as many jobs are under way as may be: ${this.o.atOnce}`, until: null };
   }
 
   /** Goes on with whatever an earlier daemon left, then takes what comes. */

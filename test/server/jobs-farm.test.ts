@@ -76,7 +76,7 @@ test('no stream of important jobs keeps another one waiting for ever', async () 
   const twenty = { trials: 40 };
   await farm.submit({ priority: 'high', ...twenty });
   const low = await farm.submit({ priority: 'low', ...twenty });
-  expect(low.waiting).toEqual({ code: 'TURN', detail: '1 jobs are under way', until: null });
+  expect(low.waiting).toEqual({ code: 'TURN', detail: 'as many jobs are under way as may be: 1', until: null });
   const highs: string[] = [];
   // Each takes twenty minutes, and one comes every quarter of an hour.
   for (let i = 0; i < 40 && !farm.trials.has(low.id); i++) {

@@ -1,13 +1,14 @@
 /** The parts of the tuner that need no compiler: generator, space, policies, task scheduler, cost model. */
 import { expect, test } from 'vitest';
 import { boardOf } from '../../boards/index.ts';
-import { tasksOf } from '../../compiler/tasks.ts';
+import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import type { Workload } from '../../compiler/workload.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
 import { type Candidate, type Proposed, withoutHopeless } from '../../tuner/candidates.ts';
 import { type CostModel, startTrainer } from '../../tuner/cost-models/index.ts';
 import type { StaticCycles } from '../../tuner/cost-models/static-cycles.ts';
 import { type Forest, predict, type Sample, train } from '../../tuner/cost-models/trees.ts';
+import { Exchange, type Listener } from '../../tuner/exchange.ts';
 import { policies } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
 import { configKey, spaceOf } from '../../tuner/space.ts';
@@ -363,6 +364,51 @@ test('of a long log a search takes in the best at once, and the rest before it g
   expect(state.best).toBe(best);
   expect(told.size).toBeGreaterThan(5);
   expect(state.binaries.size).toBe(known.length);
+});
+
+test('searches on one task: one has it, the others hear, and what is withdrawn is withdrawn everywhere', async () => {
+  const graph = randomNode('conv2d', new Random(5));
+  const [task] = tasksOf(graph, { rounding: 'double' });
+  if (task === undefined) throw new Error('no task');
+  const exchange = new Exchange();
+  const { signal } = new AbortController();
+  let stirred = 0;
+  const stateOf = (seed: number): TaskState => {
+    const request = {
+      graph,
+      board: boardOf('mps2-an386'),
+      templates: source,
+      policy: policies.random,
+      join: (t: Task, listener: Listener) => exchange.join(t.id, listener),
+    } as unknown as TuneRequest;
+    return new TaskState(task, request, seeded(seed), undefined, () => stirred++);
+  };
+  const [one, other] = [stateOf(1), stateOf(2)];
+  one.take();
+  expect([one.available, other.available, other.elsewhere]).toEqual([true, false, true]);
+  expect(() => other.take()).toThrow(/another search/);
+  await one.ask(1);
+  const [first, second] = one.ready.splice(0);
+  if (first === undefined || second === undefined) throw new Error('nothing to try');
+  const [slow, fast] = [ok(70), ok(50)];
+  one.took(first, 't1', slow, 'measured');
+  one.took(second, 't2', fast, 'measured');
+  await other.takeWhatMatters(signal);
+  // Its own default need not be tried any more, and nothing of it counts as its own.
+  expect(other.progress()).toMatchObject({ default: 70, best: 50, trials: 0 });
+  expect(other.ready).toEqual([]);
+  one.forget(second, 't2', fast);
+  expect(other.progress()).toMatchObject({ default: 70, best: 70 });
+  expect(other.ready.map((c) => configKey(c.config))).toEqual([configKey(second.config)]);
+  // Measured again by whoever has it, it need not be tried by the other.
+  one.took(second, 't3', ok(60), 'measured');
+  await other.takeWhatMatters(signal);
+  expect(other.progress()).toMatchObject({ best: 60 });
+  expect(other.ready).toEqual([]);
+  const before = stirred;
+  one.leave();
+  expect([other.available, stirred]).toEqual([true, before + 1]);
+  other.take();
 });
 
 test('what is withdrawn while a policy is asked is tried again all the same', async () => {
