@@ -12,7 +12,9 @@ export function packArtifact(dir: string): Readable {
   const tar = pack();
   for (const file of filesIn(dir)) {
     const name = relative(dir, join(dir, file));
-    tar.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, readFileSync(join(dir, file)));
+    const entry = tar.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, readFileSync(join(dir, file)));
+    // Those that were not read yet end with an error each.
+    entry.on('error', () => undefined);
   }
   tar.finalize();
   // The reader going away ends both; there is nobody to tell.
