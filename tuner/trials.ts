@@ -92,21 +92,19 @@ export class Trials {
       return { kind: 'measured', id: this.record(state, candidate, result, null), result };
     }
     const { binary } = built.value;
-    const known = await this.knownOf(state, binary);
-    if (known !== undefined) {
-      const id = this.record(state, candidate, known.result, known.id);
-      return { kind: 'reused', id, result: known.result };
-    }
-    return this.measure(state, candidate, built.value, compile);
-  }
-
-  /** A measurement of the same binary; waits for one that is under way. */
-  private async knownOf(state: TaskState, binary: string): Promise<Measured | undefined> {
     for (let same = state.binaries.get(binary); same !== undefined; same = state.binaries.get(binary)) {
       const known = await same;
-      if (known !== undefined) return known;
+      if (known !== undefined) return this.reuse(state, candidate, known);
     }
-    return this.r.measured?.(state.task, binary);
+    // From the last look at what is under way until this one is, nobody else has a turn.
+    const known = this.r.measured?.(state.task, binary);
+    return known === undefined
+      ? this.measure(state, candidate, built.value, compile)
+      : this.reuse(state, candidate, known);
+  }
+
+  private reuse(state: TaskState, candidate: Candidate, { id: from, result }: Measured): Outcome {
+    return { kind: 'reused', id: this.record(state, candidate, result, from), result };
   }
 
   /** Equal binaries wait for this one from the first moment on. If its device is lost, the next of them is measured for itself. */
