@@ -112,6 +112,7 @@ function randomStep(r: Random, p: Program, n: number): Step {
       ...(r.next() < 0.3 && { take: 'read' as const }),
       ...(r.next() < 0.3 && { pitchOf: r.int(0, rank - 1) }),
     }),
+    () => ({ primitive: 'layOut', buf: r.pick(['x', 'y']), as: 'wide' }),
     () => ({ primitive: 'pad', buf: 'x', as: `b${n}`, loops: names(3), dtype, ...layout }),
     () => ({ primitive: 'computeAt', producer: loop(), buf: r.pick(temps.length > 0 ? temps : ['acc']), at: loop() }),
     () => ({ primitive: 'foldOffset', acc: 'acc', as: `z${n}` }),
