@@ -105,17 +105,16 @@ export const depthwise: Template = {
     steps: [...layOut(w, 'x', knobs.x), ...layOut(w, 'y', knobs.y), ...steps(shapeOf(w), knobs)],
   }),
   describe: (k) =>
-    `planes of bytes, ${k.group} channels copied together, 2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
+    `planes of bytes, ${k.x === undefined ? `${k.group} channels copied together, ` : ''}2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
 };
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
-  const rolling = k.sweep === 'rolling';
+  const [rolling, planes] = [k.sweep === 'rolling', k.x !== undefined];
   const group = number(k.group);
-  const [groups, channel] =
-    shared(s) || k.x !== undefined ? [[], 'c'] : [[split('c', group, ['cc', 'ci'], 'exact')], 'ci'];
-  const planes = k.x !== undefined;
-  const outer = [...(shared(s) || planes ? [] : ['cc']), channel, ...(s.each > 1 && s.C > 1 ? ['q'] : [])];
+  const atOnce = shared(s) || planes;
+  const [groups, channel] = atOnce ? [[], 'c'] : [[split('c', group, ['cc', 'ci'], 'exact')], 'ci'];
+  const outer = [...(atOnce ? [] : ['cc']), channel, ...(s.each > 1 && s.C > 1 ? ['q'] : [])];
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...requantize(k.requantize),

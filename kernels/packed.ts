@@ -145,7 +145,7 @@ export const packed: Template = {
     return { algorithm: planes && isPointwise(w) ? 'rows' : 'direct', steps: [...laid, ...steps(shape, k)] };
   },
   describe: (k) =>
-    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.part} at a time, requantize ${k.requantize}`,
+    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.x === undefined ? `${k.part} at a time, ` : ''}requantize ${k.requantize}`,
 };
 
 /**

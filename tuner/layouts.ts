@@ -9,6 +9,8 @@ import type { Task } from '../compiler/tasks.ts';
 import type { Features, Layouts, Template, TensorKnob } from '../kernels/template.ts';
 import type { Config } from './types.ts';
 
+/** Bytes in order alone. */
+export const noLayouts: Required<Layouts> = { x: [], y: [] };
 const none: ReadonlySet<TensorKnob> = new Set();
 
 /** Of each task the layouts that all who use a tensor have a template for, by task id. */

@@ -8,7 +8,7 @@ import type { Task } from '../../compiler/tasks.ts';
 import { templates } from '../../kernels/index.ts';
 import type { Layouts } from '../../kernels/template.ts';
 import { readShipped, type ShippedRecord } from '../../server/shipped/file.ts';
-import { inLayouts, layoutsIn } from '../../tuner/layouts.ts';
+import { inLayouts, layoutsIn, noLayouts } from '../../tuner/layouts.ts';
 import { openSession, type Session, type Subject } from '../session.ts';
 import { fastestLaidOut } from './front.ts';
 import { measuredOn, recordOf, writeShipped } from './shipped.ts';
@@ -34,7 +34,7 @@ export async function measureLayouts(
     const made = new Map<string, readonly ShippedRecord[]>();
     for (const task of tasks) {
       const old = file.records.filter((r) => r.task === task.id && !laysOut(r.schedule));
-      const fresh = await measured(session, task, old, layouts.get(task.id) ?? { x: [], y: [] });
+      const fresh = await measured(session, task, old, layouts.get(task.id) ?? noLayouts);
       if (fresh.length > 0) made.set(task.id, [...old, ...fastestLaidOut(task, fresh)]);
     }
     const rest = file.records.filter((r) => !made.has(r.task));

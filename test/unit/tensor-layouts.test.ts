@@ -1,10 +1,16 @@
 /** The choice of layouts for a whole network, against all choices there are; and what its layers may be asked for. */
 import { expect, test } from 'vitest';
+import { boardOf } from '../../boards/index.ts';
 import { agreeing, type LayerWays, plainTensors } from '../../compiler/plan/tensor-layouts.ts';
 import { tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
+import { type Candidate, candidateMaker } from '../../tuner/candidates.ts';
 import { inLayouts, layoutsIn } from '../../tuner/layouts.ts';
+import { seeded } from '../../tuner/random.ts';
 import { spaceOf } from '../../tuner/space.ts';
+import { TaskState } from '../../tuner/task-state.ts';
+import type { TuneRequest } from '../../tuner/tune.ts';
+import type { MeasureResult } from '../../tuner/types.ts';
 import { samples } from '../samples.ts';
 import { Draft } from './graphs.ts';
 import { Random } from './random.ts';
@@ -124,4 +130,47 @@ test('a setting comes in all layouts but the one it has', () => {
     ['planes1', 'wide'],
   ]);
   expect(inLayouts(setting, task, templates, { x: ['planes0'], y: [] })).toEqual([]);
+});
+
+test("what is best is tried in other layouts, once; no policy hears of it, and it is nobody's best", () => {
+  const graph = separable('once');
+  const [, task] = tasksOf(graph, { rounding: 'double' });
+  if (task === undefined) throw new Error('no task');
+  const told: Candidate[] = [];
+  const request = {
+    graph,
+    board: boardOf('mps2-an386'),
+    templates: { templates, defaultSchedule },
+    policy: { make: () => ({ ask: async () => [], tell: (c: Candidate) => void told.push(c) }) },
+  } as unknown as TuneRequest;
+  const state = new TaskState(task, request, seeded(1), undefined, { x: ['planes1'], y: ['wide'] });
+  expect(state.layoutTrials).toBe(3);
+  state.ready = [];
+  state.readyLayouts();
+  expect(state.ready).toEqual([]);
+  const space = spaceOf(task.workload, ['dsp', 'fpu'], request.templates);
+  const propose = candidateMaker(task, space, { board: request.board, scratchBytes: 2 ** 20 });
+  const made = space.openings.map(propose).find((p) => p.ok && p.candidate.config.template === 'depthwise');
+  if (!made?.ok) throw new Error('no candidate');
+  state.took(made.candidate, measured(1000), 'measured');
+  state.readyLayouts();
+  const laid = state.ready;
+  expect(laid.map(({ config }) => ('knobs' in config ? [config.knobs.x, config.knobs.y] : []))).toHaveLength(3);
+  for (const candidate of laid) state.took(candidate, measured(10), 'measured');
+  expect(told).toEqual([made.candidate]);
+  expect(state.progress()).toMatchObject({ trials: 4, best: 1000 });
+  state.ready = [];
+  state.readyLayouts();
+  expect(state.ready).toEqual([]);
+});
+const measured = (cycles: number): MeasureResult => ({
+  status: 'ok',
+  kind: 'instructions',
+  cycles,
+  repeats: [cycles],
+  sizes: { codeBytes: 0, constBytes: 0, scratchBytes: 0, stackBytes: 0 },
+  binary: `${cycles}`,
+  device: '',
+  times: {},
+  bytes: { code: 0, constants: 0, rest: 0 },
 });
