@@ -13,7 +13,10 @@ import type { Config } from './types.ts';
 export const noLayouts: Required<Layouts> = { x: [], y: [] };
 const none: ReadonlySet<TensorKnob> = new Set();
 
-/** Of each task the layouts that all who use a tensor have a template for, by task id. */
+/**
+ * Of each task the layouts that all who use a tensor have a template for, by task id. Layers that are not among the tasks stay as
+ * they are.
+ */
 export function layoutsIn(
   graph: Graph,
   tasks: readonly Task[],
@@ -34,6 +37,8 @@ export function layoutsIn(
     const before = common.get(t);
     common.set(t, new Set(before === undefined ? known : known.filter((k) => before.has(k))));
   };
+  const asked = new Set(tasks.flatMap((task) => task.occurrences.map((o) => o.node)));
+  for (const node of graph.nodes.keys()) if (!asked.has(node)) for (const t of runtimeTensors(graph, node)) meet(t, []);
   for (const { task, x, y, others } of uses) {
     meet(x, own.get(task)?.x ?? []);
     meet(y, own.get(task)?.y ?? []);

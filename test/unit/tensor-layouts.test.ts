@@ -114,6 +114,9 @@ test('layers are asked for layouts that all who use a tensor know, and for none 
     ['relu', 1, { x: [], y: [] }],
   ]);
   expect(plainTensors(separable('once')).size).toBe(2);
+  const graph = separable('once');
+  const alone = tasksOf(graph, { rounding: 'double' }).slice(1);
+  expect([...layoutsIn(graph, alone, templates, features).values()]).toEqual([{ x: [], y: [] }]);
 });
 
 test('a setting comes in all layouts but the one it has', () => {
