@@ -5,9 +5,11 @@
  */
 import type { Graph, TensorId } from '../compiler/graph/graph.ts';
 import { plainTensors, runtimeTensors } from '../compiler/plan/tensor-layouts.ts';
+import { laysOut } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Features, Layouts, Template, TensorKnob } from '../kernels/template.ts';
-import type { Config } from './types.ts';
+import { configKey } from './space.ts';
+import type { Config, MeasureResult } from './types.ts';
 
 /** Bytes in order alone. */
 export const noLayouts: Required<Layouts> = { x: [], y: [] };
@@ -79,4 +81,38 @@ export function inLayouts(
         : [{ ...config, knobs: { ...config.knobs, ...(from !== null && { x: from }), ...(to !== null && { y: to }) } }],
     ),
   );
+}
+
+/** Does a config take or leave other layouts than bytes in order? */
+export const inOtherLayouts = (c: Config): boolean =>
+  'knobs' in c ? c.knobs.x !== undefined || c.knobs.y !== undefined : laysOut(c.schedule);
+
+/** What of one task is left to be tried in other layouts. */
+export class LayoutTrials {
+  /** At most so many trials. */
+  readonly most: number;
+  private readonly of: (config: Config) => readonly Config[];
+  /** The fastest setting, and what was tried of any. */
+  private best: { readonly config: Config; readonly cycles: number } | undefined;
+  private readonly tried = new Set<string>();
+
+  constructor(task: Task, templates: readonly Template[], layouts: Required<Layouts>) {
+    this.most = (1 + layouts.x.length) * (1 + layouts.y.length) - 1;
+    this.of = (config) => inLayouts(config, task, templates, layouts);
+  }
+
+  /** A measurement, in whatever layouts. */
+  note(config: Config, result: MeasureResult): void {
+    if (inOtherLayouts(config)) this.tried.add(configKey(config));
+    else if (result.status === 'ok' && result.cycles < (this.best?.cycles ?? Number.POSITIVE_INFINITY))
+      this.best = { config, cycles: result.cycles };
+  }
+  /** It does not stand. */
+  drop(config: Config): void {
+    if (this.best !== undefined && configKey(this.best.config) === configKey(config)) this.best = undefined;
+    this.tried.delete(configKey(config));
+  }
+  next(): readonly Config[] {
+    return this.best === undefined ? [] : this.of(this.best.config).filter((c) => !this.tried.has(configKey(c)));
+  }
 }

@@ -6,7 +6,6 @@ import { afterAll, expect, test } from 'vitest';
 import { boardOf } from '../../boards/index.ts';
 import { tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
-import { noLayouts } from '../../tuner/layouts.ts';
 import { seeded } from '../../tuner/random.ts';
 import { TaskState } from '../../tuner/task-state.ts';
 import { Trials } from '../../tuner/trials.ts';
@@ -46,7 +45,7 @@ async function fiveAtOnce(answers: readonly MeasureResult[]) {
     signal: new AbortController().signal,
     now: () => 0,
   } as unknown as TuneRequest;
-  const state = new TaskState(task, request, seeded(1), undefined, noLayouts);
+  const state = new TaskState(task, request, seeded(1), undefined);
   const [candidate] = state.ready;
   if (candidate === undefined) throw new Error('no default schedule');
   const trials = new Trials(request, () => undefined);

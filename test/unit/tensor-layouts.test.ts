@@ -146,25 +146,26 @@ test("what is best is tried in other layouts, once; no policy hears of it, and i
     templates: { templates, defaultSchedule },
     policy: { make: () => ({ ask: async () => [], tell: (c: Candidate) => void told.push(c) }) },
   } as unknown as TuneRequest;
-  const state = new TaskState(task, request, seeded(1), undefined, { x: ['planes1'], y: ['wide'] });
+  const state = new TaskState(task, request, seeded(1), undefined, () => undefined, {
+    x: ['planes1'],
+    y: ['wide'],
+  });
   expect(state.layoutTrials).toBe(3);
-  state.ready = [];
   state.readyLayouts();
-  expect(state.ready).toEqual([]);
+  expect(state.laid).toEqual([]);
   const space = spaceOf(task.workload, ['dsp', 'fpu'], request.templates);
   const propose = candidateMaker(task, space, { board: request.board, scratchBytes: 2 ** 20 });
   const made = space.openings.map(propose).find((p) => p.ok && p.candidate.config.template === 'depthwise');
   if (!made?.ok) throw new Error('no candidate');
-  state.took(made.candidate, measured(1000), 'measured');
+  state.took(made.candidate, 'a', measured(1000), 'measured');
   state.readyLayouts();
-  const laid = state.ready;
+  const { laid } = state;
   expect(laid.map(({ config }) => ('knobs' in config ? [config.knobs.x, config.knobs.y] : []))).toHaveLength(3);
-  for (const candidate of laid) state.took(candidate, measured(10), 'measured');
+  for (const candidate of laid) state.took(candidate, 'b', measured(10), 'measured');
   expect(told).toEqual([made.candidate]);
   expect(state.progress()).toMatchObject({ trials: 4, best: 1000 });
-  state.ready = [];
   state.readyLayouts();
-  expect(state.ready).toEqual([]);
+  expect(state.laid).toEqual([]);
 });
 const measured = (cycles: number): MeasureResult => ({
   status: 'ok',

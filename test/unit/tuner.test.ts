@@ -8,7 +8,6 @@ import { type Candidate, type Proposed, withoutHopeless } from '../../tuner/cand
 import { type CostModel, startTrainer } from '../../tuner/cost-models/index.ts';
 import type { StaticCycles } from '../../tuner/cost-models/static-cycles.ts';
 import { type Forest, predict, type Sample, train } from '../../tuner/cost-models/trees.ts';
-import { noLayouts } from '../../tuner/layouts.ts';
 import { policies } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
 import { configKey, spaceOf } from '../../tuner/space.ts';
@@ -321,7 +320,7 @@ test('measurements of an earlier microtune count by their schedules: of a templa
     templates: source,
     policy: { make: () => ({ ask: async () => [], tell: (c: Candidate) => void told.push(c.config) }) },
   } as unknown as TuneRequest;
-  const state = new TaskState(task, request, seeded(1), undefined, noLayouts);
+  const state = new TaskState(task, request, seeded(1), undefined);
   const schedule = { algorithm: 'direct', steps: [] };
   const known: readonly Known[] = [
     { template: 'conv', version: 99, knobs: { tile: 3 } },
@@ -377,7 +376,7 @@ test('what is withdrawn while a policy is asked is tried again all the same', as
     templates: source,
     policy: { make: () => ({ ask: () => asked.promise, tell: () => undefined }) },
   } as unknown as TuneRequest;
-  const state = new TaskState(task, request, seeded(1), undefined, noLayouts);
+  const state = new TaskState(task, request, seeded(1), undefined);
   const first = state.ready.shift();
   if (first === undefined) throw new Error('no default schedule');
   const result = ok(7);
