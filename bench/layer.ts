@@ -36,7 +36,8 @@ function configs(task: Task, features: readonly string[]): readonly Config[] {
   return templatesFor(task.workload, features)
     .filter(({ template }) => only === undefined || template.name === only)
     .flatMap(({ template, knobs }) => {
-      const known = Object.fromEntries(Object.entries(fixed).filter(([name]) => knobs.some((k) => k.name === name)));
+      const turns = new Set([...knobs.map((k) => k.name), ...Object.keys(template.layouts?.(task.workload) ?? {})]);
+      const known = Object.fromEntries(Object.entries(fixed).filter(([name]) => turns.has(name)));
       const base: Knobs = { ...Object.fromEntries(knobs.map((k) => [k.name, k.values[0] ?? 0])), ...known };
       const swept = values.sweep.reduce<readonly Knobs[]>(
         (all, name) =>

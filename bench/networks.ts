@@ -7,6 +7,7 @@
  * --tune [--trials N] [--seeds N] [--shapes]: makes records/B.jsonl and its cost model anew, N trials a task, and some more for
  *   TFLite Micro's RAM; --shapes: for the layers of other common networks;
  * --refresh: measures the records again, without a search, after a change of kernels or compiler;
+ * --layouts: measures the layers of networks in the layouts that their neighbours know, from the records that ship;
  * --leave-one-out: each network without its own records, against all of them;
  * --text: writes docs/performance.md from the results that are kept.
  */
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { byteCount, wishesOf } from '../server/cli/options.ts';
 import { modelsDir, type NetworkName, networkNames } from '../test/models.ts';
+import { measureLayouts } from './networks/layouts.ts';
 import { type LeftOut, leaveOneOut } from './networks/leave-out.ts';
 import { replayPlain } from './networks/plain.ts';
 import { refresh } from './networks/refresh.ts';
@@ -40,6 +42,7 @@ const { values } = parseArgs({
     trials: { type: 'string', default: '100' },
     seeds: { type: 'string', default: '1' },
     shapes: { type: 'boolean', default: false },
+    layouts: { type: 'boolean', default: false },
     'leave-one-out': { type: 'boolean', default: false },
     text: { type: 'boolean', default: false },
   },
@@ -90,6 +93,10 @@ async function replayAll(): Promise<void> {
 const line = (r: NetworkResult): string =>
   `${r.network.padEnd(4)} ${String(r.cycles).padStart(10)} (${r.kind}), arena ${r.arenaBytes}, RAM ${r.ramBytes}, flash ${r.flashBytes}, ${r.exact ? 'exact' : 'NOT EXACT'}`;
 
+async function layoutsOfAll(): Promise<void> {
+  for (const name of names) await measureLayouts(name, aboutOf(name), board, say);
+}
+
 async function leaveOut(): Promise<void> {
   const leftOut: LeftOut[] = [];
   for (const name of networks) leftOut.push(await leaveOneOut(name, board, say));
@@ -99,6 +106,7 @@ async function leaveOut(): Promise<void> {
 
 if (values.tune) await tuneAll();
 else if (values.refresh) await refresh(board, values.networks?.split(','), aboutOf, say);
+else if (values.layouts) await layoutsOfAll();
 else if (values['leave-one-out']) await leaveOut();
 else if (!values.text) await replayAll();
-if (values.text || (values.write && !values.tune && !values.refresh)) writePerformance();
+if (values.text || (values.write && !values.tune && !values.refresh && !values.layouts)) writePerformance();

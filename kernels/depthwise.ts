@@ -2,10 +2,11 @@
  * Depthwise convolutions by planes: a group of channels is copied out as planes of bytes with a border, then each plane is swept with
  * its sums in registers. All of a group is read before any of it is written, so that the output may lie over the input.
  */
-import type { Step } from '../compiler/program/index.ts';
+import { planePitch, type Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import {
   has,
+  layOut,
   list,
   number,
   place,
@@ -30,12 +31,15 @@ interface Shape {
   readonly SY: number;
   readonly SX: number;
   readonly dilated: boolean;
+  /** Pixels of a row of the input, and padding before it. */
+  readonly width: number;
+  readonly left: number;
   /** Bytes that a row of all windows covers, and a row of the last one with the words that it is loaded in. */
   readonly columns: number;
   readonly reach: number;
 }
 function shapeOf(w: Workload): Shape | undefined {
-  const [N = 1, , , C = 1] = shapeIn(w);
+  const [N = 1, , width = 1, C = 1] = shapeIn(w);
   if (w.op !== 'depthwise_conv2d' || N !== 1) return undefined;
   // The kernels round twice.
   if (w.attrs.rounding === 'single') return undefined;
@@ -46,7 +50,9 @@ function shapeOf(w: Workload): Shape | undefined {
   // Whole words, but single columns and those of dilated windows byte by byte.
   const words = dx > 1 || KW % 4 === 1 ? window : 4 * Math.ceil(KW / 4);
   const each = number(w.attrs.multiplier as number);
-  return { C, each, KH, KW, SY, SX, dilated: dy > 1 || dx > 1, columns: last + window, reach: last + words };
+  const [, , left = 0] = list(w, 'pad');
+  const dilated = dy > 1 || dx > 1;
+  return { C, each, KH, KW, SY, SX, dilated, width, left, columns: last + window, reach: last + words };
 }
 
 /**
@@ -66,6 +72,10 @@ const shared = ({ C, each }: Shape): boolean => C === 1 && each > 1;
 const waysFor = ({ KH, KW, SY, SX, dilated }: Shape): readonly string[] =>
   !dilated && KH === 3 && KW === 3 && SY <= 2 && SX <= SY ? ['rolling', 'windows'] : ['windows'];
 
+/** Can rows of planes that another layer left be swept? Their border must be enough, for windows and for the words they load. */
+const takesPlanes = (s: Shape): boolean =>
+  !shared(s) && s.left <= 1 && waysFor(s)[0] === 'rolling' && Math.max(s.columns, sweepReach(s)) <= planePitch(s.width);
+
 export const depthwise: Template = {
   name: 'depthwise',
   version: 2,
@@ -84,39 +94,51 @@ export const depthwise: Template = {
     ];
   },
 
-  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),
+  layouts(w) {
+    const s = shapeOf(w);
+    if (s === undefined) return {};
+    return { y: ['wide'], ...(takesPlanes(s) && { x: [s.left === 0 ? 'planes0' : 'planes1'] }) };
+  },
+
+  schedule: (w, knobs) => ({
+    algorithm: 'direct',
+    steps: [...layOut(w, 'x', knobs.x), ...layOut(w, 'y', knobs.y), ...steps(shapeOf(w), knobs)],
+  }),
   describe: (k) =>
-    `planes of bytes, ${k.group} channels copied together, 2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
+    `planes of bytes, ${k.x === undefined ? `${k.group} channels copied together, ` : ''}2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
 };
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
-  const rolling = k.sweep === 'rolling';
+  const [rolling, planes] = [k.sweep === 'rolling', k.x !== undefined];
   const group = number(k.group);
-  const [groups, channel] = shared(s) ? [[], 'c'] : [[split('c', group, ['cc', 'ci'], 'exact')], 'ci'];
-  const outer = [...(shared(s) ? [] : ['cc']), channel, ...(s.each > 1 && s.C > 1 ? ['q'] : [])];
+  const atOnce = shared(s) || planes;
+  const [groups, channel] = atOnce ? [[], 'c'] : [[split('c', group, ['cc', 'ci'], 'exact')], 'ci'];
+  const outer = [...(atOnce ? [] : ['cc']), channel, ...(s.each > 1 && s.C > 1 ? ['q'] : [])];
   return [
     { primitive: 'foldOffset', acc: 'acc', as: 'bias_z' },
     ...requantize(k.requantize),
     ...groups,
     reorder(...outer, 'oy', 'ox'),
-    planesOf(s, rolling),
-    ...(group % 4 === 0 ? [replace('a', 'planes', { src: 'x', dst: 'xp' })] : []),
+    ...(planes ? [] : [planesOf(s, rolling)]),
+    ...(group % 4 === 0 && !planes ? [replace('a', 'planes', { src: 'x', dst: 'xp' })] : []),
     replace(
       channel,
       rolling ? 'depthwise_sweep' : 'depthwise_window',
-      { x: 'xp', y: 'y', w: 'w', bias: 'bias_z', ...requantizeConstants(k.requantize) },
-      rolling ? { unroll: number(k.rows) } : {},
+      { x: planes ? 'x' : 'xp', y: 'y', w: 'w', bias: 'bias_z', ...requantizeConstants(k.requantize) },
+      { ...(rolling && { unroll: number(k.rows) }), ...(k.y === 'wide' && { wide: 1 }) },
     ),
     ...place('code', k.code),
     ...place('w', k.constants),
   ];
 }
 
+/** Strides of two load one byte beyond the word of their last pair. */
+const sweepReach = (s: Shape): number => (s.SX === 2 ? s.reach + 1 : s.reach);
+
 /** Rows of planes; rolling sums need no rows of border, for what those add is the same for all pixels of a row. */
 function planesOf(s: Shape, rolling: boolean): Step {
-  // Strides of two load one byte beyond the word of their last pair.
-  const reach = rolling && s.SX === 2 ? s.reach + 1 : s.reach;
+  const reach = rolling ? sweepReach(s) : s.reach;
   return {
     primitive: 'stage',
     buf: 'x',

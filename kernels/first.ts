@@ -8,10 +8,12 @@ import type { Workload } from '../compiler/workload.ts';
 import { type ConvShape, convShape } from './conv.ts';
 import {
   has,
+  layOut,
   list,
   number,
   place,
   placesFor,
+  planesForDepthwise,
   replace,
   requantize,
   requantizeConstants,
@@ -52,7 +54,12 @@ export const first: Template = {
     ];
   },
 
-  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(w, knobs) }),
+  layouts: (w) => ({ y: planesForDepthwise(w) }),
+
+  schedule: (w, knobs) => ({
+    algorithm: 'direct',
+    steps: [...layOut(w, 'y', knobs.y), ...steps(w, knobs)],
+  }),
   describe: (k) =>
     `${k.block} px x 2 ch in registers, ${k.pass} rows of the window at a time, strips of ${k.strip} rows, requantize ${k.requantize}`,
 };

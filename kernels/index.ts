@@ -14,7 +14,7 @@ import { pool } from './pool.ts';
 import { pooling } from './pooling.ts';
 import { softmax } from './softmax.ts';
 import { stream } from './stream.ts';
-import type { Features, Knob, Knobs, Schedule, Template } from './template.ts';
+import type { Features, Knob, Knobs, KnobValue, Schedule, Template } from './template.ts';
 import { winograd } from './winograd.ts';
 import { winogradWords } from './winograd-words.ts';
 
@@ -60,7 +60,11 @@ export function describeSchedule(origin: Origin): string {
   const template = templates.find((t) => t.name === origin.template);
   if (template === undefined) return `template ${origin.template}`;
   const inRam = ['code', 'constants'].filter((what) => origin.knobs[what] === 'ram');
-  return `${template.name}: ${template.describe(origin.knobs)}${placedIn(inRam)}`;
+  return `${template.name}: ${template.describe(origin.knobs)}${layoutsOf(origin.knobs)}${placedIn(inRam)}`;
+}
+function layoutsOf({ x, y }: Knobs): string {
+  const words = (knob: KnobValue): string => (knob === 'wide' ? 'int16' : 'rows of planes');
+  return `${x === undefined ? '' : `, takes ${words(x)}`}${y === undefined ? '' : `, leaves ${words(y)}`}`;
 }
 const placedIn = (what: readonly string[]): string => (what.length === 0 ? '' : `, ${what.join(' and ')} in RAM`);
 

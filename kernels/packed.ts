@@ -11,10 +11,12 @@ import type { Workload } from '../compiler/workload.ts';
 import { matrixShape } from './matrix.ts';
 import {
   has,
+  layOut,
   list,
   number,
   place,
   placesFor,
+  planesForDepthwise,
   product,
   quads,
   reorder,
@@ -134,9 +136,16 @@ export const packed: Template = {
     ];
   },
 
-  schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(shapeOf(w), knobs) }),
+  layouts: (w) => ({ y: w.op === 'conv2d' ? planesForDepthwise(w) : [], ...(isPointwise(w) && { x: ['wide'] }) }),
+
+  schedule(w, k) {
+    const planes = k.y !== undefined;
+    const shape = planes ? windowed(w) : shapeOf(w);
+    const laid = [...layOut(w, 'x', k.x), ...layOut(w, 'y', k.y)];
+    return { algorithm: planes && isPointwise(w) ? 'rows' : 'direct', steps: [...laid, ...steps(shape, k)] };
+  },
   describe: (k) =>
-    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.part} at a time, requantize ${k.requantize}`,
+    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.x === undefined ? `${k.part} at a time, ` : ''}requantize ${k.requantize}`,
 };
 
 /**
@@ -199,9 +208,11 @@ function partsOf(
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
   if (s === undefined) return [];
-  const size = number(k.part);
+  const [all = 1] = s.extents;
+  // Parts of a matrix product are pixels; in rows and columns it has one.
+  const size = s.loops.length > 1 && s.sparse && k.y !== undefined ? all : number(k.part);
   const parts = partsOf(s, size) ?? [];
-  const cut = size < (s.extents[0] ?? 1);
+  const cut = size < all;
   const peeled = (suffix: string): number => parts.filter((p) => p.suffix === suffix).length;
   const peel: Step = { primitive: 'peel', loop: 'po', first: peeled('_h'), last: peeled('_l') };
   return [
@@ -219,8 +230,9 @@ function steps(s: Shape | undefined, k: Knobs): readonly Step[] {
 function partSteps(s: Shape, k: Knobs, cut: boolean, part: Part): readonly Step[] {
   const name = (loop: string): string => loop + part.suffix;
   const loops = (cut ? ['pi', ...s.loops.slice(1)] : s.loops).map(name);
-  const quad = s.C % 4 === 0 ? 1 : 0;
-  const xw = name('xw');
+  const wide = k.x === 'wide';
+  const quad = s.C % 4 === 0 && !wide ? 1 : 0;
+  const xw = wide ? 'x' : name('xw');
   const block = (tail: string, channel: string): readonly Step[] => [
     reorder(...loops.map((l) => l + tail), channel),
     replace(
@@ -233,7 +245,7 @@ function partSteps(s: Shape, k: Knobs, cut: boolean, part: Part): readonly Step[
   return [
     reorder(name('o'), ...loops),
     ...(s.N > 1 ? [split(name('o'), 2, [name('oo'), name('oi')], 'peel')] : []),
-    ...widened(s, part, cut ? name('po') : '', quad),
+    ...(wide ? [] : widened(s, part, cut ? name('po') : '', quad)),
     ...block('', name(s.N > 1 ? 'oi' : 'o')),
     ...(s.N > 1 && s.N % 2 === 1 ? block('_t', `${name('oi')}_t`) : []),
   ];

@@ -1,7 +1,7 @@
 /** Short constructors for steps, so that a template reads as the plan it is; and what several templates ask about a workload. */
 import type { Layout, Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
-import type { Features, KnobValue } from './template.ts';
+import type { Features, KnobValue, TensorKnob } from './template.ts';
 
 export const split = (
   loop: string,
@@ -68,6 +68,24 @@ export const requantKnob = (w: Workload): readonly string[] =>
     : w.attrs.min === w.attrs.yZero
       ? ['affine', 'signed', 'general']
       : ['signed', 'general', 'affine'];
+
+/** The value of the knob x or y as a step; it comes before all others. */
+export function layOut(w: Workload, buf: 'x' | 'y', knob: KnobValue | undefined): readonly Step[] {
+  const outside = number(w.attrs[`${buf}Zero`] as number | undefined);
+  switch (knob as TensorKnob | undefined) {
+    case undefined:
+      return [];
+    case 'wide':
+      return [{ primitive: 'layOut', buf, as: 'wide' }];
+    case 'planes0':
+      return [{ primitive: 'layOut', buf, as: 'planes', left: 0, outside }];
+    case 'planes1':
+      return [{ primitive: 'layOut', buf, as: 'planes', left: 1, outside }];
+  }
+}
+/** What a producer of pixels can leave its output in for a depthwise layer; it takes one image. */
+export const planesForDepthwise = (w: Workload): readonly TensorKnob[] =>
+  shapeOut(w).length === 4 && shapeOut(w)[0] === 1 ? ['planes0', 'planes1'] : [];
 
 /** Compiler flags worth trying, as the text of one knob. */
 export const flagSets: readonly string[] = [

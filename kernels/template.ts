@@ -22,12 +22,24 @@ export interface Schedule {
 /** CPU features a target has, e.g. 'dsp', 'fpu', 'unaligned'. */
 export type Features = readonly string[];
 
+export interface Layouts {
+  readonly x?: readonly TensorKnob[];
+  readonly y?: readonly TensorKnob[];
+}
+/** 'wide': int16. 'planes0', 'planes1': rows of channel planes, with no column of border before a row or one. */
+export type TensorKnob = 'wide' | 'planes0' | 'planes1';
+
 export interface Template {
   readonly name: string;
   /** Raised when the meaning of its knobs changes: records of other versions stay valid as literal schedules. */
   readonly version: number;
   /** The knobs for this workload on a CPU with these features; undefined where the template does not apply. */
   knobs(workload: Workload, features: Features): readonly Knob[] | undefined;
+  /**
+   * Layouts, other than bytes in order, that it can take its first input from (x) or leave its output in (y): values of two more
+   * knobs of these names. No search turns them, for they must suit the layers beside: they are chosen for a network as a whole.
+   */
+  layouts?(workload: Workload): Layouts;
   /** The schedule of one setting. May come out illegal for the actual constants: replay says so. */
   schedule(workload: Workload, knobs: Knobs): Schedule;
   /** One short line in words: "4 px x 2 ch, packed int16 lanes, chunks of 32 pixels". */

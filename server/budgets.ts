@@ -6,7 +6,7 @@
 import type { BoardModule } from '../boards/index.ts';
 import { type Point, ramOf } from '../compiler/plan/front.ts';
 import { ok, type Result } from '../compiler/result.ts';
-import { select } from '../compiler/select.ts';
+import { laysOut, type Offer, type Selected, select, selectLaidOut } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import { type Attempt, attempt, type BuildOptions, type Built, type TooBig } from './build.ts';
 import type { Memories } from './memories.ts';
@@ -40,24 +40,31 @@ export interface Fitting {
 
 /** Builds the fastest network that keeps the budgets. Failures: MODEL_TOO_BIG with the bytes that the smallest lacks, those of building. */
 export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
-  const selected = select(o.tasks, (task) => offersOf(o, task).map((k) => k.offer));
-  const first = await attempt({ ...o, selected });
-  if (!first.ok) return first;
-  if (first.value.kind === 'too big') {
-    o.told?.(first.value.failure.detail);
-    return new Search(o, portfolioFor(o)).run();
+  const offers = (task: Task): readonly Offer[] => offersOf(o, task).map((k) => k.offer);
+  const inBytes = select(o.tasks, offers);
+  const fastest = selectLaidOut(o.graph, o.tasks, offers);
+  const tries = fastest.every((s, i) => s.offer === inBytes[i]?.offer) ? [inBytes] : [fastest, inBytes];
+  for (const selected of tries) {
+    const done = await attempt({ ...o, selected });
+    if (!done.ok) return done;
+    if (done.value.kind === 'built') return ok(fittingOf(o, selected, done.value.built, selected === inBytes));
+    o.told?.(done.value.failure.detail);
   }
-  const { built } = first.value;
+  return new Search(o, portfolioFor(o)).run();
+}
+
+/** `known`: is it a network of the portfolio, which knows none with layouts between layers? Its first one, then. */
+function fittingOf(o: BudgetedBuild, selected: readonly Selected[], built: Built, known: boolean): Fitting {
   const trades = (): Trades => {
     const portfolio = portfolioFor(o);
-    return tradesOf(portfolio, o.budgets, built.memory, portfolio.points[0]);
+    return tradesOf(portfolio, o.budgets, built.memory, known ? portfolio.points[0] : undefined);
   };
-  return ok({ options: { ...o, selected }, built, trades });
+  return { options: { ...o, selected }, built, trades };
 }
 
 /** All networks that can be made of what is known. */
 const portfolioFor = (o: BudgetedBuild): Portfolio =>
-  portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task));
+  portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task).filter((k) => !laysOut(k.offer.schedule)));
 const offersOf = (o: BudgetedBuild, task: Task): readonly KnownOffer[] => o.known.get(task.id) ?? [];
 
 /** Networks that are built at most: to find the fastest that fits; and where none seems to, the smallest. */

@@ -7,6 +7,7 @@ import type { BoardModule } from '../boards/index.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Comparable, NewRecord, Store, TuningRecord } from '../db/types.ts';
 import type { Exchange, Listener, Seat } from '../tuner/exchange.ts';
+import { inOtherLayouts } from '../tuner/layouts.ts';
 import type { Measured } from '../tuner/task-state.ts';
 import type { Known, TaskProgress, TrialRecord, Until } from '../tuner/tune.ts';
 import { type Config, lostDevice, type MeasureResult } from '../tuner/types.ts';
@@ -131,6 +132,8 @@ export class Journal {
   }
 
   private consider(task: string, cycles: number | null, config: Config): void {
+    // In other layouts than bytes in order a layer's neighbours pay a part.
+    if (inOtherLayouts(config)) return;
     if (cycles !== null && cycles < (this.best.get(task)?.cycles ?? Number.POSITIVE_INFINITY))
       this.best.set(task, { cycles, words: wordsOf(config) });
   }

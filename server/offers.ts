@@ -42,6 +42,7 @@ const offerOf = (r: TuningRecord): Offer => ({
   record: r.id,
   // A count that does not stand here is good for an order, not for a comment in C.
   ...(r.cycles !== null && r.doubt === null && { cycles: { count: r.cycles, kind: r.kind } }),
+  ...(r.cycles !== null && { expected: r.cycles }),
 });
 
 /** Where records come from: the database, a file, or what ships. */

@@ -12,7 +12,7 @@ import { type Cost, frontOf, type Point, ramOf } from '../compiler/plan/front.ts
 import { runsInPlace } from '../compiler/plan/in-place.ts';
 import type { Memo, Place, Program } from '../compiler/program/index.ts';
 import { callsIn } from '../compiler/program/walk.ts';
-import type { Selected } from '../compiler/select.ts';
+import { type Selected, unmeasured } from '../compiler/select.ts';
 import type { Occurrence, Task } from '../compiler/tasks.ts';
 import type { Workload } from '../compiler/workload.ts';
 import { placedInRam } from '../kernels/index.ts';
@@ -35,8 +35,6 @@ export interface Portfolio {
   estimate(p: Point): Estimate;
 }
 
-/** Stands for the cycles of a layer that was never measured: more than any that was. */
-const unmeasured = 2 ** 40;
 /** Bytes of code of a kernel that was never compiled: a guess that is corrected as soon as the network is. */
 const guessedCode = 1024;
 /** Candidates of a layer that are looked at closely. */

@@ -3,6 +3,7 @@ import type { Task } from '../compiler/tasks.ts';
 import { type Candidate, candidateMaker, withoutHopeless } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
 import { alone, type Listener, type Seat } from './exchange.ts';
+import { inOtherLayouts, LayoutTrials, noLayouts } from './layouts.ts';
 import { type Bench, benchOf } from './measure/bench.ts';
 import { scratchRoom } from './measure/rooms.ts';
 import type { Policy } from './policies/index.ts';
@@ -34,6 +35,10 @@ export class TaskState implements Progress {
   /** Whether this search tunes it; else it only takes what is known. */
   readonly chosen: boolean;
 
+  /** To be tried at last: what was best, in other layouts. */
+  laid: Candidate[] = [];
+
+  private readonly layouts: LayoutTrials;
   private readonly seat: Seat;
   /** What was measured before, or by others meanwhile, and is not taken in yet: each must be replayed for that. */
   private heard: Known[] = [];
@@ -57,12 +62,14 @@ export class TaskState implements Progress {
     random: Random,
     trainer: Trainer | undefined,
     stir: () => void = () => undefined,
+    layouts = noLayouts,
   ) {
     this.task = task;
     this.chosen = r.only === undefined || r.only.has(task.id);
     this.seat = r.join?.(task, this.listener(stir)) ?? alone;
     const made = r.made?.(task) ?? { trials: 0, failed: 0 };
     [this.trials, this.failed] = [made.trials, made.failed];
+    this.layouts = new LayoutTrials(task, r.templates.templates, layouts);
     this.weight = task.occurrences.length;
     this.bench = benchOf(task, r.graph);
     this.space = spaceOf(task.workload, r.board.target.features, r.templates);
@@ -92,6 +99,18 @@ export class TaskState implements Progress {
   /** Best count known; Infinity before the first success. */
   get best(): number {
     return this.history.at(-1) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Trials that other layouts may take. */
+  get layoutTrials(): number {
+    return this.chosen ? this.layouts.most : 0;
+  }
+  readyLayouts(): void {
+    if (!this.available) return;
+    this.laid = this.layouts
+      .next()
+      .map(this.propose)
+      .flatMap((made) => (made.ok ? [made.candidate] : []));
   }
 
   /** Makes it this search's. */
@@ -212,6 +231,7 @@ export class TaskState implements Progress {
     this.fresh = true;
     if (result.binary !== undefined) this.binaries.delete(result.binary);
     if (config.template === 'default') this.default = null;
+    this.layouts.drop(config);
     const stand = this.told.filter((r) => r !== result);
     this.told = [];
     this.history.length = 0;
@@ -234,6 +254,9 @@ export class TaskState implements Progress {
     if (result.status === 'failed') this.failed++;
   }
   private learn(candidate: Candidate, result: MeasureResult): void {
+    this.layouts.note(candidate.config, result);
+    // What its neighbours pay for is not better: no policy hears of it.
+    if (inOtherLayouts(candidate.config)) return;
     if (candidate.config.template === 'default') {
       if (result.status === 'ok') this.default = result.cycles;
     } else this.policy.tell(candidate, result);

@@ -13,6 +13,7 @@ import type { Candidate } from './candidates.ts';
 import { startTrainer, type Trainer } from './cost-models/index.ts';
 import type { Listener, Seat } from './exchange.ts';
 import type { Client } from './fair-turns.ts';
+import { layoutsIn } from './layouts.ts';
 import type { DevicePool } from './measure/pool.ts';
 import type { NamedPolicy } from './policies/index.ts';
 import { seeded } from './random.ts';
@@ -115,6 +116,8 @@ export type TuneEnd =
 
 /** Trials asked for at once from one task: enough to keep builds and devices busy, few enough to learn between. */
 const batch = 8;
+/** Of the trials one in so many may go to layouts between layers. */
+const shareOfLayouts = 8;
 
 export async function tune(request: TuneRequest): Promise<TuneEnd> {
   const trainer = request.policy.model === 'with' ? startTrainer() : undefined;
@@ -140,6 +143,8 @@ class Loop {
   private readonly underWay = new Set<Promise<void>>();
   /** Something was measured since the last audit. */
   private unaudited = false;
+  /** What was best was proposed in other layouts. */
+  private laidOut = false;
   private broken: Failure | undefined;
   /** A bug, or a database that refuses: thrown once all trials under way have ended. */
   private crash: { readonly error: unknown } | undefined;
@@ -150,7 +155,10 @@ class Loop {
     this.gains = new Gains(r.budget.until);
     const random = seeded(r.seed);
     const stir = (): void => this.stirred.resolve();
-    this.states = r.tasks.map((task) => new TaskState(task, r, random.fork(task.id), trainer, stir));
+    const layouts = layoutsIn(r.graph, r.tasks, r.templates.templates, r.board.target.features);
+    this.states = r.tasks.map(
+      (task) => new TaskState(task, r, random.fork(task.id), trainer, stir, layouts.get(task.id)),
+    );
     r.signal.addEventListener('abort', stir);
   }
 
@@ -225,14 +233,34 @@ class Loop {
   private ended(): TuneEnd | undefined {
     if (this.broken !== undefined) return { reason: 'failed', error: this.broken };
     if (this.r.signal.aborted || this.crash !== undefined) return { reason: 'stopped' };
-    if (this.gains.quiet) return { reason: 'until' };
+    if (this.gains.quiet && !this.layoutsLeft()) return { reason: 'until' };
     return (this.r.budget.timeLeft?.() ?? 1) <= 0 ? { reason: 'time' } : undefined;
   }
 
-  /** The default of each task first, then whatever the task scheduler says. */
+  /** Trials that are kept for what is best in other layouts. */
+  private get reserve(): number {
+    const wanted = this.states.reduce((n, s) => n + s.layoutTrials, 0);
+    return Math.min(wanted, Math.floor(this.r.budget.trials / shareOfLayouts));
+  }
+  /** Whether something is left to be tried in other layouts, now that the search has come to its end. */
+  private layoutsLeft(): boolean {
+    if (!this.laidOut) for (const s of this.states) s.readyLayouts();
+    this.laidOut = true;
+    return this.states.some((s) => s.available && s.laid.length > 0);
+  }
+
+  /** The default of each task first, then whatever the task scheduler says, and at last what was best in other layouts. */
   private async next(): Promise<{ readonly state: TaskState; readonly candidate: Candidate } | undefined> {
     for (;;) {
       const open = this.states.filter((s) => s.available);
+      const nothing = !open.some((s) => s.ready.length > 0) && nextTask(open) === undefined;
+      const last = nothing ? this.underWay.size === 0 : this.gains.quiet || this.left() <= this.reserve;
+      const laid = last && this.layoutsLeft() ? open.find((s) => s.laid.length > 0) : undefined;
+      const layout = laid?.laid.shift();
+      if (laid !== undefined && layout !== undefined) {
+        laid.take();
+        return { state: laid, candidate: layout };
+      }
       const state = open.find((s) => s.ready.length > 0) ?? open[nextTask(open) ?? -1];
       if (state === undefined) return undefined;
       state.take();

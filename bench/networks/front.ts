@@ -2,12 +2,14 @@
  * Which of a task's trials become records that ship: those that nothing else beats in cycles, flash and RAM at once, a few of them.
  * Must stay true: the fastest is among them, for every occurrence of the layer; for arenas the fastest that runs in place; and for
  * other constants the fastest of each form of requantisation, as a proof that fails elsewhere must not leave a layer with its default.
+ * Of other layouts of its tensors, each combination has its fastest.
  * Where RAM is short, that of layers is not added up but for what is placed there: those that place nothing have a front of their own.
  */
 import { schedule } from '../../compiler/lower.ts';
 import { operatorOf } from '../../compiler/ops/index.ts';
 import { runsInPlace } from '../../compiler/plan/in-place.ts';
 import type { Memo, Program } from '../../compiler/program/index.ts';
+import { laysOut } from '../../compiler/select.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import { placedInRam } from '../../kernels/index.ts';
 import type { ShippedRecord } from '../../server/shipped/file.ts';
@@ -29,6 +31,21 @@ const noMore = (a: number, b: number): boolean => a <= b * slack.share + slack.b
 
 /** Of `all` trials of a task, the ones that ship, fastest first. */
 export function frontOf<T extends Measured>(task: Task, all: readonly T[]): readonly T[] {
+  const inBytes = all.filter((r) => !laysOut(r.schedule));
+  return [...frontInBytes(task, inBytes), ...fastestLaidOut(task, all)].sort((a, b) => a.cycles - b.cycles);
+}
+
+/** Of each combination of layouts but bytes in order, for each occurrence the fastest that holds. */
+export function fastestLaidOut<T extends Measured>(task: Task, all: readonly T[]): readonly T[] {
+  const sorted = all.filter((r) => laysOut(r.schedule)).sort((a, b) => a.cycles - b.cycles);
+  const groups = Map.groupBy(sorted, ({ schedule: { steps } }) =>
+    JSON.stringify(steps.filter((s) => s.primitive === 'layOut')),
+  );
+  return [...groups.values()].flatMap((group) => [...new Set(perOccurrence(task, group))]);
+}
+
+/** Of those that take and leave bytes in order. */
+function frontInBytes<T extends Measured>(task: Task, all: readonly T[]): readonly T[] {
   const sorted = [...all].sort((a, b) => a.cycles - b.cycles || flashOf(a) + ramOf(a) - flashOf(b) - ramOf(b));
   const front = unbeaten(sorted, (k, r) => noMore(flashOf(k), flashOf(r)) && noMore(ramOf(k), ramOf(r)));
   const unplaced = sorted.filter((r) => placedInRam(r.schedule).length === 0);

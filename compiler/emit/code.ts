@@ -1,6 +1,7 @@
 /** The library's own C beside its kernels: the run function, and the constants. */
 import { type TensorId, tensorOf } from '../graph/graph.ts';
 import type { KernelConstant } from '../program/print-c.ts';
+import { ctypes } from '../program/print-c-expr.ts';
 import { accessor } from './header.ts';
 import { constantsOf, keeper } from './memory.ts';
 import type { Layer, Network } from './network.ts';
@@ -11,7 +12,8 @@ export function callText(n: Network, layer: Layer, index: number): string {
   const args = layer.kernel.params.map((p, i) => {
     if (p.role === 'scratch') return `a + ${n.scratchOf(index)}`;
     const tensor = layer.tensors[i] ?? -1;
-    const type = ctypeOf(tensorOf(n.graph, tensor).dtype);
+    const laid = p.held?.tensor !== undefined && p.dtype !== 'bytes';
+    const type = laid ? ctypes[p.dtype] : ctypeOf(tensorOf(n.graph, tensor).dtype);
     const constant = p.role === 'in' ? 'const ' : '';
     return `(${constant}${type} *)(${constant}void *)(a + ${n.offsetOf(tensor)})`;
   });

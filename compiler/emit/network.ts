@@ -8,6 +8,7 @@ import { runsInPlace } from '../plan/in-place.ts';
 import { leastDistance } from '../plan/overlap.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
+import { type Held, heldBytes, layoutKey } from '../program/tensor-layout.ts';
 import type { Workload } from '../workload.ts';
 
 /** What to run for one node. */
@@ -126,6 +127,7 @@ type Home = (t: TensorId) => TensorId;
 /** Views lie where their input lies; so does a result that its kernel may write over an input which nobody reads later. */
 function sharing(graph: Graph, layers: readonly Layer[]): Home {
   const moved = new Map<TensorId, TensorId>();
+  const sizeOf = sizesOf(graph, layers);
   const home: Home = (t) => {
     const to = moved.get(t);
     return to === undefined ? t : home(to);
@@ -140,9 +142,7 @@ function sharing(graph: Graph, layers: readonly Layer[]): Home {
     const over = operatorOf(layer.choice.workload.op)
       .inPlace?.(layer.choice.workload)
       .map((k) => home(layer.tensors[k] ?? -1))
-      .find(
-        (x) => spans.get(x)?.last === i + 1 && sizeOf(graph, x) === sizeOf(graph, y) && mayOverwrite(layer, x, home),
-      );
+      .find((x) => spans.get(x)?.last === i + 1 && sizeOf(x) === sizeOf(y) && mayOverwrite(layer, x, home));
     if (over !== undefined) moved.set(home(y), over);
   });
   return home;
@@ -179,7 +179,22 @@ function overlapsOf(graph: Graph, layers: readonly Layer[], home: Home): readonl
 
 /** The block of a memory. */
 const blockOf = (home: TensorId): string => `t${home}`;
-const sizeOf = (graph: Graph, t: TensorId): number => tensorBytes(tensorOf(graph, t));
+
+/** Bytes of each tensor, as its layers lay it out. Throws where they do not agree. */
+function sizesOf(graph: Graph, layers: readonly Layer[]): (t: TensorId) => number {
+  const held = new Map<TensorId, Held>();
+  for (const { kernel, tensors, name } of layers)
+    for (const [k, t] of tensors.entries()) {
+      const here = kernel.params[k]?.held;
+      const [before, now] = [held.get(t) ?? here, here].map((h) => h && layoutKey(h));
+      if (before !== now) throw new Error(`${name} takes tensor ${t} as ${now}, which lies as ${before}`);
+      if (here !== undefined) held.set(t, here);
+    }
+  return (t) => {
+    const h = held.get(t);
+    return h?.tensor === undefined ? tensorBytes(tensorOf(graph, t)) : heldBytes(h);
+  };
+}
 
 interface Span {
   readonly first: number;
@@ -208,9 +223,10 @@ function blocksOf(graph: Graph, layers: readonly Layer[], home: Home): readonly 
   // A block is called by the first kernel that fills it; inputs by their own names.
   const fillers = new Map(layers.toReversed().map((l) => [home(l.tensors.at(-1) ?? -1), l.name]));
   for (const t of graph.inputs) fillers.set(home(t), shownName(tensorOf(graph, t).name));
+  const sizeOf = sizesOf(graph, layers);
   const tensors = [...lifetimes(graph, layers, home)].map(([t, span]): Block => {
     const label = fillers.get(t) ?? shownName(tensorOf(graph, t).name);
-    return { id: blockOf(t), bytes: sizeOf(graph, t), ...span, label };
+    return { id: blockOf(t), bytes: sizeOf(t), ...span, label };
   });
   const scratch = layers.flatMap((layer, i): Block[] => {
     const bytes = layer.kernel.scratchBytes;

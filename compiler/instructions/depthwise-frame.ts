@@ -4,7 +4,7 @@
  */
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
-import type { DepthwiseNest } from './depthwise-nest.ts';
+import { channelBytes, type DepthwiseNest } from './depthwise-nest.ts';
 import { prepareLines, requantizeOperands, takesOffset, takesScaled } from './requantize-lines.ts';
 
 const saved = ['r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10', 'r11'] as const;
@@ -65,7 +65,7 @@ export function channels(n: DepthwiseNest, area: number, one: Code): Code {
   };
   const step = (slot: number, bytes: number): Code =>
     straight(`ldr ${temp}, [sp, #${slot}]`, ...advance(temp, bytes), `str ${temp}, [sp, #${slot}]`);
-  const plane = sequence(loop(n.each, 2, eachLeft, sequence(one, step(at.y, 1))), step(at.x, n.pitch));
+  const plane = sequence(loop(n.each, 2, eachLeft, sequence(one, step(at.y, channelBytes(n)))), step(at.x, n.pitch));
   return sequence(
     straight(`push {r0-r3, ${saved.join(', ')}, lr}`, ...(area > 0 ? [`sub sp, sp, #${area}`] : [])),
     loop(n.planes, 1, planesLeft, plane),

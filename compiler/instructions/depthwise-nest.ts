@@ -48,6 +48,8 @@ export interface DepthwiseNest {
   readonly OW: number;
   /** Channels of y: the distance between its pixels. */
   readonly channels: number;
+  /** Is y int16, as a tensor that lies wide? */
+  readonly wide: boolean;
   readonly KH: number;
   readonly KW: number;
   readonly SY: number;
@@ -112,6 +114,7 @@ export function depthwiseOf(p: Params): DepthwiseNest {
     OH,
     OW,
     channels,
+    wide: p.wide === 1,
     KH,
     KW,
     SY,
@@ -127,6 +130,15 @@ export function depthwiseOf(p: Params): DepthwiseNest {
   if (n.zero === undefined && (top > 0 || SY * (OH - 1) + DY * (KH - 1) >= H)) not('windows leave the rows');
   return n;
 }
+
+/** Bytes of y from one channel to the next, and from one pixel to the next. */
+export const channelBytes = ({ wide }: DepthwiseNest): number => (wide ? 2 : 1);
+export const pixelBytes = (n: DepthwiseNest): number => n.channels * channelBytes(n);
+/** Stores a result `at` bytes from an address. */
+export const storeLine = (n: DepthwiseNest, sum: string, to: string, at: number): string =>
+  `str${n.wide ? 'h' : 'b'} ${sum}, [${to}, #${at}]`;
+const typeOfY = ({ wide }: DepthwiseNest): 'i8' | 'i16' => (wide ? 'i16' : 'i8');
+const ctypeOfY = ({ wide }: DepthwiseNest): string => (wide ? 'int16_t' : 'int8_t');
 
 /** What the kernel computes of `x` [H, planes, pitch], `w` [KH, KW, channels] and constants a channel into `y` [OH, OW, channels]. */
 function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
@@ -157,7 +169,7 @@ function depthwiseMeaning(name: string, n: DepthwiseNest): Program {
     name,
     [
       buffer('x', 'i8', [n.H, n.planes, n.pitch], 'in'),
-      buffer('y', 'i8', [n.OH, n.OW, n.channels], 'out'),
+      buffer('y', typeOfY(n), [n.OH, n.OW, n.channels], 'out'),
       buffer('w', 'i8', [n.KH, n.KW, n.channels], 'const'),
       ...constants.map((role) => buffer(role, 'i32', [n.channels], 'const')),
     ],
@@ -177,7 +189,7 @@ function depthwiseOperands(n: DepthwiseNest, order: 'rows' | 'rolling'): Readonl
   const params = { rolling: order === 'rolling' ? 1 : 0, scale: scaleOf(n) };
   return {
     x: { dtype: 'i8', align: 4 },
-    y: { dtype: 'i8' },
+    y: { dtype: typeOfY(n) },
     w: { dtype: 'i8', align: 4, layout: { kind: 'packed', packing: 'depthwise_taps', params } },
     bias: { dtype: 'i32', ...(looksAtSign(n) && { span: fittingBias }) },
     ...requantizeOperands(n.requantize),
@@ -194,7 +206,7 @@ const depthwiseRoles = (n: DepthwiseNest): readonly string[] => [
 
 /** Everything that the text depends on. */
 function depthwiseTag(n: DepthwiseNest): string {
-  const channels = `${n.planes}x${n.each}${n.single ? 's' : ''}of${n.channels}`;
+  const channels = `${n.planes}x${n.each}${n.single ? 's' : ''}of${n.channels}${n.wide ? 'h' : ''}`;
   const border = n.zero === undefined ? '' : `_t${n.top}z${n.zero}`.replace('-', 'm');
   return `${n.KH}x${n.KW}s${n.SY}x${n.SX}d${n.DY}x${n.DX}_${n.H}p${n.pitch}_${n.OH}x${n.OW}_${channels}${border}_${requantizeTag(n.requantize)}`;
 }
@@ -211,7 +223,7 @@ function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): Omit<As
   return {
     params: [
       'const int8_t *x',
-      'int8_t *y',
+      `${ctypeOfY(n)} *y`,
       'const uint8_t *w',
       'const int32_t *bias',
       ...constants.map((role) => `const int32_t *${role}`),
@@ -230,7 +242,7 @@ function depthwiseFunction(n: DepthwiseNest, order: 'rows' | 'rolling'): Omit<As
             acc = mt_add(acc, (${inside}plane[at]) * (taps[lane[${n.KW} * ky + kx]] / ${scaleOf(n)}));
           }
         }
-        y[${n.channels} * (${n.OW} * oy + ox) + c] = (int8_t)${requantizePlain(n.requantize, 'acc', 'c')};
+        y[${n.channels} * (${n.OW} * oy + ox) + c] = (${ctypeOfY(n)})${requantizePlain(n.requantize, 'acc', 'c')};
       }
     }
   }

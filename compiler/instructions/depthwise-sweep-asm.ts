@@ -6,7 +6,7 @@
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
 import { channelConstants, channels, slots } from './depthwise-frame.ts';
-import type { DepthwiseNest } from './depthwise-nest.ts';
+import { type DepthwiseNest, pixelBytes, storeLine } from './depthwise-nest.ts';
 import { constantRegisters, requantizeLines, usesTemp } from './requantize-lines.ts';
 
 /** Register plan. even: bytes 0 and 2 of a loaded word, odd: 1 and 3; pairs: a row's outer weights; middle: weights of column 1. */
@@ -129,9 +129,9 @@ function finish(n: DepthwiseNest, sums: readonly string[], lag: Cursor): readonl
   const aside = [even, odd].slice(0, Math.max(0, wanted - 1));
   const lend = [copied, ...aside].slice(0, wanted);
   const constants = lend.slice(0, extra);
-  const far = lag.to + n.channels > reach ? flush(lag, 'to') : [];
-  const stores = sums.map((sum, i) => `strb ${sum}, [${to}, #${lag.to + i * n.channels}]`);
-  lag.to += n.OW * n.channels;
+  const far = lag.to + pixelBytes(n) > reach ? flush(lag, 'to') : [];
+  const stores = sums.map((sum, i) => storeLine(n, sum, to, lag.to + i * pixelBytes(n)));
+  lag.to += n.OW * pixelBytes(n);
   return [
     ...aside.map((r, i) => park(lent[i] ?? '', r)),
     ...constants.map((r, i) => unpark(r, constantHome[i] ?? '')),
@@ -203,7 +203,7 @@ function strips(n: DepthwiseNest, unroll: number): Code {
     unpark(from, stripFrom),
     `adds ${from}, #${2 * n.SX}`,
     unpark(to, stripTo),
-    ...advance(to, 2 * n.channels),
+    ...advance(to, 2 * pixelBytes(n)),
   ];
   const keep = straight(park(stripFrom, from), park(stripTo, to));
   const single = n.OW % 2 === 1 ? strip(n, 1, unroll, 5) : straight();

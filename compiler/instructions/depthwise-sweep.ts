@@ -4,7 +4,7 @@
  */
 import { refuse } from '../program/build.ts';
 import { pushedBytes } from './depthwise-frame.ts';
-import { type DepthwiseNest, depthwiseInstruction, depthwiseOf, inferDepthwise } from './depthwise-nest.ts';
+import { type DepthwiseNest, depthwiseInstruction, depthwiseOf, inferDepthwise, pixelBytes } from './depthwise-nest.ts';
 import { beginnings, mostBeginnings, rolesOf, sweepCode } from './depthwise-sweep-asm.ts';
 import type { Params, Recipe } from './instruction.ts';
 
@@ -23,7 +23,7 @@ function requireShape(n: DepthwiseNest, unroll: number): void {
     n.OW % 2 === 1 ? n.SX * (n.OW - 1) + 4 : 0,
   );
   need(n.pitch % 4 === 0 && word <= n.pitch, `rows of ${n.pitch} bytes do not hold words up to ${word}`);
-  need(n.channels <= 4095, 'the next column is too far for an immediate offset');
+  need(pixelBytes(n) <= 4095, 'the next column is too far for an immediate offset');
   need(n.planes * n.each < 2 ** 16, 'an immediate number has 16 bits');
   const ended = rolesOf(n).flatMap((row) => row.filter((r) => r.ends)).length;
   need(ended === n.OH, 'some outputs see only the border of x');
@@ -59,6 +59,8 @@ export const depthwiseSweep: Recipe = {
     { ...base, H: 13, OH: 7, OW: 3, SY: 2, SX: 2, form: 1, right: 9 },
     { ...base, OH: 2, OW: 4, pitch: 12, top: 0, padded: 0, SY: 2, SX: 2, form: 2 },
     { ...base, H: 7, OH: 4, SY: 2, form: 0, right: 9 },
+    { ...base, ...top, wide: 1 },
+    { ...base, OH: 2, OW: 4, pitch: 12, top: 0, padded: 0, SY: 2, SX: 2, form: 2, wide: 1 },
     // Rows beyond the reach of an immediate offset.
     { ...base, H: 9, OH: 9, channels: 1500, planes: 1, pitch: 260, ...top },
     { ...base, H: 12, OH: 6, OW: 4, SY: 2, SX: 2, planes: 4, pitch: 1100, channels: 4, top: 0, ...top },

@@ -7,7 +7,14 @@ import { refuse } from '../program/build.ts';
 import { advance, park, unpark } from './asm-lines.ts';
 import { type Code, rounds, sequence, straight } from './code.ts';
 import { channelConstants, channels, pushedBytes, slots } from './depthwise-frame.ts';
-import { type DepthwiseNest, depthwiseInstruction, depthwiseOf, inferDepthwise } from './depthwise-nest.ts';
+import {
+  type DepthwiseNest,
+  depthwiseInstruction,
+  depthwiseOf,
+  inferDepthwise,
+  pixelBytes,
+  storeLine,
+} from './depthwise-nest.ts';
 import type { Params, Recipe } from './instruction.ts';
 import { tapLanes } from './packings/depthwise-taps.ts';
 import { constantRegisters, requantizeLines } from './requantize-lines.ts';
@@ -103,9 +110,9 @@ function outputs(n: DepthwiseNest, count: number): Code {
     ...mine.map((sum) => unpark(sum, begun)),
     ...blocks,
     ...mine.flatMap((sum) => requantizeLines(n.requantize, sum, registers)),
-    ...mine.map((sum, i) => `strb ${sum}, [${to}, #${i * n.channels}]`),
+    ...mine.map((sum, i) => storeLine(n, sum, to, i * pixelBytes(n))),
     ...advance(from, count * n.SX),
-    ...advance(to, count * n.channels),
+    ...advance(to, count * pixelBytes(n)),
   );
 }
 
@@ -128,7 +135,7 @@ function rows(n: DepthwiseNest): Code {
       unpark(from, rowFrom),
       ...advance(from, n.SY * rowBytes(n)),
       unpark(to, rowTo),
-      ...advance(to, n.OW * n.channels),
+      ...advance(to, n.OW * pixelBytes(n)),
     ),
   );
   return repeat(n.OH, 3, rowsLeft, row);
@@ -167,7 +174,7 @@ function requireShape(n: DepthwiseNest): void {
   need(n.zero === undefined, 'the border of x must be there');
   need(n.SX * (n.OW - 1) + loaded(n) <= n.pitch, `rows of ${n.pitch} bytes do not hold the last window`);
   const far = (n.KH - 1) * n.DY * rowBytes(n) + loaded(n) + n.SX;
-  need(far <= 4095 && n.channels <= 4095 && words(n) <= 200, 'the window is too far for an immediate offset');
+  need(far <= 4095 && pixelBytes(n) <= 4095 && words(n) <= 200, 'the window is too far for an immediate offset');
   need(Math.max(n.planes, n.each, n.OH, n.OW) < 2 ** 16, 'an immediate number has 16 bits');
 }
 
@@ -185,6 +192,7 @@ export const depthwiseWindow: Recipe = {
     { ...base, KH: 4, KW: 4, planes: 1, each: 3, single: 1, SY: 3, SX: 3, OH: 2, OW: 3 },
     { ...base, KH: 3, KW: 3, DY: 2, DX: 3, OH: 3, OW: 5, form: 0 },
     { ...base, KH: 1, KW: 5, DX: 2, SX: 2, OH: 2, OW: 2, form: 1 },
+    { ...base, wide: 1 },
   ],
   infer: inferDepthwise,
   make(params) {

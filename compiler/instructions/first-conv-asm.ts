@@ -34,6 +34,8 @@ export interface FirstConv {
   readonly words: number;
   readonly pitch: number;
   readonly pass: number;
+  /** Bytes of y from one channel to the next. */
+  readonly yChannel: number;
   /** Sweeps of each phase: pixels that begin at a word, then those that begin in the middle of one. */
   readonly phases: readonly (readonly Sweep[])[];
   /** Bytes from one phase to the next. */
@@ -82,7 +84,9 @@ export const stackOf = (f: FirstConv): number => saved + 4 + savedSingles(f) + f
 
 /** Largest offset of a load or store: what must fit its 12 bits. */
 export function reachOf(f: FirstConv): number {
-  const sweeps = f.phases.flat().map((s) => (s.lanes - 1) * Math.max(s.x.lane, s.y.lane) + 4 * f.words);
+  const sweeps = f.phases
+    .flat()
+    .map((s) => (s.lanes - 1) * Math.max(s.x.lane, s.y.lane) + Math.max(4 * f.words, f.yChannel));
   return Math.max(gap(f) + constantBytes(f) + passBytes(f), ...sweeps);
 }
 
@@ -106,7 +110,7 @@ export function firstConvLines(f: FirstConv): readonly string[] {
     ...pairConstants(f),
     `vmov.f32 ${parked.xPhase}, ${parked.x}`,
     unpark('r4', parked.y),
-    'add r4, r4, r5',
+    ...(f.yChannel === 1 ? ['add r4, r4, r5'] : [`movw r6, #${f.yChannel}`, 'mla r4, r5, r6, r4']),
     park(parked.yPhase, 'r4'),
     ...phaseRuns(f).flatMap(({ times, sweeps }) => phaseLines(f, sweeps, times)),
     ...nextPair(f),
@@ -285,7 +289,7 @@ function finish(f: FirstConv, { lanes, y }: Sweep): readonly string[] {
     ...each(f.constants, (c) => `ldr ${pixels[c]}, [sp, #${gap(f) + 4 * (o * f.constants + c)}]`),
     ...prepareLines(f.q, registers),
     ...each(lanes, (i) => requantizeLines(f.q, sums[i] as string, registers)).flat(),
-    ...each(lanes, (i) => `strb ${sums[i]}, [r5, #${i * y.lane + o}]`),
+    ...each(lanes, (i) => `strb ${sums[i]}, [r5, #${i * y.lane + o * f.yChannel}]`),
   ];
   return [...parted, unpark('r5', parked.yBlock), ...channel(even, 0), ...channel(mixed, 1)];
 }

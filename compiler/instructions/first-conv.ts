@@ -16,7 +16,7 @@ import {
   stackOf,
 } from './first-conv-asm.ts';
 import type { Instruction, Operand, Params, Recipe } from './instruction.ts';
-import { chainOf, stepOf } from './nest.ts';
+import { chainOf, planesOfY, stepOf } from './nest.ts';
 import { rowWords } from './packings/window-lanes.ts';
 import {
   inferRequantize,
@@ -39,6 +39,9 @@ interface Shape {
   readonly C: number;
   readonly SY: number;
   readonly SX: number;
+  /** 1: y lies in rows of channel planes, `YW` bytes from one to the next. */
+  readonly planes: number;
+  readonly YW: number;
   /** Columns of x. */
   readonly XW: number;
   /** Pixels of a block; 1: they lie below one another, not side by side. */
@@ -49,7 +52,8 @@ interface Shape {
 }
 function shapeOf(q: Params): Shape {
   const { R = 1, P = 1, N = 2, KH = 1, KW = 1, C = 1, SY = 1, SX = 1, XW = KW, lanes = mostLanes, down = 0 } = q;
-  return { R, P, N, KH, KW, C, SY, SX, XW, lanes, down, pass: q.pass ?? KH };
+  const { planes = 0, YW = P } = q;
+  return { R, P, N, KH, KW, C, SY, SX, planes, YW, XW, lanes, down, pass: q.pass ?? KH };
 }
 
 /** 2 where every other pixel begins in the middle of a word. */
@@ -86,7 +90,7 @@ function sweepsOf(s: Shape, phase: number): readonly Sweep[] {
   const phases = phasesOf(s);
   const count = Math.ceil((s.P - phase) / phases);
   const [xPixel, xRow] = [2 * phases * s.SX * s.C, 2 * s.SY * s.XW * s.C];
-  const [yPixel, yRow] = [phases * s.N, s.P * s.N];
+  const [yPixel, yRow] = [phases * pixelOfY(s), s.YW * s.N];
   const along = s.down === 1 ? s.R : count;
   const [xLane, yLane] = s.down === 1 ? [xRow, yRow] : [xPixel, yPixel];
   const sweep = (lanes: number, from: number, blocks: number): Sweep => {
@@ -104,6 +108,9 @@ function sweepsOf(s: Shape, phase: number): readonly Sweep[] {
   );
 }
 
+/** Bytes from one pixel to the next. */
+const pixelOfY = ({ planes, N }: Shape): number => (planes === 1 ? 1 : N);
+
 function planOf(s: Shape, q: Requantize): FirstConv {
   const phases = phasesOf(s);
   return {
@@ -114,7 +121,8 @@ function planOf(s: Shape, q: Requantize): FirstConv {
     pass: s.pass,
     phases: Array.from({ length: phases }, (_, phase) => sweepsOf(s, phase)),
     xPhase: 2 * (s.SX * s.C - 1),
-    yPhase: s.N,
+    yPhase: pixelOfY(s),
+    yChannel: s.planes === 1 ? s.YW : 1,
     q,
     constants: Object.keys(requantizeOperands(q)).length,
   };
@@ -128,13 +136,13 @@ function meaningOf(s: Shape, q: Requantize): Program {
     register('acc'),
     store('acc', [], load('bias', o)),
     loop('ky', s.KH, loop('kx', s.KW, loop('c', s.C, sum))),
-    store('y', [y, p, o], requantizeMeaning(q, load('acc'), o)),
+    store('y', s.planes === 1 ? [y, o, p] : [y, p, o], requantizeMeaning(q, load('acc'), o)),
   ];
   return program(
     'first_conv',
     [
       buffer('x', 'i16', [(s.R - 1) * s.SY + s.KH, s.XW, s.C], 'in'),
-      buffer('y', 'i8', [s.R, s.P, s.N], 'out'),
+      buffer('y', 'i8', s.planes === 1 ? [s.R, s.N, s.YW] : [s.R, s.P, s.N], 'out'),
       buffer('w', 'i8', [s.N, s.KH, s.KW, s.C], 'const'),
       buffer('bias', 'i32', [s.N], 'const'),
       ...Object.keys(requantizeOperands(q)).map((role) => buffer(role, 'i32', [s.N], 'const')),
@@ -162,6 +170,7 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
     SY: stepOf(x.at(-3), y),
     SX: stepOf(x.at(-2), p),
     XW: shape('x').at(-2) ?? 1,
+    ...planesOfY(last, p, shape('y')),
     ...inferRequantize(last.value),
   };
 }
@@ -188,7 +197,7 @@ function plain(s: Shape, q: Requantize): string {
         acc = mt_add(acc, x[${s.XW * s.C} * (${s.SY} * r + ky) + ${s.SX * s.C} * p + k] * weight);
       }
     }
-    y[${s.N} * (${s.P} * r + p) + o] = (int8_t)${requantizePlain(q, 'acc', 'o')};
+    y[${s.YW * s.N} * r + ${pixelOfY(s)} * p + ${s.planes === 1 ? s.YW : 1} * o] = (int8_t)${requantizePlain(q, 'acc', 'o')};
   }
 `;
 }
@@ -206,7 +215,7 @@ function operandsOf(s: Shape, q: Requantize): Readonly<Record<string, Operand>> 
 
 function symbolOf(s: Shape, q: Requantize): string {
   const window = `${s.KH}x${s.KW}x${s.C}_s${s.SY}x${s.SX}_w${s.XW}`;
-  return `mt_first_${s.R}x${s.P}x${s.N}_${window}_${s.lanes}${s.down === 1 ? 'd' : ''}p${s.pass}_${requantizeTag(q)}`;
+  return `mt_first_${s.R}x${s.P}x${s.N}_${window}_${s.lanes}${s.down === 1 ? 'd' : ''}p${s.pass}_${requantizeTag(q)}${s.planes === 1 ? `_y${s.YW}` : ''}`;
 }
 
 /** y[y, p, o] = requantised(bias[o] + sum of x[SY*y + ky, SX*p + kx, c] * w[o, ky, kx, c]). */
@@ -219,6 +228,8 @@ export const firstConv: Recipe = {
     { R: 2, P: 7, N: 5, KH: 2, KW: 5, C: 1, XW: 12, lanes: 3, pass: 1, right: 8, max: 60 },
     { R: 1, P: 1, N: 2, KH: 3, KW: 3, C: 1, XW: 4, down: 1, lanes: 2, right: 6 },
     { R: 2, P: 5, N: 2, KH: 1, KW: 2, C: 1, SX: 2, XW: 10, right: 6 },
+    { R: 3, P: 6, N: 4, KH: 2, KW: 3, C: 1, XW: 10, right: 6, planes: 1, YW: 12 },
+    { R: 5, P: 3, N: 3, KH: 3, KW: 3, C: 3, XW: 6, down: 1, form: 2, planes: 1, YW: 8 },
   ],
   infer,
   make(params): Instruction {

@@ -25,6 +25,8 @@ export interface Blocks {
   readonly xPixel: number;
   readonly xRow: number;
   readonly yPixel: number;
+  /** From a channel to the other. */
+  readonly yChannel: number;
   readonly yRow: number;
   readonly walk: Walk;
   readonly offsets: readonly number[];
@@ -74,7 +76,7 @@ export const reach = (b: Blocks): number =>
   Math.max(
     Math.max(...b.offsets) + (b.PB - 1) * b.xPixel + 4 * b.walk.pairs,
     gap(b) + constantBytes(b) + lapBytes(b),
-    (b.PB - 1) * b.yPixel + 1,
+    (b.PB - 1) * b.yPixel + b.yChannel,
   );
 
 /** One of `names`; there are as many as a block may be large. */
@@ -242,7 +244,7 @@ function channel(b: Blocks, o: number): readonly string[] {
     ...prepareLines(q, registers),
     ...each(b.PB, (i) => [
       ...requantizeLines(q, of(sums, i), registers),
-      `strb ${sums[i]}, [r5, #${i * b.yPixel + o}]`,
+      `strb ${sums[i]}, [r5, #${i * b.yPixel + o * b.yChannel}]`,
     ]).flat(),
   ];
 }

@@ -8,7 +8,7 @@ import { add, buffer, iter, load, loop, mul, num, program, refuse, register, sto
 import type { Expr, Loop, Program, Stmt, Store } from '../program/program.ts';
 import type { AsmFunction, Instruction, Operand, Params, Recipe } from './instruction.ts';
 import { quad } from './mac-block.ts';
-import { chainOf, stepOf } from './nest.ts';
+import { chainOf, planesOfY, stepOf } from './nest.ts';
 import { type Blocks, packedBlockCycles, packedBlockLines, reach, stackBytes } from './packed-block-asm.ts';
 import { lapsOf, type Walk } from './packings/lane-pairs.ts';
 import {
@@ -45,6 +45,8 @@ interface Shape {
   readonly XW: number;
   readonly YW: number;
   readonly N: number;
+  /** 1: y lies in rows of channel planes, YW bytes from one to the next. */
+  readonly planes: number;
   /** Most pixels of a block, words of a stretch in a lap, and whether x lies in quads: what a schedule chooses. */
   readonly PB: number;
   readonly pairs: number;
@@ -52,8 +54,8 @@ interface Shape {
 }
 function shapeOf(q: Params): Shape {
   const { D = 2, R = 1, P = 1, OB = 1, C = 2, KH = 1, KW = 1, SY = 1, SX = 1, DY = 1, DX = 1 } = q;
-  const { XW = P, YW = P, N = OB, PB = 4, pairs = 1, quad: quads = 0 } = q;
-  return { D, R, P, OB, C, KH, KW, SY, SX, DY, DX, XW, YW, N, PB, pairs, quad: quads };
+  const { XW = P, YW = P, N = OB, planes = 0, PB = 4, pairs = 1, quad: quads = 0 } = q;
+  return { D, R, P, OB, C, KH, KW, SY, SX, DY, DX, XW, YW, N, planes, PB, pairs, quad: quads };
 }
 
 function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
@@ -81,6 +83,7 @@ function infer(nest: Loop, shape: (role: string) => readonly number[]): Params {
     XW: shape('x').at(-2) ?? 1,
     YW: shape('y').at(-2) ?? 1,
     N: shape('y').at(-1) ?? 1,
+    ...planesOfY(last, p, shape('y')),
     ...inferRequantize(last.value),
   };
 }
@@ -110,7 +113,9 @@ export function stretchesOf(s: Pick<Shape, 'C' | 'KH' | 'KW' | 'DY' | 'DX' | 'XW
 function blocksOf(s: Shape, q: Requantize): Blocks {
   const { run, offsets, perRow } = stretchesOf(s);
   const [pixel, row] = [2 * s.SX * s.C, 2 * s.SY * s.XW * s.C];
-  const joined = s.R === 1 || (s.P * pixel === row && s.P === s.YW);
+  const planes = s.planes === 1;
+  const joined = s.R === 1 || (s.P * pixel === row && s.P === s.YW && !planes);
+  const [yPixel, yRow] = [planes ? 1 : s.N, s.YW * s.N];
   const column = s.P === 1 && s.R > 1;
   const pixels = joined || column ? s.R * s.P : s.P;
   const walk = { groups: 1, stretches: offsets.length, run, pairs: s.pairs, quad: s.quad };
@@ -121,8 +126,9 @@ function blocksOf(s: Shape, q: Requantize): Blocks {
     pixels,
     xPixel: column ? row : pixel,
     xRow: row,
-    yPixel: column ? s.YW * s.N : s.N,
-    yRow: s.YW * s.N,
+    yPixel: column ? yRow : yPixel,
+    yRow,
+    yChannel: planes ? s.YW : 1,
     walk,
     offsets,
     xGroup: 0,
@@ -171,7 +177,11 @@ function meaningOf(s: Shape, q: Requantize): Program {
   const x = matrix ? load('x', p, c) : load('x', at(s.SY, y, s.DY, ky), at(s.SX, p, s.DX, kx), c);
   const w = matrix ? load('w', o, c) : load('w', o, ky, kx, c);
   const sum = loop('c', s.C, store('acc', [], mul(x, w), '+'));
-  const out: Store = store('y', matrix ? [p, o] : [y, p, o], requantizeMeaning(q, load('acc'), o));
+  const out: Store = store(
+    'y',
+    matrix ? [p, o] : s.planes === 1 ? [y, o, p] : [y, p, o],
+    requantizeMeaning(q, load('acc'), o),
+  );
   const channel = [
     register('acc'),
     store('acc', [], load('bias', o)),
@@ -184,7 +194,7 @@ function meaningOf(s: Shape, q: Requantize): Program {
     'packed_block',
     [
       buffer('x', 'i16', matrix ? [s.P, s.C] : [rows, s.XW, s.C], 'in'),
-      buffer('y', 'i8', matrix ? [s.P, s.N] : [s.R, s.YW, s.N], 'out'),
+      buffer('y', 'i8', matrix ? [s.P, s.N] : s.planes === 1 ? [s.R, s.N, s.YW] : [s.R, s.YW, s.N], 'out'),
       buffer('w', 'i8', matrix ? [s.OB, s.C] : [s.OB, s.KH, s.KW, s.C], 'const'),
       buffer('bias', 'i32', [s.OB], 'const'),
       ...Object.keys(requantizeOperands(q)).map((role) => buffer(role, 'i32', [s.OB], 'const')),
@@ -215,7 +225,7 @@ function plain(b: Blocks, q: Requantize): string {
         acc = mt_add(acc, at[i] * (o == 0 ? even : odd));
       }
     }
-    y[${b.yRow} * r + ${b.yPixel} * p + o] = (int8_t)${requantizePlain(q, 'acc', 'o')};
+    y[${b.yRow} * r + ${b.yPixel} * p + ${b.yChannel} * o] = (int8_t)${requantizePlain(q, 'acc', 'o')};
   }
 `;
 }
@@ -231,7 +241,16 @@ function functionOf(b: Blocks, q: Requantize): AsmFunction {
 
 const symbolOf = (b: Blocks): string => {
   const { walk } = b;
-  const distances = [b.rows, b.pixels, b.xPixel, b.xRow, b.yPixel, b.yRow, b.xGroup];
+  const distances = [
+    b.rows,
+    b.pixels,
+    b.xPixel,
+    b.xRow,
+    b.yPixel,
+    b.yRow,
+    b.xGroup,
+    ...(b.yChannel > 1 ? [b.yChannel] : []),
+  ];
   const walked = [walk.groups, walk.run, walk.pairs, ...b.offsets];
   return `mt_packed_${b.PB}x${b.OB}_${distances.join('_')}_k${walked.join('_')}_${requantizeTag(b.requantize)}`;
 };
@@ -248,6 +267,8 @@ export const packedBlock: Recipe = {
     { D: 3, R: 2, P: 2, OB: 2, C: 2, KH: 2, KW: 2, SY: 2, SX: 2, XW: 5, YW: 2, N: 2, pairs: 1, form: 2, zero: 3 },
     { D: 3, R: 2, P: 4, OB: 1, C: 2, KH: 2, KW: 2, DY: 2, DX: 2, XW: 6, YW: 4, N: 1, pairs: 1, form: 0, right: 0 },
     { D: 3, R: 5, P: 1, OB: 2, C: 4, KH: 3, KW: 1, XW: 1, YW: 1, N: 2, pairs: 3, quad: 1, form: 1, right: 7 },
+    { D: 3, R: 3, P: 6, OB: 2, C: 4, XW: 6, YW: 12, N: 3, planes: 1, pairs: 2, quad: 1, form: 0, right: 9 },
+    { D: 3, R: 5, P: 1, OB: 1, C: 2, XW: 1, YW: 4, N: 3, planes: 1, form: 2 },
     { D: 3, R: 1, P: 4, OB: 2, C: 64, KH: 2, KW: 1, XW: 34, YW: 4, N: 2, pairs: 16, quad: 1, form: 2 },
   ],
   infer,

@@ -109,7 +109,8 @@ export const conv2d: Operator = {
     };
   },
 
-  programs: (w) => ({ direct: isPointwise(w) ? pointwise(w) : direct(w) }),
+  /** 'rows': a matrix product with its pixels in rows and columns, for layouts that know of them. */
+  programs: (w) => (isPointwise(w) ? { direct: pointwise(w), rows: direct(w) } : { direct: direct(w) }),
 
   macs(w) {
     const [kh = 0, kw = 0] = ints(w, 'kernel');

@@ -2,7 +2,8 @@
  * May a kernel's output lie where one of its inputs lies? The operator says whether it ever may; this says it of the program
  * as it is scheduled. Two reasons are known. By elements: each output element is stored once, from nothing of the input but the
  * element at the same place. By channels: a loop goes over groups of channels, reads all that it needs of a group before it
- * writes any of it, and touches no other group. Must stay true: nobody finds an element overwritten that he still wants to read.
+ * writes any of it, and touches no other group. Tensors that
+ * do not lie as bytes in order keep apart. Must stay true: nobody finds an element overwritten that he still wants to read.
  */
 import { instruction } from '../instructions/index.ts';
 import { affine, extent, flat, itersOf, simplify } from '../program/affine.ts';
@@ -12,7 +13,8 @@ import { type Access, accesses, elements, visitExpr } from '../program/walk.ts';
 
 /** `inputs`: names of all input buffers that lie where the output `y` is to lie. */
 export const runsInPlace = (p: Program, inputs: ReadonlySet<string>, y: string): boolean =>
-  byElements(p, inputs, y) || byChannels(p, inputs, y);
+  p.buffers.every((b) => b.tensor === undefined || (!inputs.has(b.name) && b.name !== y)) &&
+  (byElements(p, inputs, y) || byChannels(p, inputs, y));
 
 function byElements(p: Program, inputs: ReadonlySet<string>, y: string): boolean {
   const shapes = new Map(p.buffers.map((b): [string, Buffer['shape']] => [b.name, b.shape]));

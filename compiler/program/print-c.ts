@@ -13,6 +13,7 @@ import { allNames, printBody } from './print-c-body.ts';
 import { ctypes } from './print-c-expr.ts';
 import { localBytes, openUnrolled, scalarised, scratchLayout } from './print-c-memory.ts';
 import type { DType, Place, Program } from './program.ts';
+import type { Held } from './tensor-layout.ts';
 import { allocsIn, callsIn, mapStmts } from './walk.ts';
 
 /** A constant that the kernel reads by name: `extern const CTYPE SYMBOL[]`. Its bytes never pass through a compiler in trials. */
@@ -29,6 +30,8 @@ export interface KernelParam {
   readonly name: string;
   readonly dtype: DType | 'bytes';
   readonly role: 'in' | 'out' | 'scratch';
+  /** How the tensor of an input or output lies. */
+  readonly held?: Held;
 }
 export interface KernelC {
   readonly symbol: string;
@@ -106,7 +109,7 @@ function header(p: Program, options: PrintOptions): string {
 
 function kernelParams(p: Program, scratchBytes: number): readonly KernelParam[] {
   const of = (role: 'in' | 'out'): readonly KernelParam[] =>
-    p.buffers.filter((b) => b.space === role).map((b) => ({ name: b.name, dtype: b.dtype, role }));
+    p.buffers.filter((b) => b.space === role).map((b) => ({ name: b.name, dtype: b.dtype, role, held: b }));
   const scratch: readonly KernelParam[] =
     scratchBytes > 0 ? [{ name: 'scratch', dtype: 'bytes', role: 'scratch' }] : [];
   return [...of('in'), ...of('out'), ...scratch];

@@ -6,6 +6,7 @@
  */
 import type { Rounding } from '../workload.ts';
 import type { Layout } from './layouts.ts';
+import type { TensorLayout } from './tensor-layout.ts';
 
 export type DType = 'i8' | 'u8' | 'i16' | 'i32' | 'f32';
 export type BinaryOp =
@@ -89,6 +90,8 @@ export type Buffer = {
   readonly shape: readonly number[];
   readonly space: Space;
   readonly layout?: Layout;
+  /** Of an in or out buffer whose tensor does not lie as bytes in order. */
+  readonly tensor?: TensorLayout;
   /** Of a bound const buffer: its values by logical flat index. */
   readonly values?: Int32Array;
 };

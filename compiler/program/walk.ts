@@ -20,6 +20,9 @@ export const spanOf = (dtype: DType): readonly [number, number] => {
       return [-(2 ** 31), 2 ** 31 - 1];
   }
 };
+/** The same for what a buffer holds: a tensor's values are bytes, however they lie. */
+export const spanHeld = ({ dtype, tensor }: Buffer): readonly [number, number] =>
+  spanOf(tensor === undefined ? dtype : 'i8');
 export const elements = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** Rewrites an expression bottom up. */

@@ -6,6 +6,7 @@
 import type { Board } from '../../boards/index.ts';
 import { type DType, tensorBytes } from '../../compiler/graph/graph.ts';
 import { operatorOf } from '../../compiler/ops/index.ts';
+import { laysOut } from '../../compiler/select.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { Workload } from '../../compiler/workload.ts';
 import { defaultSchedule, type Knob, type Knobs, templates } from '../../kernels/index.ts';
@@ -83,7 +84,9 @@ export function nearest(
   const legal = oncePerConfig(candidateMaker(task, space, limits));
   const work = workOf(task.workload);
   const transferred: Hoped[] = [];
-  for (const { config, from, apart } of ideas(task.workload, space, known, features)) {
+  // What a layout of its tensors saves a layer, its neighbours pay.
+  const inBytes = known.filter((r) => !laysOut(r.schedule));
+  for (const { config, from, apart } of ideas(task.workload, space, inBytes, features)) {
     if (transferred.length >= enough) break;
     const candidate = firstLegal(formsOf(config, space), legal);
     if (candidate === undefined) continue;

@@ -7,6 +7,8 @@ import { random } from './print-c-nests.ts';
 export interface Sample {
   readonly workload: Workload;
   readonly program: Program;
+  /** All of the operator's, by algorithm; `program` is the direct one. */
+  readonly programs: Readonly<Record<string, Program>>;
 }
 type Random = () => number;
 const int = (r: Random, lo: number, hi: number): number => lo + Math.floor(r() * (hi - lo + 1));
@@ -38,8 +40,9 @@ function channels(r: Random, n: number, terms: number): Constants {
 const image = (shape: readonly number[]): Workload['inputs'] => [{ dtype: 'int8', shape }];
 
 function finish(workload: Workload, constants: Constants): Sample {
-  const programs = operatorOf(workload.op).programs(workload);
-  return { workload, program: bind(programs.direct as Program, constants) };
+  const naive = Object.entries(operatorOf(workload.op).programs(workload));
+  const programs = Object.fromEntries(naive.map(([name, p]) => [name, bind(p, constants)]));
+  return { workload, program: programs.direct as Program, programs };
 }
 
 function window(r: Random, size: number, kernel: number, stride: number): readonly [number, number, number] {

@@ -11,11 +11,12 @@ import {
   type Features,
   type Knob,
   type Knobs,
+  type Layouts,
   templates,
   templatesFor,
 } from '../../kernels/index.ts';
 import { samples } from '../samples.ts';
-import { type Case, expectCases, meant } from './kernels-cases.ts';
+import { type Case, expectCases, inputsAs, meant, outputAs } from './kernels-cases.ts';
 import { kernelRun, runOnBoard, runOnHost, runOnSmallCore } from './kernels-machine.ts';
 import { type Kind, kinds, sample } from './kernels-workloads.ts';
 import { inputsOf, random } from './print-c-nests.ts';
@@ -31,6 +32,17 @@ function settings(knobs: readonly Knob[], seed: number): readonly Knobs[] {
   return [base, ...each, ...Array.from({ length: 4 }, any)];
 }
 
+/** Every combination of layouts, each with the default or with random knobs. */
+function laidOutSettings(knobs: readonly Knob[], { x = [], y = [] }: Layouts, seed: number): readonly Knobs[] {
+  const some = settings(knobs, seed + 1);
+  const both = [undefined, ...x].flatMap((from) => [undefined, ...y].map((to) => ({ from, to }))).slice(1);
+  return both.map(({ from, to }, i) => ({
+    ...some[i % some.length],
+    ...(from !== undefined && { x: from }),
+    ...(to !== undefined && { y: to }),
+  }));
+}
+
 interface Tried extends Case {
   readonly features: Features;
 }
@@ -42,21 +54,24 @@ function casesOf(
   const cases: Tried[] = [];
   const refused: string[] = [];
   for (const seed of seeds) {
-    const { workload, program } = sample(kind, seed);
+    const { workload, program, programs } = sample(kind, seed);
     const inputs = inputsOf(program, seed);
     const want = meant(program, inputs);
     const plain = replay(program, defaultSchedule(workload, []).steps);
     expect(plain.ok, JSON.stringify(plain.ok ? '' : plain)).toBe(true);
     const add = (label: string, p: Program, features: Features): void => {
-      expect(meant(p, inputs), label).toBe(want);
-      cases.push({ features, label, want, run: kernelRun(p, `k${cases.length}`, inputs) });
+      const [given, out] = [inputsAs(p, inputs), outputAs(p, want)];
+      expect(meant(p, given), label).toBe(out);
+      cases.push({ features, label, want: out, run: kernelRun(p, `k${cases.length}`, given) });
     };
     if (plain.ok) add(`${kind} ${seed} default`, plain.program, []);
     for (const features of [[], ['dsp', 'fpu', 'places']] as const) {
       for (const { template, knobs } of templatesFor(workload, features)) {
         if (features.length > 0 && template.knobs(workload, []) !== undefined) continue;
-        for (const k of settings(knobs, seed)) {
-          const done = replay(program, template.schedule(workload, k).steps);
+        const laid = laidOutSettings(knobs, template.layouts?.(workload) ?? {}, seed);
+        for (const k of [...settings(knobs, seed), ...laid]) {
+          const { algorithm, steps } = template.schedule(workload, k);
+          const done = replay(programs[algorithm] as Program, steps);
           const label = `${kind} ${seed} ${template.name} ${JSON.stringify(k)}`;
           expect(describeSchedule({ template: template.name, knobs: k })).toContain(template.name);
           if (done.ok) add(label, done.program, features);

@@ -7,6 +7,8 @@ import { type Graph, tensorBytes, tensorOf } from '../../compiler/graph/graph.ts
 import { operatorOf } from '../../compiler/ops/index.ts';
 import type { Value } from '../../compiler/ops/operator.ts';
 import { decode, emptyValue, encode } from '../../compiler/ops/values.ts';
+import type { KernelParam } from '../../compiler/program/print-c.ts';
+import { type Held, heldBytes, laidOut } from '../../compiler/program/tensor-layout.ts';
 import type { Task } from '../../compiler/tasks.ts';
 
 export interface InputVector {
@@ -81,6 +83,32 @@ export function benchOf(task: Task, graph: Graph): Bench {
       const known = made.get(key) ?? make(key);
       made.set(key, known);
       return known;
+    },
+  };
+}
+
+/** The same test for a kernel whose inputs and outputs lie otherwise than in order: laid out before it, compared as they lie. */
+export function laidOutBench(bench: Bench, params: readonly KernelParam[]): Bench {
+  const held = (role: KernelParam['role']): readonly Held[] =>
+    params.flatMap((p) => (p.role === role && p.held !== undefined ? [p.held] : []));
+  const [ins, outs] = [held('in'), held('out')];
+  if ([...ins, ...outs].every((h) => h.tensor === undefined)) return bench;
+  const bytesOf = (h: Held | undefined, bytes: number): number => (h?.tensor === undefined ? bytes : heldBytes(h));
+  const layInput = (input: InputVector, h: Held | undefined): InputVector => {
+    if (h?.tensor === undefined) return input;
+    const data = laidOut(h, input.data ?? fillBytes(input.bytes, input.seed));
+    return { ...input, bytes: data.length, data };
+  };
+  return {
+    inputBytes: bench.inputBytes.map((n, i) => bytesOf(ins[i], n)),
+    outputBytes: bench.outputBytes.map((n, i) => bytesOf(outs[i], n)),
+    macs: bench.macs,
+    vector(n) {
+      const { inputs, outputs } = bench.vector(n);
+      return {
+        inputs: inputs.map((input, i) => layInput(input, ins[i])),
+        outputs: outputs.map((output, i) => (outs[i] === undefined ? output : laidOut(outs[i], output))),
+      };
     },
   };
 }

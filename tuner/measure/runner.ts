@@ -8,7 +8,7 @@ import type { Result } from '../../compiler/result.ts';
 import type { CallResult, Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
 import { type CandidateLink, candidateElf, type Image, linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
-import { type Bench, guardBytes, guardedCrc, guardFill } from './bench.ts';
+import { type Bench, guardBytes, guardedCrc, guardFill, laidOutBench } from './bench.ts';
 import { blame } from './blame.ts';
 import type { Built } from './builder.ts';
 import { type Placed, Residents } from './residents.ts';
@@ -66,7 +66,7 @@ export class Station {
 
   /** Never rejects for what a candidate does. A LinkError (the device is gone) does reject: the pool deals with it. */
   async measure(a: Attempt): Promise<MeasureResult> {
-    const result = await this.attempt(a);
+    const result = await this.attempt({ ...a, bench: laidOutBench(a.bench, a.kernel.params) });
     if (result.status === 'failed' && this.mayHaveLost(result.code))
       for (const r of [this.residents, this.ramResidents]) r?.forget();
     return result;

@@ -11,6 +11,7 @@ import { expand } from './expand.ts';
 import { fission } from './fission.ts';
 import { foldOffset } from './fold-offset.ts';
 import { fuse } from './fuse.ts';
+import { layOut } from './lay-out.ts';
 import { linearSum } from './linear-sum.ts';
 import type { Memo } from './memo.ts';
 import { peel } from './peel.ts';
@@ -53,6 +54,8 @@ function applyStep(p: Program, s: Step, memo: Memo): Program {
       return expand(p, s);
     case 'stage':
       return stage(p, s);
+    case 'layOut':
+      return layOut(p, s);
     case 'computeAt':
       return computeAt(p, s);
     case 'pad':

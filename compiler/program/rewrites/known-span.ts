@@ -3,13 +3,13 @@ import type { Range } from '../affine.ts';
 import { inlineStmts } from '../inline.ts';
 import { rangeOfValues } from '../print-c-expr.ts';
 import type { Buffer, Expr, Program, Store } from '../program.ts';
-import { bufferOf, spanOf, storesIn } from '../walk.ts';
+import { bufferOf, spanHeld, spanOf, storesIn } from '../walk.ts';
 
 /** Smallest and largest value: of a constant's own, of what copies into a temporary bring, else of the dtype. */
 export function knownSpan(p: Program, buf: string): Range {
   const b = bufferOf(p, buf);
   if (b.values !== undefined) return rangeOfValues(b.values);
-  if (b.space !== 'scratch' && b.space !== 'register') return spanOf(b.dtype);
+  if (b.space !== 'scratch' && b.space !== 'register') return spanHeld(b);
   const stores = storesIn(inlineStmts(p.body)).filter((s) => s.buf === buf);
   const spans = stores.map((s) => storedSpan(p, b, s));
   return spans.length === 0
@@ -28,7 +28,7 @@ function storedSpan(p: Program, into: Buffer, { value, reduce }: Store): Range {
 function copiedSpan(p: Program, value: Expr): Range | undefined {
   if (value.kind === 'const') return [value.value, value.value];
   if (value.kind !== 'load') return undefined;
-  const { dtype, values } = bufferOf(p, value.buf);
-  const [lo, hi] = values === undefined ? spanOf(dtype) : rangeOfValues(values);
+  const source = bufferOf(p, value.buf);
+  const [lo, hi] = source.values === undefined ? spanHeld(source) : rangeOfValues(source.values);
   return [Math.min(lo, value.outside ?? lo), Math.max(hi, value.outside ?? hi)];
 }

@@ -2,7 +2,7 @@
 import type { Range } from '../affine.ts';
 import { add, bin, clamp, constant, load, num, refuse } from '../build.ts';
 import type { Buffer, Expr, Program } from '../program.ts';
-import { bufferOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { bufferOf, mapStmts, spanHeld, visitExpr } from '../walk.ts';
 import { type Ask, fitAffine } from './affine-fit.ts';
 import type { Memo } from './memo.ts';
 import { type Reduction, reductionInto, weightsPerBias } from './reduction.ts';
@@ -109,7 +109,7 @@ export function theRequantize(p: Program, acc: string): Requantize {
 
 /** Reachable values of the accumulator, a range a channel, from the actual weights and the dtype of x. */
 export function accBounds(p: Program, r: Reduction): readonly Range[] {
-  const [lo, hi] = spanOf(bufferOf(p, r.x.buf).dtype);
+  const [lo, hi] = spanHeld(bufferOf(p, r.x.buf));
   const c = r.offset ?? 0;
   const [a, b] = [Math.min(lo, r.x.outside ?? lo) - c, Math.max(hi, r.x.outside ?? hi) - c];
   return weightsPerBias(r).map((places, o) => {

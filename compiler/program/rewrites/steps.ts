@@ -4,6 +4,7 @@
  */
 import type { Layout } from '../layouts.ts';
 import type { DType, Place } from '../program.ts';
+import type { TensorLayout } from '../tensor-layout.ts';
 
 export type Step =
   | {
@@ -39,6 +40,14 @@ export type Step =
       readonly take?: 'window' | 'read';
       /** The dimension of `buf` that `pitch` is for, if it is not the copy's innermost. */
       readonly pitchOf?: number;
+    }
+  | {
+      readonly primitive: 'layOut';
+      readonly buf: string;
+      readonly as: TensorLayout['kind'];
+      /** Of planes: columns of border before a row, and what the border holds. */
+      readonly left?: number;
+      readonly outside?: number;
     }
   | { readonly primitive: 'computeAt'; readonly producer: string; readonly buf: string; readonly at: string }
   | {

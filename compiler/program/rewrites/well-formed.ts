@@ -51,6 +51,12 @@ const fields: { readonly [P in Step['primitive']]: Readonly<Record<string, Check
     take: maybe(oneOf('window', 'read')),
     pitchOf: maybe(count),
   },
+  layOut: {
+    buf: identifier,
+    as: oneOf('wide', 'planes'),
+    left: maybe(count),
+    outside: maybe((v) => Number.isInteger(v) && Math.abs(v as number) <= 128),
+  },
   computeAt: { producer: identifier, buf: identifier, at: identifier },
   pad: { buf: identifier, as: identifier, loops: listOf(identifier), dtype, layout: any },
   foldOffset: { acc: identifier, as: identifier },
