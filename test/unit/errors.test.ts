@@ -8,7 +8,7 @@ import { errorsPage } from '../../server/errors-page.ts';
 const root = resolve(import.meta.dirname, '../..');
 const table = Object.keys(errors);
 
-/** Sources that hold names in the same dress: operators of a file format, macros of C, codes of SQLite, parts of a chip. */
+/** Sources that hold names in the same dress: operators of a file format, macros of C, codes of SQLite and of Node's HTTP, parts of a chip. */
 const otherNames = [
   /^compiler\/import\//,
   /^compiler\/program\//,
@@ -16,7 +16,7 @@ const otherNames = [
   /^firmware-rpc\/protocol\.ts$/,
   /^boards\/pico\/emulator\//,
 ];
-const foreign = /^(MT|SQLITE|UTF|SHA)_/;
+const foreign = /^(MT|SQLITE|UTF|SHA|ERR|HPE)_/;
 
 const folders = [
   'client',
