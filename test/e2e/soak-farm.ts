@@ -9,7 +9,7 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { databaseName } from '../../db/index.ts';
 import type { DeviceList, JobBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
 import type { Random } from '../unit/random.ts';
-import { firmwareIn } from '../wire/host-board.ts';
+import { firmwareIn, workFolder } from '../wire/host-board.ts';
 import { compilersOf, type DaemonProcess, startDaemonProcess, until } from './daemon-process.ts';
 import { SoakBoard } from './soak-boards.ts';
 
@@ -36,7 +36,9 @@ export class SoakFarm {
   private readonly random: Random;
 
   static async start(dir: string, boards: number, more: readonly string[], random: Random): Promise<SoakFarm> {
-    const elf = (await firmwareIn(mkdtempSync(join(tmpdir(), 'microtune-elf-')), mps2An386)).elf;
+    const folder = workFolder();
+    onTestFinished(() => folder.remove());
+    const { elf } = await firmwareIn(folder.dir, mps2An386);
     const plugged = await Promise.all(Array.from({ length: boards }, (_, i) => SoakBoard.start(elf, 100 + i)));
     onTestFinished(() => {
       for (const board of plugged) board.end();
