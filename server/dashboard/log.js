@@ -29,8 +29,6 @@ class Log {
     /** @type {string | null} */
     this.next = null;
     this.ms = 0;
-    /** Whether this daemon sorts. */
-    this.sorts = true;
   }
 
   /** Filters of the address. */
@@ -45,7 +43,7 @@ class Log {
   async load(cursor) {
     const query = new URLSearchParams(this.wanted);
     query.set('limit', String(pageSize));
-    if (this.sorts) query.set('sort', this.sort);
+    query.set('sort', this.sort);
     if (cursor !== undefined) query.set('cursor', cursor);
     const began = performance.now();
     const answer = await this.page.get(`/v1/records?${query}`);

@@ -55,22 +55,18 @@ class TaskView {
     const { page, where } = this;
     const only = new URLSearchParams({ board: this.board, kind: this.kind });
     await Promise.all([
-      this.part('best', page.get(`/v1/records/best?${where}&limit=10`)),
+      this.part('best', page.get(`/v1/records/best?${where}&limit=10`)).then(() => this.winner()),
       this.part('scatter', page.find(`/v1/stats/scatter?${where}&limit=20000`)),
       this.part('knobs', page.find(`/v1/stats/knobs?${where}`)),
-      this.part('latest', this.latest()),
+      this.part('latest', page.get(`/v1/records?${where}&limit=${sliceTrials}&sort=-at`)),
       this.part('model', page.find(`/v1/tasks/${path}/model?${only}`)),
     ]);
-    const winner = /** @type {RecordBody | undefined} */ (this.parts.get('best')?.items[0]);
-    if (winner !== undefined) await this.part('trial', page.find(`/v1/trials/${encodeURIComponent(winner.id)}`));
   }
 
-  /** The latest trials; without sorting, those at the log's begin. */
-  async latest() {
-    const path = `/v1/records?${this.where}&limit=${sliceTrials}`;
-    return (
-      (await this.page.api.get(`${path}&sort=-at`, this.page.signal).catch(() => undefined)) ?? this.page.get(path)
-    );
+  /** Of the fastest trial, everything: made again, which takes a while. */
+  async winner() {
+    const [best] = /** @type {readonly RecordBody[]} */ (this.parts.get('best')?.items ?? []);
+    if (best !== undefined) await this.part('trial', this.page.find(`/v1/trials/${encodeURIComponent(best.id)}`));
   }
 
   /** @param {string} name @param {Promise<any>} coming */
