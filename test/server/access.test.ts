@@ -70,7 +70,8 @@ async function routesOf(b: Bench): Promise<readonly string[]> {
 /** The code that a call ends in, if it is one about access. */
 async function access(b: Bench, route: string, token?: string): Promise<string> {
   const [method = '', path = ''] = route.split(' ');
-  const url = path.replace(/\{[^}]*\}/g, 'nobody');
+  // The stream of all events has no end: what is wrong with this call is told behind the question who asks.
+  const url = path === '/v1/events' ? `${path}?after=-1` : path.replace(/\{[^}]*\}/g, 'nobody');
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const answer = await b.app.inject({ method: method.toUpperCase() as 'GET', url, headers });
   const refused = answer.statusCode === 401 || answer.statusCode === 403;
