@@ -26,6 +26,10 @@ export const databaseName = 'microtune.db';
 /** How long to wait for another process's transaction, ms: to open a database, and later, where a daemon that waits answers nobody. */
 const patience = 5000;
 const laterPatience = 1000;
+/** Of pages in memory: what is written to of the indices of a million trials. */
+const cacheKiB = 64 * 1024;
+/** Pages of 4 KiB in the write-ahead log before they go to their places: an import writes many of them again and again until then. */
+const checkpointPages = 4000;
 const fine: Result<void> = { ok: true, value: undefined };
 
 const fileOf = (place: Place): string =>
@@ -79,6 +83,8 @@ function prepare(db: Database.Database, file: string): Result<void> {
   if (journal !== 'wal' && file !== ':memory:')
     return failing('data', 'DB_IO', `${file}: this file system cannot hold a write-ahead log (got "${journal}")`);
   db.pragma('synchronous = FULL');
+  db.pragma(`cache_size = ${-cacheKiB}`);
+  db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
   migrate(db);
   db.pragma(`busy_timeout = ${laterPatience}`);
   return checkSchema(db, file);

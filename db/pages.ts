@@ -3,7 +3,7 @@
  * whatever is appended meanwhile; a page costs little however many rows there are and however few fit. For that a page may hold
  * fewer records than were asked for although more follow: only `next` tells.
  */
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import { cursorAfter, seqOf } from './cursor.ts';
 import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
 import type { RecordFilter, RecordSort } from './types.ts';
@@ -16,6 +16,10 @@ export interface Effort {
   readonly lookedAt: number;
 }
 const usualEffort: Effort = { gathered: 150_000, lookedAt: 20_000 };
+/** Rows of trials cost so many times what marks do, and are read so many times farther than were enough if those that fit lay evenly. */
+const [dearer, farther] = [4, 4] as const;
+/** Statements that are kept prepared; there is one for each set of filters and order. */
+const keptStatements = 100;
 
 interface Order {
   /** Columns of the order on a table of this alias. */
@@ -66,6 +70,12 @@ export interface Seqs {
 }
 /** Parameters of a statement. */
 type Bound = Conditions['parameters'] & Place & { readonly limit: number };
+/** Trials of all tallies that may have some in the page, and the first and the last of them. */
+interface Reached {
+  readonly trials: number;
+  readonly first: number;
+  readonly last: number;
+}
 interface Row {
   readonly seq: number;
   /** 1: its knobs are those that are asked for. */
@@ -76,6 +86,7 @@ export class Pages {
   private readonly db: Database;
   private readonly farm: string;
   private readonly effort: Effort;
+  private readonly statements = new Map<string, Statement<object>>();
 
   constructor(db: Database, farm: string, effort = usualEffort) {
     this.db = db;
@@ -113,43 +124,64 @@ export class Pages {
   }
 
   private rows(c: Conditions, sort: RecordSort, place: Place, limit: number): Iterable<Row> {
-    const byTime = sort === 'at' || sort === '-at';
     const bound: Bound = { ...c.parameters, ...place, limit };
     if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
-    if (c.tally === 'true' && byTime) return this.along(c, sort, bound, 'NOT INDEXED');
-    const reached = this.db
-      .prepare<object, { trials: number; first: number; last: number }>(
-        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
-         WHERE ${c.tally} AND ${orders[sort].reaches}`,
-      )
-      .get(bound)!;
+    if (c.tally === 'true' && (sort === 'at' || sort === '-at')) return this.along(c, sort, bound, 'NOT INDEXED');
+    const reached = this.prepared<Reached>(
+      `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
+       WHERE ${c.tally} AND ${orders[sort].reaches}`,
+    ).get(bound)!;
     if (reached.trials === 0) return [];
-    if (reached.trials <= this.effort.gathered) return this.gather(c, sort, bound);
-    if (!byTime) return c.about === 'places' ? this.merge(c, sort, bound) : this.gather(c, sort, bound);
-    const seq = sort === 'at' ? Math.max(place.seq, reached.first - 1) : Math.min(place.seq, reached.last + 1);
-    return this.along(c, sort, { ...bound, seq }, 'NOT INDEXED');
+    if (sort === 'at' || sort === '-at') return this.byTime(c, sort, bound, reached);
+    return (c.about === 'places' && this.merge(c, sort, bound, reached)) || this.gather(c, sort, bound);
+  }
+
+  private byTime(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> {
+    const seq = sort === 'at' ? Math.max(bound.seq, reached.first - 1) : Math.min(bound.seq, reached.last + 1);
+    const from: Bound = { ...bound, seq };
+    if (reached.trials > this.effort.gathered) return this.along(c, sort, from, 'NOT INDEXED');
+    return this.nearby(c, sort, from, reached) ?? this.gather(c, sort, bound);
+  }
+
+  /** Where many fit, a page is likely to lie within the next few rows. Undefined: not likely, or it does not. */
+  private nearby(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> | undefined {
+    const { seq, limit } = bound;
+    const span = sort === 'at' ? reached.last - seq : seq - reached.first;
+    const reach = Math.ceil((farther * limit * span) / reached.trials);
+    if (reach * dearer > reached.trials) return undefined;
+    const within = 't.seq BETWEEN @seq - @reach AND @seq + @reach';
+    const rows = [...this.along(c, sort, { ...bound, reach }, 'NOT INDEXED', within)];
+    return rows.length < limit ? undefined : rows;
   }
 
   /** Row by row in the order of a key, until enough fit. */
-  private along(c: Conditions, sort: RecordSort, bound: object, index: string): Iterable<Row> {
+  private along(c: Conditions, sort: RecordSort, bound: object, index: string, within = 'true'): Iterable<Row> {
     const { by, beyond } = orders[sort];
-    return this.db
-      .prepare<object, Row>(
-        `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
-         WHERE ${beyond('t')} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
-      )
-      .iterate(bound);
+    return this.prepared<Row>(
+      `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
+       WHERE ${beyond('t')} AND ${within} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
+    ).iterate(bound);
   }
 
-  /** The first ones of each place, which an index has in order, then put in order. */
-  private merge(c: Conditions, sort: RecordSort, bound: Bound): Iterable<Row> {
+  /** A statement that is kept: to plan one takes longer than to carry it out. */
+  private prepared<R>(sql: string): Statement<object, R> {
+    const statement = (this.statements.get(sql) ?? this.db.prepare<object>(sql)) as Statement<object, R>;
+    this.statements.delete(sql);
+    this.statements.set(sql, statement);
+    const [oldest] = this.statements.keys();
+    if (this.statements.size > keptStatements && oldest !== undefined) this.statements.delete(oldest);
+    return statement;
+  }
+
+  /** The first ones of each place, which an index has in order, then put in order. Undefined where to gather all costs less. */
+  private merge(c: Conditions, sort: RecordSort, bound: Bound, reached: Reached): Iterable<Row> | undefined {
     const { by, beyond } = orders[sort];
-    const places = this.db
-      .prepare<object, object>(
-        `SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`,
-      )
-      .all(bound);
-    const first = this.db.prepare<object, Place>(
+    const places = this.prepared<object>(
+      `SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`,
+    ).all(bound);
+    const fewer = dearer * places.length * bound.limit < reached.trials;
+    if (!fewer && reached.trials <= this.effort.gathered) return undefined;
+    const first = this.prepared<Place>(
       `SELECT t.seq, t.cycles FROM trials t INDEXED BY trials_fastest
        WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${beyond('t')}
        ORDER BY ${by('t')} LIMIT @limit`,
@@ -169,6 +201,6 @@ export class Pages {
       c.knobs === 'true'
         ? marks
         : `SELECT t.seq, ${c.knobs} AS fits FROM (${marks}) m JOIN trials t ON t.seq = m.seq ORDER BY ${by('m')}`;
-    return this.db.prepare<object, Row>(rows).iterate(bound);
+    return this.prepared<Row>(rows).iterate(bound);
   }
 }

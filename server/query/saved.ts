@@ -43,7 +43,7 @@ FROM devices ORDER BY percent DESC, trials DESC`,
     name: 'doubted',
     title: 'Trials that do not stand, and why',
     sql: `SELECT d.at, d.record, t.device, t.board, t.cycles, d.reason
-FROM doubts d LEFT JOIN trials t ON t.id = d.record ORDER BY d.at DESC LIMIT 1000`,
+FROM doubts d JOIN trials t ON t.id = d.record ORDER BY d.at DESC LIMIT 1000`,
   },
   {
     name: 'templates',
