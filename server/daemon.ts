@@ -126,7 +126,9 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     ...reach.value,
     local,
   });
+  let stopTidying: (() => void) | undefined;
   const stop = once(async () => {
+    stopTidying?.();
     await takeDown(parts);
     store.value.close();
     lock.value.release();
@@ -142,6 +144,7 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     parts.log.info({ url: url.value, data: dataDir }, 'listening');
     parts.jobs.start();
     parts.webhooks.start();
+    stopTidying = parts.tidy();
   } catch (error) {
     // A daemon that cannot write would be there and do nothing.
     await stop();
@@ -185,7 +188,8 @@ interface Parts {
   readonly farm: Farm;
   readonly webhooks: Dispatcher;
   readonly broken: Promise<Failure>;
-  readonly stopTidying: () => void;
+  /** Begins to throw away what is old; the function that ends it. */
+  readonly tidy: () => () => void;
   readonly log: Logger;
 }
 
@@ -284,8 +288,9 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     validTokens: () => (own === undefined ? store.tokens.valid() : [...store.tokens.valid(), own]),
     log,
   });
-  const stopTidying = tidyDaily({ store, dataDir, cacheDir, keep: o.keepArtifacts ?? 'all', log }, () => new Date());
-  return { app, jobs, farm, webhooks, broken: broken.promise, stopTidying, log };
+  const tidying = { store, dataDir, cacheDir, keep: o.keepArtifacts ?? 'all', log };
+  const tidy = (): (() => void) => tidyDaily(tidying, () => new Date());
+  return { app, jobs, farm, webhooks, broken: broken.promise, tidy, log };
 }
 
 /** Lists and pages are answered also where the disk is full: what is not noted now is noted the next time. */
@@ -316,8 +321,7 @@ function namedUrl(url: string, { tls, names: [name] = [] }: DaemonOptions): stri
 }
 
 /** Trials under way may end by themselves; then their devices are taken from them; then nobody is waited for. */
-async function takeDown({ app, jobs, farm, webhooks, stopTidying }: Parts): Promise<void> {
-  stopTidying();
+async function takeDown({ app, jobs, farm, webhooks }: Parts): Promise<void> {
   const closed = Promise.all([app.close(), webhooks.stop()]);
   await jobs.stop(4000);
   await within(1500, farm.closeAll());

@@ -6,8 +6,9 @@ import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
 import { touch } from './cache.ts';
 import { compileFailure, fail } from './endings.ts';
+import { findTool } from './find-tool.ts';
 import { asFailures, inCache, lost, missedFile, sha, writeHeaders } from './in-cache.ts';
-import { findTool, type Limits, run, runAgainIfKilled, toolHint } from './process.ts';
+import { type Limits, run, runAgainIfKilled, toolHint } from './process.ts';
 
 /** Flags that everything is compiled with. Values of the IR wrap, so signed overflow must. */
 const commonFlags: readonly string[] = [

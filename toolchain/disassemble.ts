@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Target } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
 import { fail } from './endings.ts';
+import { findTool } from './find-tool.ts';
 import { asFailures } from './in-cache.ts';
-import { findTool, run, toolHint } from './process.ts';
+import { run, toolHint } from './process.ts';
 
 /** An instruction, or data among the code. */
 export interface CodeLine {

@@ -16,5 +16,6 @@ export {
 export { type CodeLine, disassemble } from './disassemble.ts';
 export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
 export { isOutside, systemFailure } from './endings.ts';
+export { findTool } from './find-tool.ts';
 export { type CandidateLink, candidateElf, type Firmware, type Linked, linkCandidate, linkFirmware } from './link.ts';
-export { findTool, run, toolHint } from './process.ts';
+export { run, toolHint } from './process.ts';

@@ -7,8 +7,9 @@ import type { Result } from '../compiler/result.ts';
 import { compileUnit, type ObjectFile } from './compile.ts';
 import { type Image, readElf } from './elf.ts';
 import { fail, linkFailure } from './endings.ts';
+import { findTool } from './find-tool.ts';
 import { inCache, lost, missedFile, sha, writeHeaders } from './in-cache.ts';
-import { findTool, runAgainIfKilled, toolHint } from './process.ts';
+import { runAgainIfKilled, toolHint } from './process.ts';
 
 export interface CandidateLink {
   readonly target: Target;

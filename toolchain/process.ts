@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type Confined, confine } from './confine.ts';
 
 export interface Ran {
@@ -27,16 +26,6 @@ export interface Limits {
   readonly processes: number;
 }
 const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048, fileMiB: 256, processes: 64 };
-
-/** Where a program lies in PATH. */
-export function findTool(name: string): string | undefined {
-  const dirs = (process.env.PATH ?? '').split(delimiter);
-  return name.includes('/')
-    ? existsSync(name)
-      ? name
-      : undefined
-    : dirs.map((d) => join(d, name)).find((f) => existsSync(f));
-}
 
 /** Debian packages of the tools that we call, for messages. */
 const packages: Readonly<Record<string, string>> = {
