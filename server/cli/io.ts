@@ -42,16 +42,25 @@ export function ioOf(format: Format, { stdin, stdout, stderr }: Terminal): Io {
   const screen = format === 'json' ? stderr : stdout;
   return {
     format,
-    out: (text) => void stdout.write(`${text}\n`),
-    news: (text) => void screen.write(`${text}\n`),
+    out: (text) => void stdout.write(`${harmless(text)}\n`),
+    news: (text) => void screen.write(`${harmless(text)}\n`),
     screen,
     keyboard: stdin,
   };
 }
 
+/**
+ * Names and reasons are other people's: what would move a terminal's cursor, colour it, or turn its lines around is shown as a sign
+ * for something unknown.
+ */
+export const harmless = (text: string): string =>
+  text.replace(/(?!\t|\n|\r\n)\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+
 /** Always one line, whatever a compiler had to say. */
 export const errorLine = (error: Failure, hint = ''): string =>
-  `error ${error.code}: ${[error.detail.replace(/\.$/, ''), hint]
-    .filter((part) => part !== '')
-    .join('. ')
-    .replace(/\s*[\r\n]+\s*/g, ' | ')}`;
+  harmless(
+    `error ${error.code}: ${[error.detail.replace(/\.$/, ''), hint]
+      .filter((part) => part !== '')
+      .join('. ')
+      .replace(/\s*[\r\n]+\s*/g, ' | ')}`,
+  );

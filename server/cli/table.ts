@@ -1,14 +1,16 @@
 /** Tables and numbers as people read them. Columns of numbers stand to the right; no line ends in blanks. */
 
-/** Header and rows of equal length -> lines. A column whose name begins with '>' is set to the right. */
+/** Header and rows of equal length -> a line each, whatever is in them. A column whose name begins with '>' is set to the right. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const right = columns.map((c) => c.startsWith('>'));
-  const all = [columns.map((c) => c.replace(/^>/, '')), ...rows];
+  const all = [columns.map((c) => c.replace(/^>/, '')), ...rows.map((row) => row.map(oneLine))];
   const widths = columns.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   const cell = (text: string, i: number): string =>
     right[i] ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0);
   return all.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
 }
+
+const oneLine = (text: string): string => text.replace(/[\t\r\n]+/g, ' ');
 
 /** 1234567 -> "1,234,567"; nothing measured is a dash. */
 export const count = (n: number | null | undefined): string =>

@@ -13,7 +13,7 @@ import { parseEvents, type ServerEvent } from '../../client/events.ts';
 import { unpack } from '../../server/cli/archive.ts';
 import { unexpected, usage } from '../../server/cli/failures.ts';
 import { onInterrupt } from '../../server/cli/interrupt.ts';
-import { errorLine } from '../../server/cli/io.ts';
+import { errorLine, ioOf } from '../../server/cli/io.ts';
 import {
   attached,
   byteCount,
@@ -104,7 +104,7 @@ describe('errors', () => {
   test('are one line, whatever they say', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (detail, hint) => {
-        expect(errorLine({ stage: 's', code: 'CODE', detail }, hint)).toMatch(/^error CODE: [^\r\n]*$/);
+        expect(errorLine({ stage: 's', code: 'CODE', detail }, hint)).toMatch(/^error CODE: [^\p{Cc}\u202e]*$/u);
       }),
       { seed: 1, numRuns: samples(200, 5000) },
     );
@@ -145,6 +145,14 @@ describe('tables', () => {
         ],
       ),
     ).toBe('layer             count\nconv          1,234,567\na longer one          -');
+  });
+  test('a row is one line, and no name moves the cursor of a terminal', () => {
+    const said: string[] = [];
+    const screen = { write: (text: string) => said.push(text) };
+    const io = ioOf('text', { stdin: new PassThrough(), stdout: screen, stderr: screen });
+    io.out(table(['name', 'board'], [['two\nlines', '\x1b[2J\x07\u202edrawkcab']]));
+    io.news('a\tb\r\nc\x9b1m');
+    expect(said).toEqual(['name       board\ntwo lines  \ufffd[2J\ufffd\ufffddrawkcab\n', 'a\tb\r\nc\ufffd1m\n']);
   });
   test('spans and speed-ups', () => {
     expect([0, 59_400, 200_000, 7_500_000].map(span)).toEqual(['0s', '59s', '3m20s', '2h05m']);
