@@ -20,7 +20,8 @@ export interface RequestContext {
 
 /** Trials of a job that names no end of its own. */
 const defaultTrials = 400;
-const endless = 10_000_000;
+/** Trials of a job that only its other limits end. */
+export const endless = 10_000_000;
 
 /**
  * A job for each board that is asked for. Failures: BAD_REQUEST, BOARD_UNKNOWN, MODEL_NOT_FOUND, POLICY_UNKNOWN, BAD_TIME, BAD_WINDOW, WEBHOOK_BAD,
@@ -53,6 +54,9 @@ function boardsOf(c: RequestContext, { board, boards }: JobRequest): Result<read
   return ok(found);
 }
 
+/** A name as one line that can be seen; null where nothing is left of it. */
+const labelOf = (name: string): string | null => name.replace(/\p{C}+/gu, ' ').trim() || null;
+
 /** All that does not depend on the board. */
 function planOf(c: RequestContext, r: JobRequest): Result<Omit<NewJob, 'board' | 'kind'>> {
   if (c.store.model(r.model) === undefined)
@@ -78,9 +82,9 @@ function planOf(c: RequestContext, r: JobRequest): Result<Omit<NewJob, 'board' |
     timeMs: time.value,
     ramBudget: r.budgets?.ramBytes ?? null,
     flashBudget: r.budgets?.flashBytes ?? null,
-    name: r.name ?? null,
+    name: r.name === undefined ? null : labelOf(r.name),
     priority: r.priority ?? 'normal',
-    window: r.window ?? null,
+    window: r.window?.trim() ?? null,
     until: r.until ?? null,
     only: only.value,
     webhooks: webhooks.value,

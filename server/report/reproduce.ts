@@ -1,4 +1,5 @@
 /** How a job is done again: the command with its settings, and the trials that the result rests on. */
+import { endless } from '../jobs/request.ts';
 import type { ReportData } from './data.ts';
 import { el, type Part } from './html.ts';
 
@@ -12,13 +13,21 @@ export function reproduction({ job, layers, model }: ReportData): readonly Part[
     ['--board', job.board],
     ['--policy', job.policy],
     ['--seed', String(job.seed)],
-    ...(job.timeMs === null
-      ? [['--trials', String(job.trials.budget)]]
-      : [['--time', `${Math.round(job.timeMs / 1000)}s`]]),
+    ...(job.trials.budget >= endless ? [] : [['--trials', String(job.trials.budget)]]),
+    ...(job.timeMs === null ? [] : [['--time', `${job.timeMs}ms`]]),
+    ...(job.until === null ? [] : [['--until', `${job.until.percent}/${job.until.trials}`]]),
+    ...(job.only ?? []).map((task) => ['--task', task]),
     ...(ramBytes === null ? [] : [['--ram-budget', String(ramBytes)]]),
     ...(flashBytes === null ? [] : [['--flash-budget', String(flashBytes)]]),
   ];
-  const command = ['microtune', 'tune', quoted(model.name), ...options.flat().map(quoted), '--out', 'out'].join(' ');
+  const command = [
+    'microtune',
+    'tune',
+    quoted(`${model.name.replace(/\.tflite$/, '')}.tflite`),
+    ...options.flat().map(quoted),
+    '--out',
+    'out',
+  ].join(' ');
   const records = [...new Set(layers.flatMap((l) => (l.record === null ? [] : [l.record])))];
   return [
     el('pre', {}, command),

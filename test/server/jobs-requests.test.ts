@@ -27,6 +27,7 @@ test('wrong windows, tasks, boards and ends are refused with what is wrong', asy
     [{ ...good, priority: 'urgent' }, 400, 'BAD_REQUEST', /priority/],
     [{ ...good, until: { percent: 0, trials: 10 } }, 400, 'BAD_REQUEST', /percent/],
     [{ ...good, until: { percent: 1 } }, 400, 'BAD_REQUEST', /trials/],
+    [{ ...good, time: '100000d' }, 400, 'BAD_TIME', /too long/],
     [{ ...good, name: '' }, 400, 'BAD_REQUEST', /name/],
     [{ ...good, name: 'n'.repeat(101) }, 400, 'BAD_REQUEST', /name/],
     [{ ...good, webhooks: Array.from({ length: 9 }, () => 'https://example.org') }, 400, 'BAD_REQUEST', /webhooks/],
@@ -43,6 +44,15 @@ test('wrong windows, tasks, boards and ends are refused with what is wrong', asy
   }
   // Of a request for several boards all jobs are made or none.
   expect((await b.get('/v1/jobs')).json<JobList>().items).toEqual([]);
+});
+
+test('a name is one line that can be seen, a window is kept without what is around it', async () => {
+  const b = await startBench();
+  const model = (await b.upload(smallModel(1))).json<ModelBody>().id;
+  const made = async (change: object) => (await b.post('/v1/jobs', { model, board, ...change })).json<JobBody>();
+  expect((await made({ name: ' a\r\nb\u001b[2J\u202e ' })).name).toBe('a b [2J');
+  expect((await made({ name: ' \u0000 ' })).name).toBeNull();
+  expect((await made({ window: ' 20:00-07:00 UTC\n' })).window).toBe('20:00-07:00 UTC');
 });
 
 test('what was asked for is shown, and a copy asks for the same but for what it is told', async () => {

@@ -170,7 +170,25 @@ test('the numbers of a report are those of the job', async () => {
   for (const l of report.layers) expect(text).toContain(l.schedule);
   const { done, failed } = bench.store.counts(job.id);
   expect(digits).toContain(`${done} trials were measured, ${failed} of them failed`);
-  expect(text).toContain('microtune tune motor --board mps2-an386');
+  expect(text).toContain('microtune tune motor.tflite --board mps2-an386');
+});
+
+test('the command of a report asks for all that the job was asked for', async () => {
+  const bench = await startBench();
+  const model = (await bench.upload(smallModel(1), '?name=motor.tflite')).json<ModelBody>().id;
+  const made = prepare(smallModel(1), 'motor');
+  if (!made.ok) throw new Error(made.error.detail);
+  const tasks = made.value.tasks.slice(0, 2).map((t) => t.id);
+  const command = async (asked: object): Promise<string> => {
+    const { id } = (await bench.post('/v1/jobs', { model, board: 'mps2-an386', ...asked })).json<JobBody>();
+    const { text } = parse((await bench.get(`/v1/jobs/${id}/report.html`)).body);
+    return /microtune tune .* --out out/.exec(text)?.[0] ?? '';
+  };
+  const start = 'microtune tune motor.tflite --board mps2-an386 --policy guided --seed 0';
+  expect(await command({ trials: 50, time: '2h', until: { percent: 0.5, trials: 200 }, tasks })).toBe(
+    `${start} --trials 50 --time 7200000ms --until 0.5/200 --task ${tasks[0]} --task ${tasks[1]} --out out`,
+  );
+  expect(await command({ until: { percent: 1, trials: 30 } })).toBe(`${start} --until 1/30 --out out`);
 });
 
 test('a report is there at any time, says so, and is of equal bytes twice', async () => {
