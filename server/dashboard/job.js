@@ -2,7 +2,7 @@
 /** One job: how far it is, its curve, where the cycles go before and after, its events, what it made. */
 import { curveChart } from './curve.js';
 import { h } from './dom.js';
-import { axisWords, bytes, short, span, speedUp, unit, when } from './format.js';
+import { axisWords, bytes, count, short, span, speedUp, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
 import { layersOf, layersPart } from './job-layers.js';
 import { randomReference } from './reference.js';
@@ -263,7 +263,7 @@ const trades = (title, rows, kind) =>
           label: title,
           rows,
           columns: [
-            { name: unit(kind), as: 'right', cell: (t) => short(t.cycles) },
+            { name: unit(kind), as: 'right', cell: (t) => count(t.cycles) },
             {
               name: 'over the fastest',
               as: 'right',

@@ -57,6 +57,7 @@ class TaskView {
     await Promise.all([
       this.part('best', page.get(`/v1/records/best?${where}&limit=10`)).then(() => this.winner()),
       this.part('scatter', page.find(`/v1/stats/scatter?${where}&limit=20000`)),
+      this.part('sums', page.find(`/v1/stats/best?${where}`)),
       this.part('knobs', page.find(`/v1/stats/knobs?${where}`)),
       this.part('latest', page.get(`/v1/records?${where}&limit=${sliceTrials}&sort=-at`)),
       this.part('model', page.find(`/v1/tasks/${path}/model?${only}`)),
@@ -160,16 +161,13 @@ class TaskView {
 
   /** @param {readonly RecordBody[]} best */
   numbers(best) {
-    const trials = /** @type {readonly any[]} */ (
-      this.parts.get('scatter')?.items ?? this.parts.get('latest')?.items ?? []
-    );
-    const failed = trials.filter((t) => t.status === 'failed').length;
-    const usual = trials.find((t) => t.template === 'default' && t.cycles !== null)?.cycles;
+    // As everywhere: what took a measurement over is no trial of its own.
+    const { trials, failed, default: usual } = this.parts.get('sums')?.items?.[0] ?? {};
     return stats(
       stat('best', short(best[0]?.cycles), kindWords(this.kind)),
       stat('default', short(usual), unit(this.kind)),
       stat('speed-up', speedUp(usual, best[0]?.cycles)),
-      stat('trials', count(trials.length), `${percent(failed, trials.length)} failed`),
+      stat('trials', count(trials), `${percent(failed, trials)} failed`),
       this.task?.macs && best[0]?.cycles
         ? stat('per MAC', (best[0].cycles / this.task.macs).toFixed(2), unit(this.kind))
         : null,
