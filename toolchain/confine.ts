@@ -3,7 +3,8 @@
  * equal outputs and no variable of somebody's shell is an option; what it leaves in its folder for temporary files goes with it.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTool } from './find-tool.ts';
@@ -13,7 +14,7 @@ export interface Confined {
   readonly prefix: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Removes its folder. */
-  release(): void;
+  release(): Promise<void>;
 }
 
 /** Behind the daemon, the devices and whoever sits at the machine. */
@@ -45,6 +46,6 @@ export function confine(): Confined {
   return {
     prefix: ofMachine.prefix,
     env: { PATH: process.env.PATH ?? '', LANG: 'C', LC_ALL: 'C', TMPDIR: dir },
-    release: () => rmSync(dir, { recursive: true, force: true }),
+    release: () => rm(dir, { recursive: true, force: true }),
   };
 }

@@ -1,0 +1,63 @@
+/** The small process that starts compilers: it ends with whoever needs it, its tools with it; killed, it is replaced. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { run } from '../../toolchain/index.ts';
+import { wasKilled } from '../../toolchain/process.ts';
+
+const toolchain = join(import.meta.dirname, '../../toolchain/index.ts');
+
+/** Ids of processes with this in their command. */
+const running = (what: string): readonly number[] =>
+  readdirSync('/proc').flatMap((p) => {
+    try {
+      return /^\d+$/.test(p) && readFileSync(`/proc/${p}/cmdline`, 'utf8').includes(what) ? [Number(p)] : [];
+    } catch {
+      return [];
+    }
+  });
+/** A time for `sleep` that no other test has. */
+const unique = (n: number): string => `1000.${process.pid}${n}`;
+/** Its group is not the one of the daemon: looked for by what started it. */
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+test('whoever is killed outright leaves no compiler running', async () => {
+  const sleep = unique(1);
+  const source = `import { run } from ${JSON.stringify(toolchain)}; await run(['sleep', '${sleep}']);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'ignore' });
+  await vi.waitFor(() => expect(running(`sleep\0${sleep}`)).toHaveLength(1), { timeout: 60_000, interval: 50 });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await vi.waitFor(() => expect(running(`sleep\0${sleep}`)).toEqual([]), { timeout: 60_000, interval: 50 });
+});
+
+test('without anything to do it keeps nobody', async () => {
+  const source = `import { run } from ${JSON.stringify(toolchain)}; console.log((await run(['echo', 'done'])).stdout);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (d: Buffer) => {
+    said += d.toString();
+  });
+  const [code] = await once(child, 'close');
+  expect([code, said.trim()]).toEqual([0, 'done']);
+});
+
+test('killed, its tools count as killed, and the next tool gets another one', async () => {
+  const sleep = unique(2);
+  const ended = run(['sleep', sleep]);
+  const [tool] = await vi.waitUntil(() => running(`sleep\0${sleep}`).length === 1 && running(`sleep\0${sleep}`), {
+    timeout: 60_000,
+    interval: 50,
+  });
+  const starter = parentOf(tool as number);
+  expect(starter).not.toBe(process.pid);
+  process.kill(starter, 'SIGKILL');
+  expect(wasKilled(await ended)).toBe(true);
+  process.kill(tool as number, 'SIGKILL');
+  expect((await run(['echo', 'again'])).stdout).toBe('again\n');
+});

@@ -1,0 +1,18 @@
+/**
+ * A small process that starts tools for a large one: to start a program the system copies the page tables of whoever starts it, for
+ * which a daemon of some hundred megabytes stands still. Must stay true: it ends with the process that it works for, and so do its
+ * tools.
+ */
+import type { Answer, Order } from './starter.ts';
+import { Tools } from './tools.ts';
+
+const tools = new Tools();
+process.on('message', async ({ id, tool }: Order) => {
+  const answer: Answer = { id, ran: await tools.run(tool) };
+  // Where nobody is there to hear it any more, `disconnect` follows.
+  if (process.connected) process.send?.(answer, () => undefined);
+});
+process.on('disconnect', () => {
+  tools.kill();
+  process.exit(0);
+});

@@ -1,0 +1,71 @@
+/**
+ * The process that starts compilers, seen from the one that needs them. Must stay true: it keeps nobody from ending; if it ends
+ * itself, its tools count as killed and the next tool gets another one.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { Ran, Tool } from './tools.ts';
+
+export interface Order {
+  readonly id: number;
+  readonly tool: Tool;
+}
+export interface Answer {
+  readonly id: number;
+  readonly ran: Ran;
+}
+
+class Starter {
+  private readonly child: ChildProcess;
+  private readonly waiting = new Map<number, (ran: Ran) => void>();
+  private last = 0;
+  private ended = false;
+
+  constructor() {
+    // In a group of its own: Ctrl-C is for the process that it works for, which may want to end in good order.
+    this.child = spawn(process.execPath, [join(import.meta.dirname, 'starter-process.ts')], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+    });
+    this.child.on('message', (answer) => this.answered(answer as Answer));
+    this.child.on('error', (error) => this.lost(error.message));
+    this.child.on('disconnect', () => this.lost('the process that starts compilers has ended'));
+    this.child.unref();
+    this.child.channel?.unref();
+  }
+
+  get usable(): boolean {
+    return !this.ended;
+  }
+
+  run(tool: Tool): Promise<Ran> {
+    return new Promise((resolve) => {
+      const id = ++this.last;
+      this.waiting.set(id, resolve);
+      this.child.channel?.ref();
+      const order: Order = { id, tool };
+      this.child.send(order, (error) => error !== null && this.lost(error.message));
+    });
+  }
+
+  private answered({ id, ran }: Answer): void {
+    this.waiting.get(id)?.(ran);
+    this.waiting.delete(id);
+    if (this.waiting.size === 0) this.child.channel?.unref();
+  }
+  /** What it had under way is as if somebody had killed it, for so it is. */
+  private lost(why: string): void {
+    this.ended = true;
+    for (const resolve of this.waiting.values()) resolve({ code: null, signal: 'SIGKILL', stdout: '', stderr: why });
+    this.waiting.clear();
+  }
+}
+
+/** One for each process of ours, made when the first compiler is started. */
+const ofProcess: { starter?: Starter } = {};
+
+/** Runs a tool to its end, started by the small process; never rejects. */
+export function startElsewhere(tool: Tool): Promise<Ran> {
+  if (ofProcess.starter?.usable !== true) ofProcess.starter = new Starter();
+  return ofProcess.starter.run(tool);
+}
