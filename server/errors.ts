@@ -103,7 +103,7 @@ export const errors = {
     503,
     4,
     'The daemon does not answer, or what answers is no microtune daemon.',
-    'Start it with `microtune serve`, or correct --url.',
+    'Start it with `microtune serve`, or correct --url. Where its certificate is of your own authority: NODE_EXTRA_CA_CERTS=ca.pem.',
   ),
   ARTIFACT_INVALID: row(502, 4, 'An artifact that came from the daemon is damaged.', 'Fetch it again.'),
   INTERRUPTED: row(409, 130, 'The command was ended by a signal; the job was not.', 'See `microtune jobs`.'),
