@@ -35,7 +35,7 @@ export interface Fitting {
   readonly options: BuildOptions;
   readonly built: Built;
   /** What other networks would cost; looks at everything that is known. */
-  readonly trades: () => Trades;
+  readonly trades: () => Promise<Trades>;
 }
 
 /** Builds the fastest network that keeps the budgets. Failures: MODEL_TOO_BIG with the bytes that the smallest lacks, those of building. */
@@ -50,20 +50,20 @@ export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
     if (done.value.kind === 'built') return ok(fittingOf(o, selected, done.value.built, selected === inBytes));
     o.told?.(done.value.failure.detail);
   }
-  return new Search(o, portfolioFor(o)).run();
+  return new Search(o, await portfolioFor(o)).run();
 }
 
 /** `known`: is it a network of the portfolio, which knows none with layouts between layers? Its first one, then. */
 function fittingOf(o: BudgetedBuild, selected: readonly Selected[], built: Built, known: boolean): Fitting {
-  const trades = (): Trades => {
-    const portfolio = portfolioFor(o);
+  const trades = async (): Promise<Trades> => {
+    const portfolio = await portfolioFor(o);
     return tradesOf(portfolio, o.budgets, built.memory, known ? portfolio.points[0] : undefined);
   };
   return { options: { ...o, selected }, built, trades };
 }
 
 /** All networks that can be made of what is known. */
-const portfolioFor = (o: BudgetedBuild): Portfolio =>
+const portfolioFor = (o: BudgetedBuild): Promise<Portfolio> =>
   portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task).filter((k) => !laysOut(k.offer.schedule)));
 const offersOf = (o: BudgetedBuild, task: Task): readonly KnownOffer[] => o.known.get(task.id) ?? [];
 
@@ -190,7 +190,7 @@ class Search {
   }
 
   private fitting(options: BuildOptions, built: Built, point: Point | undefined): Fitting {
-    return { options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) };
+    return { options, built, trades: async () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) };
   }
 
   private optionsOf(point: Point): BuildOptions {

@@ -51,21 +51,24 @@ interface Option {
   readonly functions: ReadonlyMap<string, number>;
 }
 
+/** Others' turn at the event loop: schedules of a whole network are replayed here, in a daemon that answers meanwhile. */
+const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
+
 /** `offersOf`: everything known of a task, its default schedule among it. */
-export function portfolioOf(
+export async function portfolioOf(
   graph: Graph,
   name: string,
   tasks: readonly Task[],
   offersOf: (task: Task) => readonly KnownOffer[],
-): Portfolio {
+): Promise<Portfolio> {
   const memo: Memo = new Map();
-  const layers = tasks
-    .flatMap((task) => {
-      const offers = sorted(offersOf(task));
-      return task.occurrences.map((o) => optionsOf(task, o, offers, memo));
-    })
-    .sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));
-  const own = costsOf(graph, name, layers);
+  const layers: (readonly Option[])[] = [];
+  for (const task of tasks) {
+    const offers = sorted(offersOf(task));
+    for (const o of task.occurrences) layers.push(await optionsOf(task, o, offers, memo));
+  }
+  layers.sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));
+  const own = await costsOf(graph, name, layers);
   const points = frontOf(shared(own, layers)).map((p) => withFunctions(p, own, picked(layers, p)));
   const made = new Map<Point, Estimate>();
   return {
@@ -82,7 +85,12 @@ const sorted = (offers: readonly KnownOffer[]): readonly KnownOffer[] =>
   [...offers].sort((a, b) => (a.trial?.cycles ?? unmeasured) - (b.trial?.cycles ?? unmeasured));
 
 /** Those of one layer, fastest first: each takes less of something than all that are faster. */
-function optionsOf(task: Task, o: Occurrence, offers: readonly KnownOffer[], memo: Memo): readonly Option[] {
+async function optionsOf(
+  task: Task,
+  o: Occurrence,
+  offers: readonly KnownOffer[],
+  memo: Memo,
+): Promise<readonly Option[]> {
   const out: Option[] = [];
   const refused: Selected['refused'][number][] = [];
   const smallest = new Set(smallestOf(offers));
@@ -91,6 +99,7 @@ function optionsOf(task: Task, o: Occurrence, offers: readonly KnownOffer[], mem
     const beaten = out.some((k) => (k.inPlace || !overwrites) && enough(k.known, known));
     if ((beaten || out.length >= mostOptions) && !smallest.has(known) && out.length > 0) continue;
     const { offer } = known;
+    await turn();
     const done = schedule(task.workload, o.constants, offer.schedule, memo);
     if (!done.ok) {
       refused.push({ record: offer.record, reason: done.reason });
@@ -152,15 +161,18 @@ function mayOverwrite(program: Program, w: Workload): boolean {
 }
 
 /** The costs of every option but for its block kernels: sizes of constants, scratch and arena from its kernel, of code from its trial. */
-function costsOf(graph: Graph, name: string, layers: readonly (readonly Option[])[]): readonly (readonly Cost[])[] {
+async function costsOf(
+  graph: Graph,
+  name: string,
+  layers: readonly (readonly Option[])[],
+): Promise<readonly (readonly Cost[])[]> {
   const most = Math.max(0, ...layers.map((l) => l.length));
-  const rounds = Array.from({ length: most }, (_, k) =>
-    needsOf(
-      graph,
-      name,
-      layers.map((l) => optionAt(l, Math.min(k, l.length - 1)).selected.choice),
-    ),
-  );
+  const rounds: ReturnType<typeof needsOf>[] = [];
+  for (let k = 0; k < most; k++) {
+    await turn();
+    const choices = layers.map((l) => optionAt(l, Math.min(k, l.length - 1)).selected.choice);
+    rounds.push(needsOf(graph, name, choices));
+  }
   return layers.map((options, i) =>
     options.map((option, k): Cost => {
       const needs = rounds[k]?.[i];

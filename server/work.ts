@@ -131,7 +131,7 @@ class Work {
     const best = await this.proveBest(toolchain);
     if (!best.ok) return best;
     const { fitting } = best.value;
-    return ok(this.finish(baseline.value, best.value, fitting));
+    return ok(await this.finish(baseline.value, best.value, fitting));
   }
 
   private async tune(pool: DevicePool, toolchain: Toolchain, waits: Waits): Promise<Result<void>> {
@@ -247,7 +247,11 @@ class Work {
   }
 
   /** Completes the artifact; the report, as report.json has it. */
-  private finish(baseline: Proven, best: Proven, { trades }: Fitting): Readonly<Record<string, unknown>> {
+  private async finish(
+    baseline: Proven,
+    best: Proven,
+    { trades }: Fitting,
+  ): Promise<Readonly<Record<string, unknown>>> {
     const { job } = this.run;
     const { outDir } = best.options;
     const layers = best.verified.layers.map((l, i) => {
@@ -261,7 +265,7 @@ class Work {
       defaultFlashBytes: baseline.built.flashBytes,
       trials: this.o.store.counts(job.id),
       budgets: this.budgets,
-      trades: trades(),
+      trades: await trades(),
       policy: job.policy,
       seed: job.seed,
     };

@@ -92,12 +92,12 @@ class Evolution implements Policy {
     return ({ features, cycles }) => costModel.rank(features) + priorOf(cycles);
   }
 
-  /** Fills the pool; it stays short when the space runs out. Whoever else needs the event loop gets it after each child. */
+  /** Fills the pool; it stays short when the space runs out. */
   private async breed(size: number): Promise<void> {
     const parents = this.parents();
     while (this.pool.length < size) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const child = this.fresh(() => this.child(parents), tries) ?? this.fresh(() => this.newcomer(), patience);
+      const child =
+        (await this.fresh(() => this.child(parents), tries)) ?? (await this.fresh(() => this.newcomer(), patience));
       if (child === undefined) return;
       this.pool.push(child);
     }
@@ -106,10 +106,8 @@ class Evolution implements Policy {
   private async settle(): Promise<void> {
     for (const parent of this.parents().slice(0, settled)) {
       for (const config of this.context.space.neighbours(parent)) {
-        const near = this.fresh(() => config, 1);
-        if (near === undefined) continue;
-        this.pool.push(near);
-        await new Promise((resolve) => setImmediate(resolve));
+        const near = await this.fresh(() => config, 1);
+        if (near !== undefined) this.pool.push(near);
       }
     }
   }
@@ -139,13 +137,14 @@ class Evolution implements Policy {
     return drawn;
   }
 
-  /** A candidate that was not seen before, legal, from what `make` draws. */
-  private fresh(make: () => Config, draws: number): Candidate | undefined {
+  /** A candidate that was not seen before, legal, from what `make` draws. Whoever else needs the event loop gets it before each is replayed. */
+  private async fresh(make: () => Config, draws: number): Promise<Candidate | undefined> {
     for (let i = 0; i < draws; i++) {
       const config = make();
       const key = configKey(config);
       if (this.seen.has(key)) continue;
       this.seen.add(key);
+      await new Promise((resolve) => setImmediate(resolve));
       const made = this.context.propose(config);
       this.refusals.set(config.template, made.ok ? 0 : (this.refusals.get(config.template) ?? 0) + 1);
       if (made.ok) return made.candidate;
