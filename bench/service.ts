@@ -58,9 +58,10 @@ async function jobBeside<T>(seed: number, beside: (d: BenchDaemon, job: JobBody,
   const what = beside(d, job, over.signal);
   await ended(d, job);
   over.abort();
+  const cpuMs = d.cpuMs();
   const [result, perSecond] = [await what, await rateOf(d, job)];
   await d.end();
-  return { result, perSecond };
+  return { result, perSecond, cpuMs };
 }
 
 /** Pages of the log as a page or a script asks for them. */
@@ -77,11 +78,16 @@ const rounded = (x: number, digits = 2): number => Number(x.toFixed(digits));
 /** Alone and beside reads by turns, so that what else the machine does meets both. */
 async function readsBeside() {
   const [alone, beside, readings]: [number[], number[], Reading[]] = [[], [], []];
+  const cpu: { readonly aloneMs: number; readonly perRead: number }[] = [];
   for (let run = 0; run < runs; run++) {
-    alone.push((await jobBeside(run, async () => undefined)).perSecond);
-    const { result, perSecond } = await jobBeside(run, (d, job, over) => readAtRate(d.url, pathsOf(job), rate, over));
+    const quiet = await jobBeside(run, async () => undefined);
+    alone.push(quiet.perSecond);
+    const { result, perSecond, cpuMs } = await jobBeside(run, (d, job, over) =>
+      readAtRate(d.url, pathsOf(job), rate, over),
+    );
     beside.push(perSecond);
     readings.push(result);
+    cpu.push({ aloneMs: quiet.cpuMs, perRead: rounded((cpuMs - quiet.cpuMs) / result.times.count) });
     console.log(
       `alone ${alone.at(-1)?.toFixed(2)}/s, beside reads ${perSecond.toFixed(2)}/s, p99 ${result.times.p99} ms`,
     );
@@ -91,6 +97,8 @@ async function readsBeside() {
     rate,
     trialsPerSecond: { alone: rounded(a), beside: rounded(b) },
     lossPercent: rounded(100 * (1 - b / a), 1),
+    /** Of the daemon: for the job alone, and what each read took beyond that. */
+    cpu,
     readings,
   };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from '../../client/index.ts';
+import { cpuMsOf } from '../cpu.ts';
 
 const program = resolve(import.meta.dirname, '../../bin/microtune.js');
 
@@ -13,6 +14,8 @@ export interface BenchDaemon {
   readonly client: Client;
   /** Resident memory, bytes. */
   rss(): number;
+  /** CPU that it took since its start, without its compilers and emulators, ms. */
+  cpuMs(): number;
   /** Ends it and removes its directory. */
   end(): Promise<void>;
 }
@@ -27,6 +30,7 @@ export async function benchDaemon(args: readonly string[] = []): Promise<BenchDa
     url,
     client: new Client(url),
     rss: () => rssOf(child.pid ?? 0),
+    cpuMs: () => cpuMsOf(child.pid ?? 0),
     async end() {
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGTERM');

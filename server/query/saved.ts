@@ -42,8 +42,9 @@ FROM devices ORDER BY percent DESC, trials DESC`,
   {
     name: 'doubted',
     title: 'Trials that do not stand, and why',
+    // CROSS: each doubt looks for its trial. SQLite would read all trials to look for their doubts.
     sql: `SELECT d.at, d.record, t.device, t.board, t.cycles, d.reason
-FROM doubts d JOIN trials t ON t.id = d.record ORDER BY d.at DESC LIMIT 1000`,
+FROM doubts d CROSS JOIN trials t ON t.id = d.record ORDER BY d.at DESC LIMIT 1000`,
   },
   {
     name: 'templates',
