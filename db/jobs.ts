@@ -1,5 +1,5 @@
 /** Models, jobs and their events. Must stay true: a job's state and the event that tells of it are written together. */
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Failure } from '../compiler/result.ts';
 import { cursorAfter, seqOf } from './cursor.ts';
@@ -97,10 +97,14 @@ const eventOf = (r: EventColumns): JobEvent => ({ ...r, data: JSON.parse(r.data)
 export class Jobs {
   private readonly db: Database;
   private readonly farm: string;
+  private readonly byId: Statement<[string], JobColumns>;
+  private readonly latest: Statement<[string, string], EventColumns>;
 
   constructor(db: Database, farm: string) {
     this.db = db;
     this.farm = farm;
+    this.byId = db.prepare('SELECT * FROM jobs WHERE id = ?');
+    this.latest = db.prepare('SELECT * FROM events WHERE job = ? AND type = ? ORDER BY id DESC LIMIT 1');
   }
 
   /** The same bytes put twice are one model, under the name it had first. */
@@ -142,7 +146,7 @@ export class Jobs {
   }
 
   job(id: string): JobRow | undefined {
-    const row = this.db.prepare<[string], JobColumns>('SELECT * FROM jobs WHERE id = ?').get(id);
+    const row = this.byId.get(id);
     return row && jobOf(row);
   }
 
@@ -227,11 +231,7 @@ export class Jobs {
   }
 
   lastEvent(job: string, type: string): JobEvent | undefined {
-    const row = this.db
-      .prepare<[string, string], EventColumns>(
-        'SELECT * FROM events WHERE job = ? AND type = ? ORDER BY id DESC LIMIT 1',
-      )
-      .get(job, type);
+    const row = this.latest.get(job, type);
     return row && eventOf(row);
   }
 

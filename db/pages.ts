@@ -3,9 +3,10 @@
  * whatever is appended meanwhile; a page costs little however many rows there are and however few fit. For that a page may hold
  * fewer records than were asked for although more follow: only `next` tells.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { cursorAfter, seqOf } from './cursor.ts';
 import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import { Prepared } from './prepared.ts';
 import type { RecordFilter, RecordSort } from './types.ts';
 
 /** How much a page may cost. */
@@ -18,8 +19,6 @@ export interface Effort {
 const usualEffort: Effort = { gathered: 150_000, lookedAt: 20_000 };
 /** Rows of trials cost so many times what marks do, and are read so many times farther than were enough if those that fit lay evenly. */
 const [dearer, farther] = [4, 4] as const;
-/** Statements that are kept prepared; there is one for each set of filters and order. */
-const keptStatements = 100;
 
 interface Order {
   /** Columns of the order on a table of this alias. */
@@ -86,10 +85,11 @@ export class Pages {
   private readonly db: Database;
   private readonly farm: string;
   private readonly effort: Effort;
-  private readonly statements = new Map<string, Statement<object>>();
+  private readonly statements: Prepared;
 
   constructor(db: Database, farm: string, effort = usualEffort) {
     this.db = db;
+    this.statements = new Prepared(db);
     this.farm = farm;
     this.effort = effort;
   }
@@ -127,10 +127,12 @@ export class Pages {
     const bound: Bound = { ...c.parameters, ...place, limit };
     if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
     if (c.tally === 'true' && (sort === 'at' || sort === '-at')) return this.along(c, sort, bound, 'NOT INDEXED');
-    const reached = this.prepared<Reached>(
-      `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
+    const reached = this.statements
+      .of<Reached>(
+        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
        WHERE ${c.tally} AND ${orders[sort].reaches}`,
-    ).get(bound)!;
+      )
+      .get(bound)!;
     if (reached.trials === 0) return [];
     if (sort === 'at' || sort === '-at') return this.byTime(c, sort, bound, reached);
     return (c.about === 'places' && this.merge(c, sort, bound, reached)) || this.gather(c, sort, bound);
@@ -157,31 +159,23 @@ export class Pages {
   /** Row by row in the order of a key, until enough fit. */
   private along(c: Conditions, sort: RecordSort, bound: object, index: string, within = 'true'): Iterable<Row> {
     const { by, beyond } = orders[sort];
-    return this.prepared<Row>(
-      `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
+    return this.statements
+      .of<Row>(
+        `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
        WHERE ${beyond('t')} AND ${within} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
-    ).iterate(bound);
-  }
-
-  /** A statement that is kept: to plan one takes longer than to carry it out. */
-  private prepared<R>(sql: string): Statement<object, R> {
-    const statement = (this.statements.get(sql) ?? this.db.prepare<object>(sql)) as Statement<object, R>;
-    this.statements.delete(sql);
-    this.statements.set(sql, statement);
-    const [oldest] = this.statements.keys();
-    if (this.statements.size > keptStatements && oldest !== undefined) this.statements.delete(oldest);
-    return statement;
+      )
+      .iterate(bound);
   }
 
   /** The first ones of each place, which an index has in order, then put in order. Undefined where to gather all costs less. */
   private merge(c: Conditions, sort: RecordSort, bound: Bound, reached: Reached): Iterable<Row> | undefined {
     const { by, beyond } = orders[sort];
-    const places = this.prepared<object>(
-      `SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`,
-    ).all(bound);
+    const places = this.statements
+      .of<object>(`SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`)
+      .all(bound);
     const fewer = dearer * places.length * bound.limit < reached.trials;
     if (!fewer && reached.trials <= this.effort.gathered) return undefined;
-    const first = this.prepared<Place>(
+    const first = this.statements.of<Place>(
       `SELECT t.seq, t.cycles FROM trials t INDEXED BY trials_fastest
        WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${beyond('t')}
        ORDER BY ${by('t')} LIMIT @limit`,
@@ -201,6 +195,6 @@ export class Pages {
       c.knobs === 'true'
         ? marks
         : `SELECT t.seq, ${c.knobs} AS fits FROM (${marks}) m JOIN trials t ON t.seq = m.seq ORDER BY ${by('m')}`;
-    return this.prepared<Row>(rows).iterate(bound);
+    return this.statements.of<Row>(rows).iterate(bound);
   }
 }

@@ -7,6 +7,7 @@ import type { Kind } from '../boards/board.ts';
 import type { Knobs } from '../kernels/template.ts';
 import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
 import type { BestRow, FailureKey, FailureRow, KnobRow, Place, ScatterPoint } from './log-types.ts';
+import { Prepared } from './prepared.ts';
 import { stands } from './trials.ts';
 import type { RecordFilter } from './types.ts';
 
@@ -15,9 +16,11 @@ const configsRead = 10_000;
 
 export class Stats {
   private readonly db: Database;
+  private readonly statements: Prepared;
 
   constructor(db: Database) {
     this.db = db;
+    this.statements = new Prepared(db);
   }
 
   /** Of some tasks only, where they are given. */
@@ -82,8 +85,8 @@ export class Stats {
 
   kinds(filter: RecordFilter): readonly Kind[] {
     const { tally, parameters } = conditionsOf(normalFilter(filter));
-    return this.db
-      .prepare<object, Kind>(`SELECT DISTINCT kind FROM tallies y WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
+    return this.statements
+      .of<Kind>(`SELECT DISTINCT kind FROM tallies y WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
       .pluck()
       .all(parameters);
   }

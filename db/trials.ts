@@ -106,6 +106,7 @@ export class Trials {
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
   private readonly environmentOf: Statement<EnvironmentKey, { readonly id: number }>;
+  private readonly countsOf: Statement<[string], { readonly done: number; readonly failed: number }>;
   private readonly insertDoubt: Statement<[string, string, string]>;
 
   constructor(db: Database, farm: string) {
@@ -120,6 +121,10 @@ export class Trials {
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
     this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+    this.countsOf = db.prepare(
+      `SELECT ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
+       FROM tallies WHERE job = ? AND NOT reused AND stands`,
+    );
     this.environmentOf = db.prepare('SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?');
   }
 
@@ -210,12 +215,7 @@ export class Trials {
   }
 
   counts(job: string): { readonly done: number; readonly failed: number } {
-    return this.db
-      .prepare<[string], { readonly done: number; readonly failed: number }>(
-        `SELECT ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
-         FROM tallies WHERE job = ? AND NOT reused AND stands`,
-      )
-      .get(job)!;
+    return this.countsOf.get(job)!;
   }
 
   /** 'clash': the task is known with another workload; nothing was written. */
