@@ -4,7 +4,7 @@
  * cannot see it. Must stay true: every axis has a name with its unit.
  */
 import { h } from './dom.js';
-import { count, short } from './format.js';
+import { count, short, tickText } from './format.js';
 import uPlot from './uplot.js';
 
 /**
@@ -171,7 +171,7 @@ function axis(label, words, d) {
     stroke: colour('--muted'),
     grid: { stroke: colour('--line'), width: 1 },
     ticks: { stroke: colour('--line'), width: 1, size: 4 },
-    values: (_u, splits) => splits.map((v) => (words ?? count)(v)),
+    values: (_u, splits) => splits.map(tickText(words ?? count)),
     ...(words === short
       ? { splits: ySplits }
       : {

@@ -29,6 +29,9 @@ export function short(n) {
 /** @param {number} n to three digits, without an exponent */
 const three = (n) => (Math.abs(n) >= 999.5 || Number.isInteger(n) ? String(Math.round(n)) : n.toPrecision(3));
 
+/** For an axis: some of its lines have no number, which is no number that is missing. @param {(n: number) => string} words */
+export const tickText = (words) => (/** @type {number | null} */ n) => (n === null ? '' : words(n));
+
 /** @param {Kind} kind What counts of a kind count. */
 export const unit = (kind) => (kind === 'instructions' ? 'instructions' : kind === 'host' ? 'ticks' : 'cycles');
 

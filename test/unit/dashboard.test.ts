@@ -10,6 +10,7 @@ import {
   short,
   span,
   speedUp,
+  tickText,
 } from '../../server/dashboard/format.js';
 import { highlighted } from '../../server/dashboard/highlight.js';
 import { match, readHash, to } from '../../server/dashboard/router.js';
@@ -39,6 +40,7 @@ test('numbers are short, exact where they are counts, and never without a sign f
   expect([2.911, 1200].map((n) => plain(duration(n)))).toEqual(['2.91 ms', '1.20 s']);
   expect([speedUp(4_058_640, 815_480), speedUp(null, 1), speedUp(1, 0)]).toEqual(['4.98×', '–', '–']);
   expect([plain(percent(1, 300)), plain(percent(1, 3)), percent(1, 0)]).toEqual(['<1 %', '33 %', '–']);
+  expect([500_000, null].map(tickText(short)).map(plain)).toEqual(['500 k', '']);
   expect([count, short, bytes, span, duration].map((f) => f(null))).toEqual(['–', '–', '–', '–', '–']);
   expect(new Set(['silicon', 'model', 'instructions', 'host'].map(axisWords)).size).toBe(4);
   expect([layerName('bearing_fault_00_conv2d'), layerName('x')]).toEqual(['00 conv2d', 'x']);
