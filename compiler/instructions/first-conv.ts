@@ -52,7 +52,9 @@ interface Shape {
 }
 function shapeOf(q: Params): Shape {
   const { R = 1, P = 1, N = 2, KH = 1, KW = 1, C = 1, SY = 1, SX = 1, XW = KW, lanes = mostLanes, down = 0 } = q;
-  const { planes = 0, YW = P } = q;
+  const { planes = 0 } = q;
+  // Bytes in order have no pitch of their own.
+  const YW = planes === 1 ? (q.YW ?? P) : P;
   return { R, P, N, KH, KW, C, SY, SX, planes, YW, XW, lanes, down, pass: q.pass ?? KH };
 }
 
