@@ -9,6 +9,12 @@ export function cmakeText(n: Network, sources: readonly Source[]): string {
   const flags = special.map(
     (s) => `  set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`,
   );
+  const leveled = special.flatMap(({ path, flags: all }) => {
+    const levels = all.filter((f) => f.startsWith('-O') && f !== '-O2');
+    return levels.length > 0
+      ? [`  set_source_files_properties(${path} PROPERTIES COMPILE_OPTIONS "${levels.join(';')}")\n`]
+      : [];
+  });
   return `cmake_minimum_required(VERSION 3.16)
 project(${n.name} C)
 
@@ -20,7 +26,7 @@ target_compile_options(${n.name} PRIVATE -O2 -fwrapv -Wall -Wextra -Wconversion)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   # See include/mt_kernel.h.
   target_compile_options(${n.name} PRIVATE -fomit-frame-pointer -DMT_NO_FRAME_POINTER)
-endif()
+${leveled.join('')}endif()
 ${flags.length > 0 ? `# What the schedules were measured with; other compilers do not know all of these flags.\nif(CMAKE_C_COMPILER_ID STREQUAL "GNU")\n${flags.join('')}endif()\n` : ''}
 option(${n.name.toUpperCase()}_EXAMPLE "Build the example program" OFF)
 if(${n.name.toUpperCase()}_EXAMPLE)
