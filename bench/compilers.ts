@@ -1,13 +1,13 @@
 /**
- * GCC and Clang next to each other: each layer of a network with the schedule that ships for it, and with its default one, its kernel
- * compiled by either, measured and verified as any trial. Linking and all else stays with the board's GCC. Clang gets the schedule's
- * -O level; other flags of a schedule are GCC's own. Writes bench/results/compilers.json and prints its tables.
- * `node bench/compilers.ts [--boards B,…] [--networks vww,…] [--models DIR] [--text]`; --text only prints what is kept.
+ * GCC and Clang next to each other: what each layer of a network costs when its kernel is made by either, verified as any trial.
+ * Rows: `best` and `default` schedules, all `records` that ship for a layer, of which the fastest counts, for each compiler its own,
+ * and what a `search` with each finds. Writes bench/results/compilers.json and prints its table.
+ * `node bench/compilers.ts [--boards B,…] [--networks N,…] [--schedules R,…] [--trials N] [--models DIR]`; --text only prints.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Target } from '../boards/board.ts';
+import { type BoardModule, compiledBy, type Target } from '../boards/index.ts';
 import { laysOut, type Selected, selectLaidOut } from '../compiler/select.ts';
 import type { Task } from '../compiler/tasks.ts';
 import { type Knob, type Schedule, type Template, templates } from '../kernels/index.ts';
@@ -15,7 +15,6 @@ import { offersFor, toolchainOf } from '../server/offers.ts';
 import { shippedFor, shippedRecords } from '../server/shipped/records.ts';
 import { modelsDir, networkNames } from '../test/models.ts';
 import { toolchainVersion } from '../toolchain/index.ts';
-import type { Candidate } from '../tuner/candidates.ts';
 import type { TrialRecord } from '../tuner/tune.ts';
 import type { Config, MeasureResult } from '../tuner/types.ts';
 import { table, thousands } from './markdown.ts';
@@ -55,21 +54,7 @@ interface Results {
   readonly networks: readonly Network[];
 }
 
-/** A board's target for Clang: block kernels need the register that it keeps as a frame pointer on Arm (include/mt_kernel.h). */
-function clangFor(target: Target): Target {
-  const arm = target.compiler === 'arm-none-eabi-gcc';
-  const own = arm
-    ? // memcpy and its like by the names that C knows, not by Arm's.
-      ['--target=arm-none-eabi', '-meabi', 'gnu', '-fomit-frame-pointer', '-DMT_NO_FRAME_POINTER']
-    : ['--target=riscv32-unknown-elf'];
-  return { ...target, compiler: 'clang', flags: [...own, ...target.flags] };
-}
-/** The flags that both compilers know. */
-const isLevel = (flag: string | number): boolean => /^-O\w$/.test(String(flag));
-const forClang = ({ kernel, ...rest }: Candidate): Candidate => ({
-  ...rest,
-  kernel: { ...kernel, flags: kernel.flags.filter(isLevel) },
-});
+const clangFor = (board: BoardModule): Target => compiledBy(board, 'clang').target;
 
 /** Configs of a task of which the fastest counts, for each compiler its own, and how many layers of the network they are for. */
 interface Chosen {
@@ -125,7 +110,7 @@ async function layerResult({ workbench, module }: Session, { task, configs, time
     const made = propose(config);
     if (!made.ok) throw new Error(`${layerOf(task)}: ${made.code} ${made.detail}`);
     const gcc = outcomeOf(await measure(made.candidate));
-    outcomes.push({ gcc, clang: outcomeOf(await measure(forClang(made.candidate), clangFor(module.target))) });
+    outcomes.push({ gcc, clang: outcomeOf(await measure(made.candidate, clangFor(module))) });
   }
   const [gcc, clang] = [fewest(outcomes.map((o) => o.gcc)), fewest(outcomes.map((o) => o.clang))];
   return layerOfBoth(task, times, configs.length, gcc, clang);
@@ -136,13 +121,14 @@ function layerOfBoth(task: Task, times: number, schedules: number, gcc: Outcome,
   return { layer: layerOf(task), times, schedules, gcc, clang };
 }
 
-/** Schedules without flags that only GCC knows. */
+/** Schedules without flags that only GCC knows: to Clang they are the same ones again. */
 const templatesForClang = templates.map((t): Template => {
-  const known = (k: Knob): Knob => (k.name === 'flags' ? { ...k, values: k.values.filter(isLevel) } : k);
+  const known = (k: Knob): Knob =>
+    k.name === 'flags' ? { ...k, values: k.values.filter((v) => /^-O\w$/.test(String(v))) } : k;
   return { ...t, knobs: (workload, features) => t.knobs(workload, features)?.map(known) };
 });
 
-/** Cycles of the fastest of `trials` a task, found from nothing, by id of the task. */
+/** Cycles of the fastest of `trials` a task, found from nothing, by id of the task. Each may take what RAM it likes: not a network. */
 async function searched(session: Session, search: Pick<Search, 'target' | 'templates'>): Promise<Map<string, Outcome>> {
   const found = new Map<string, Outcome>();
   const record = ({ task, result }: TrialRecord): void => {
@@ -153,7 +139,7 @@ async function searched(session: Session, search: Pick<Search, 'target' | 'templ
 }
 async function searchedBoth(session: Session): Promise<readonly Layer[]> {
   const gcc = await searched(session, {});
-  const clang = await searched(session, { target: clangFor(session.module.target), templates: templatesForClang });
+  const clang = await searched(session, { target: clangFor(session.module), templates: templatesForClang });
   return session.tasks.map((task) =>
     layerOfBoth(task, task.occurrences.length, trials, gcc.get(task.id) ?? '', clang.get(task.id) ?? ''),
   );
@@ -188,14 +174,15 @@ function keep(session: Session, clang: string, fresh: readonly Network[]): void 
   const key = (n: Network): string => `${n.board} ${names.indexOf(n.network)} ${n.schedules}`;
   const all = new Map([...old.networks, ...fresh].map((n) => [key(n), n]));
   const networks = [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, n]) => n);
-  const toolchains = { ...old.toolchains, [session.board]: { gcc: session.toolchain, clang } };
+  const known = { ...old.toolchains, [session.board]: { gcc: session.toolchain, clang } };
+  const toolchains = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(kept, `${JSON.stringify({ toolchains, networks }, null, 2)}\n`);
 }
 
 async function measureNetwork(board: string, network: string): Promise<void> {
   const session = await openSession(join(modelsDir, `${network}_int8.tflite`), board, 1);
   try {
-    const clang = must(await toolchainVersion(clangFor(session.module.target)));
+    const clang = must(await toolchainVersion(clangFor(session.module)));
     for (const schedules of wanted) {
       const layers = await rows[schedules](session);
       for (const l of layers)
