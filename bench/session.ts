@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Target } from '../boards/board.ts';
 import { type BoardModule, type BuiltFirmware, boardOf } from '../boards/index.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { importModel } from '../compiler/import/index.ts';
@@ -56,6 +57,8 @@ export interface Search {
   readonly progress?: NonNullable<TuneRequest['progress']>;
   /** Hears of each trial. */
   readonly record?: (trial: TrialRecord) => void;
+  /** What kernels are compiled for, where it is not what the board says. */
+  readonly target?: Target;
 }
 
 /** A task's layer in words. */
@@ -110,14 +113,15 @@ export async function openSession(
     toolchain: must(await toolchainVersion(board.target)),
     graph,
     tasks,
-    async run({ policy, tasks: chosen, seed, trials, templates: tried = templates, scratchBytes, progress, record }) {
+    async run({ policy, tasks: chosen, seed, trials, templates: tried = templates, target, ...rest }) {
+      const { scratchBytes, progress, record } = rest;
       const named = typeof policy === 'string' ? policies[policy] : policy;
       if (named === undefined) throw new Error(`no policy ${policy}`);
       let records = 0;
       const end = await tune({
         graph,
         tasks: chosen ?? tasks,
-        board,
+        board: target === undefined ? board : { ...board, target },
         pool,
         templates: { templates: tried, defaultSchedule },
         ...(scratchBytes !== undefined && { scratchBytes }),
@@ -150,8 +154,8 @@ export async function openSession(
 export interface Workbench {
   readonly space: SearchSpace;
   readonly propose: (config: Config) => Proposed;
-  /** Throws where the device is lost. */
-  readonly measure: (candidate: Candidate) => Promise<MeasureResult>;
+  /** The kernel's object is made by the board's compiler, unless another target is given. Throws where the device is lost. */
+  readonly measure: (candidate: Candidate, target?: Target) => Promise<MeasureResult>;
 }
 export interface Room {
   readonly graph: Graph;
@@ -166,8 +170,8 @@ export function workbenchOf(task: Task, { graph, board, pool, cacheDir }: Room):
   return {
     space,
     propose: candidateMaker(task, space, { board, scratchBytes: scratchRoom(board, bench) }),
-    measure: async ({ kernel }) => {
-      const built = await buildCandidate(kernel, board.target, cacheDir);
+    measure: async ({ kernel }, target = board.target) => {
+      const built = await buildCandidate(kernel, target, cacheDir);
       if (!built.ok) return { ...built.error, status: 'failed', stage: 'compile', times: {} };
       const vector = vectorOf(built.value);
       const result = must(await pool.use((station) => station.measure({ kernel, built: built.value, bench, vector })));

@@ -15,6 +15,11 @@ export interface Target {
   readonly compiler: string;
   /** Flags that select the CPU, e.g. ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16']. */
   readonly flags: readonly string[];
+  /**
+   * What makes kernels and libraries instead of `compiler`, with flags of its own before `flags`: compilers.ts. `compiler` makes
+   * the server and links.
+   */
+  readonly kernels?: { readonly compiler: string; readonly flags: readonly string[] };
 }
 export interface MemoryRegion {
   readonly name: string;

@@ -20,6 +20,7 @@ import { riscv32Virt } from './riscv32-virt/index.ts';
 import { stm32f405 } from './stm32f405/index.ts';
 
 export { type Board, type Kind, kinds, type Target } from './board.ts';
+export { type Compiler, compiledBy, compilers } from './compilers.ts';
 export {
   type BoardModule,
   type BuiltFirmware,

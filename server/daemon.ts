@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
-import { type BoardModule, boards } from '../boards/index.ts';
+import { type BoardModule, boards, type Compiler, compiledBy } from '../boards/index.ts';
 import { type Failure, failed, ok, type Result } from '../compiler/result.ts';
 import { allRecords } from '../db/export.ts';
 import { type Layer, openStore, StoreError } from '../db/index.ts';
@@ -47,6 +47,8 @@ export interface DaemonOptions extends ReachOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly devices: readonly AttachedDevice[];
+  /** What makes kernels of all boards; 'gcc' unless given. */
+  readonly compiler?: Compiler;
   /** Emulated devices by board; boards that are not named have one a core. */
   readonly emulate: Readonly<Record<string, number>>;
   /** See FarmOptions. */
@@ -165,7 +167,8 @@ function reachOf(
   const service = serviceOf(o, store.tokens.valid().length);
   if (!service.ok) return service;
   const secret = openSecret(dataDir, o.webhookSecretFile);
-  return secret.ok ? ok({ service: service.value, secret: secret.value, boards: mine.value }) : secret;
+  const compiled = mine.value.map((board) => compiledBy(board, o.compiler ?? 'gcc'));
+  return secret.ok ? ok({ service: service.value, secret: secret.value, boards: compiled }) : secret;
 }
 
 /** The directory's database, with the records of a file merged in: known ones stay as they are. */

@@ -3,7 +3,7 @@
  * helpers that the kernels call are counted; they ship with them.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../boards/index.ts';
 import type { CompiledSizes, Network } from '../compiler/emit/index.ts';
@@ -83,9 +83,13 @@ function besidesFrames({ isa }: Target): number {
   return isa === 'armv6-m' ? 48 : 0;
 }
 
-/** Bytes of each function's frame, from the file that -fstack-usage leaves: place, tab, bytes, tab, kind. */
+/**
+ * Bytes of each function's frame, from the file that -fstack-usage leaves: place, tab, bytes, tab, kind. Without functions GCC
+ * leaves it empty and Clang leaves none.
+ */
 function framesOf(object: string): ReadonlyMap<string, number> {
-  const lines = readFileSync(stackUsageOf(object), 'utf8').split('\n');
+  const file = stackUsageOf(object);
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
   return new Map(
     lines
       .map((line) => line.split('\t'))

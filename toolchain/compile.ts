@@ -38,12 +38,20 @@ export interface ObjectFile {
   readonly hash: string;
 }
 
+/** What makes a target's kernels, libraries and other units; its version is the toolchain of a record. */
+export const compilerOf = ({ compiler, kernels }: Target): string => kernels?.compiler ?? compiler;
+
+/** Passes of GCC that a schedule turns off: other compilers do not know them. Its -O level they do. */
+const ofGcc = (flag: string): boolean => flag.startsWith('-fno-');
+const flagsOf = ({ target: { flags, kernels }, flags: own }: Unit): readonly string[] =>
+  kernels === undefined
+    ? [...commonFlags, ...flags, ...own]
+    : [...commonFlags, ...kernels.flags, ...flags, ...own.filter((f) => !ofGcc(f))];
+
 /** What a unit is compiled with, its text on standard input; where things lie is left out. */
-export const commandOf = ({ target, flags }: Unit): readonly string[] => [
-  target.compiler,
-  ...commonFlags,
-  ...target.flags,
-  ...flags,
+export const commandOf = (unit: Unit): readonly string[] => [
+  compilerOf(unit.target),
+  ...flagsOf(unit),
   '-c',
   '-x',
   'c',
@@ -52,8 +60,8 @@ export const commandOf = ({ target, flags }: Unit): readonly string[] => [
 
 /** What the compiler says of a unit without headers, be it compiled or not. Failure: TOOL_MISSING. */
 export async function compilerOutput(unit: Unit): Promise<Result<string>> {
-  if (findTool(unit.target.compiler) === undefined)
-    return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  const compiler = compilerOf(unit.target);
+  if (findTool(compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(compiler));
   const ran = await runAgainIfKilled([...commandOf(unit), '-o', '/dev/null'], {
     input: unit.source,
     ...(unit.limits !== undefined && { limits: unit.limits }),
@@ -63,8 +71,9 @@ export async function compilerOutput(unit: Unit): Promise<Result<string>> {
 
 /** First line of the compiler's version, or TOOL_MISSING. */
 export async function toolchainVersion(target: Target): Promise<Result<string>> {
-  if (findTool(target.compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(target.compiler));
-  const { stdout } = await run([target.compiler, '--version']);
+  const compiler = compilerOf(target);
+  if (findTool(compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(compiler));
+  const { stdout } = await run([compiler, '--version']);
   return { ok: true, value: stdout.split('\n')[0] ?? '' };
 }
 
@@ -74,9 +83,9 @@ export async function toolchainVersion(target: Target): Promise<Result<string>> 
  * isOutside() that are not.
  */
 export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<ObjectFile>> {
-  const flags = [...commonFlags, ...unit.target.flags, ...unit.flags];
-  const compiler = findTool(unit.target.compiler);
-  if (compiler === undefined) return fail('compile', 'TOOL_MISSING', toolHint(unit.target.compiler));
+  const flags = flagsOf(unit);
+  const compiler = findTool(compilerOf(unit.target));
+  if (compiler === undefined) return fail('compile', 'TOOL_MISSING', toolHint(compilerOf(unit.target)));
   const hash = sha(identityOf(compiler), flags.join(' '), unit.source, JSON.stringify(unit.headers));
   const path = join(cacheDir, `${hash}.o`);
   if (isWhole(path)) {
@@ -92,7 +101,7 @@ async function compileTo(path: string, unit: Unit, flags: readonly string[], cac
   // Two builds of one source may run at once: each writes its own file, the last one to finish wins with equal bytes.
   const temporary = path.replace(/\.o$/, `.${randomUUID()}.tmp.o`);
   const ran = await runAgainIfKilled(
-    [unit.target.compiler, ...flags, '-I', include, '-c', '-x', 'c', '-', '-o', temporary],
+    [compilerOf(unit.target), ...flags, '-I', include, '-c', '-x', 'c', '-', '-o', temporary],
     { input: unit.source, ...(unit.limits !== undefined && { limits: unit.limits }) },
   );
   if (ran.code !== 0) {

@@ -5,6 +5,7 @@
 export { pruneCache } from './cache.ts';
 export {
   commandOf,
+  compilerOf,
   compilerOutput,
   compileUnit,
   type ObjectFile,

@@ -38,7 +38,9 @@ export interface Linked {
  */
 export async function candidateElf(c: CandidateLink, cacheDir: string): Promise<Result<Uint8Array>> {
   return inCache('link', cacheDir, async () => {
-    const memory = await compileUnit({ ...memoryFunctions, target: c.target }, cacheDir);
+    // By whom links: another compiler might make of a loop the very call that it is the body of.
+    const { kernels: _, ...target } = c.target;
+    const memory = await compileUnit({ ...memoryFunctions, target }, cacheDir);
     return memory.ok ? linkTo(join(cacheDir, `${randomUUID()}.elf`), c, memory.value, cacheDir) : memory;
   });
 }

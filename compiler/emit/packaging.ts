@@ -5,10 +5,15 @@ import type { Network } from './network.ts';
 import { type Port, portsOf } from './types.ts';
 
 export function cmakeText(n: Network, sources: readonly Source[]): string {
-  const special = sources.filter((s) => s.flags.length > 0);
-  const flags = special.map(
-    (s) => `  set_source_files_properties(${s.path} PROPERTIES COMPILE_OPTIONS "${s.flags.join(';')}")\n`,
-  );
+  const settings = (known: (flag: string) => boolean): string =>
+    sources
+      .map(({ path, flags }) => ({ path, flags: flags.filter(known).join(';') }))
+      .filter(({ flags }) => flags !== '')
+      .map(({ path, flags }) => `  set_source_files_properties(${path} PROPERTIES COMPILE_OPTIONS "${flags}")\n`)
+      .join('');
+  const ofGcc = settings(() => true);
+  // Passes that a kernel turns off are GCC's; -O2 holds for all files.
+  const ofClang = settings((flag) => flag.startsWith('-O') && flag !== '-O2');
   return `cmake_minimum_required(VERSION 3.16)
 project(${n.name} C)
 
@@ -20,8 +25,8 @@ target_compile_options(${n.name} PRIVATE -O2 -fwrapv -Wall -Wextra -Wconversion)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   # See include/mt_kernel.h.
   target_compile_options(${n.name} PRIVATE -fomit-frame-pointer -DMT_NO_FRAME_POINTER)
-endif()
-${flags.length > 0 ? `# What the schedules were measured with; other compilers do not know all of these flags.\nif(CMAKE_C_COMPILER_ID STREQUAL "GNU")\n${flags.join('')}endif()\n` : ''}
+${ofClang}endif()
+${ofGcc === '' ? '' : `# What the schedules were measured with; other compilers do not know all of these flags.\nif(CMAKE_C_COMPILER_ID STREQUAL "GNU")\n${ofGcc}endif()\n`}
 option(${n.name.toUpperCase()}_EXAMPLE "Build the example program" OFF)
 if(${n.name.toUpperCase()}_EXAMPLE)
   add_executable(${n.name}_example example_main.c)

@@ -12,10 +12,19 @@ import type { Prepared } from '../models.ts';
 import { randomInput } from '../run-network.ts';
 import { buildModel } from './artifact.ts';
 import { boardNamed, type Passes, readModel } from './model.ts';
-import { type BudgetOptions, budgets, type CommonOptions, collect, oneOf, wishesOf } from './options.ts';
+import {
+  type BudgetOptions,
+  budgets,
+  type CommonOptions,
+  type CompilerOption,
+  collect,
+  compiler,
+  oneOf,
+  wishesOf,
+} from './options.ts';
 import { readInputs } from './tensors.ts';
 
-export interface InferenceOptions extends CommonOptions, BudgetOptions {
+export interface InferenceOptions extends CommonOptions, BudgetOptions, CompilerOption {
   readonly board: string;
   readonly input?: readonly string[];
   readonly passes: Passes;
@@ -24,7 +33,7 @@ export interface InferenceOptions extends CommonOptions, BudgetOptions {
 export const files = collect((text) => text);
 
 export const inferenceOptions = (command: Command): Command =>
-  budgets(command)
+  compiler(budgets(command))
     .argument('<model>', 'a .tflite file')
     .requiredOption('--board <board>', 'see the boards command')
     .option(
@@ -48,7 +57,7 @@ export async function inferenceOf(
   o: InferenceOptions,
   check: (model: Graph) => Result<unknown> = ok,
 ): Promise<Result<Inferred>> {
-  const board = boardNamed(o.board);
+  const board = boardNamed(o.board, o.compiler);
   if (!board.ok) return board;
   const model = readModel(file, o.passes);
   if (!model.ok) return model;

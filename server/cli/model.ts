@@ -1,6 +1,6 @@
 /** A model file and a board's name as commands get them -> what can be compiled. */
 import { basename, extname } from 'node:path';
-import { type BoardModule, boardOf, boards } from '../../boards/index.ts';
+import { type BoardModule, boardOf, boards, type Compiler, compiledBy } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { type Prepared, prepare } from '../models.ts';
 import { readFile } from './read-file.ts';
@@ -17,9 +17,9 @@ export function readModel(file: string, passes: Passes): Result<Prepared> {
   return read.ok ? read : failed(read.error.stage, read.error.code, `${file}: ${read.error.detail}`);
 }
 
-/** A board by its name. Failure: BOARD_UNKNOWN with the names there are. */
-export function boardNamed(id: string): Result<BoardModule> {
+/** A board by its name, its kernels made by `compiler`. Failure: BOARD_UNKNOWN with the names there are. */
+export function boardNamed(id: string, compiler: Compiler = 'gcc'): Result<BoardModule> {
   const board = boardOf(id);
-  if (board !== undefined) return ok(board);
+  if (board !== undefined) return ok(compiledBy(board, compiler));
   return failed('input', 'BOARD_UNKNOWN', `there is no board "${id}"; known are ${boards.map((b) => b.id).join(', ')}`);
 }

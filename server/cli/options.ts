@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Compiler, compilers } from '../../boards/index.ts';
 import type { AttachedDevice } from '../attached.ts';
 import type { Wishes } from '../budgets.ts';
 import { exitCodes as exitMeanings } from '../errors.ts';
@@ -36,6 +37,22 @@ export const exitCodes = `Exit codes (a failure is one line "error CODE: ..." on
 ${Object.entries(exitMeanings)
   .map(([code, meaning]) => `  ${code.padEnd(4)}${meaning}`)
   .join('\n')}`;
+
+export interface CompilerOption {
+  readonly compiler: Compiler;
+}
+
+/** --compiler. */
+export const compiler = (command: Command): Command =>
+  command.option(
+    '--compiler <name>',
+    "what makes the kernels: 'gcc', the board's own, or 'clang'; records of one are not the other's",
+    oneOf(...compilers),
+    'gcc',
+  );
+/** The same option for another process. */
+export const compilerAsArguments = (o: CompilerOption): readonly string[] =>
+  o.compiler === 'gcc' ? [] : ['--compiler', o.compiler];
 
 export interface RemoteOptions {
   readonly url?: string;

@@ -1,6 +1,7 @@
 /** Boards that can be tuned for. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BoardModule } from '../../boards/index.ts';
+import { compilerOf } from '../../toolchain/index.ts';
 import type { AppContext } from '../api.ts';
 import { isEmulated } from '../product.ts';
 import { type BoardBody, BoardList } from '../schemas/index.ts';
@@ -14,7 +15,7 @@ const boardBody = (b: BoardModule): BoardBody => ({
   clockHz: b.clockHz,
   isa: b.target.isa,
   features: [...b.target.features],
-  compiler: b.target.compiler,
+  compiler: compilerOf(b.target),
   flags: [...b.target.flags],
   flashBytes: b.flashBytes,
   ramBytes: b.ramBytes,

@@ -2,12 +2,13 @@
  * A trial's candidate, made again from its record: the recorded schedule on the constants of a network that has the task. Must
  * stay true: what is made again is what was measured only where its binary is the record's; otherwise that is said.
  */
-import type { BoardModule } from '../../boards/index.ts';
+import { type BoardModule, compiledBy, compilers } from '../../boards/index.ts';
 import type { Graph } from '../../compiler/graph/graph.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { Store, TuningRecord } from '../../db/types.ts';
 import { defaultSchedule, templates } from '../../kernels/index.ts';
+import { toolchainVersion } from '../../toolchain/index.ts';
 import { type Candidate, candidateMaker } from '../../tuner/candidates.ts';
 import { benchOf } from '../../tuner/measure/bench.ts';
 import { type Built, buildCandidate } from '../../tuner/measure/builder.ts';
@@ -39,8 +40,9 @@ const unmakeable = (why: string): Result<never> => failed('propose', 'TRIAL_UNMA
 
 /** Builds the candidate of a record. Failure: TRIAL_UNMAKEABLE. */
 export async function remake(o: RemakeOptions, record: TuningRecord): Promise<Result<Remade>> {
-  const board = o.boards.find((b) => b.id === record.board);
-  if (board === undefined) return unmakeable(`no board is called ${record.board} any more`);
+  const found = o.boards.find((b) => b.id === record.board);
+  if (found === undefined) return unmakeable(`no board is called ${record.board} any more`);
+  const board = await asRecorded(found, record);
   const networks = networksOf(o, record);
   if (networks.length === 0) return unmakeable(`no network that is here has a layer of task ${record.task}`);
   let first: Result<Remade> | undefined;
@@ -51,6 +53,16 @@ export async function remake(o: RemakeOptions, record: TuningRecord): Promise<Re
     if (first === undefined || !first.ok) first = made;
   }
   return first ?? unmakeable('no network was tried');
+}
+
+/** The board with the compiler of the record, if it is here and still the same; else with the one that it has. */
+async function asRecorded(board: BoardModule, { toolchain }: TuningRecord): Promise<BoardModule> {
+  for (const compiler of compilers) {
+    const compiled = compiledBy(board, compiler);
+    const version = await toolchainVersion(compiled.target);
+    if (version.ok && version.value === toolchain) return compiled;
+  }
+  return board;
 }
 
 /** Models that have the task, the one of the trial's job first. */

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
-import { emitLibrary, identifier, type Library, networkOf } from '../../compiler/emit/index.ts';
+import { emitLibrary, identifier, type Library, type Network, networkOf } from '../../compiler/emit/index.ts';
+import { cmakeText } from '../../compiler/emit/packaging.ts';
 import { networkHeader } from '../../compiler/emit/table.ts';
 import { elements, type Graph, tensorOf } from '../../compiler/graph/graph.ts';
 import { printGraph } from '../../compiler/graph/print.ts';
@@ -94,16 +95,29 @@ describe('no compiler has a word to say', () => {
 if (findTool('cmake') === undefined) console.log('cmake is not installed: CMakeLists.txt is not tried');
 test('cmake builds the library and its example', { skip: findTool('cmake') === undefined }, () => {
   const { model, graph } = modelOf(3);
-  // Flags of GCC alone are for GCC.
-  const text = libraryOf(graph, { seed: 1 }).files.get('CMakeLists.txt') ?? '';
-  const [before, behind] = text.split('if(CMAKE_C_COMPILER_ID STREQUAL "GNU")');
-  expect([before?.includes('set_source'), behind?.includes('set_source')]).toEqual([false, true]);
   const got = inFolder(libraryOf(graph, { seed: 1 }), (dir) => {
     tool(dir, ['cmake', '-S', '.', '-B', 'build', '-DNET_EXAMPLE=ON', '-DCMAKE_C_FLAGS=-Werror']);
     tool(dir, ['cmake', '--build', 'build']);
     return tool(dir, ['./build/net_example']).split('\n').slice(0, -1);
   });
   expect(got).toEqual(exampleShouldSay(model));
+});
+
+test('CMake gives Clang the level of a kernel, and GCC all of its flags', () => {
+  const sources = [
+    { path: 'a.c', flags: ['-O3', '-fno-ivopts'] },
+    { path: 'b.c', flags: ['-O2', '-fno-tree-pre'] },
+    { path: 'c.c', flags: [] },
+  ];
+  const text = cmakeText({ name: 'net' } as Network, sources);
+  const settings = [...text.matchAll(/set_source_files_properties\((.*)\)|CMAKE_C_COMPILER_ID \w+ "(\w+)"/g)];
+  expect(settings.map(([, set, compiler]) => set ?? compiler)).toEqual([
+    'Clang',
+    'a.c PROPERTIES COMPILE_OPTIONS "-O3"',
+    'GNU',
+    'a.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-ivopts"',
+    'b.c PROPERTIES COMPILE_OPTIONS "-O2;-fno-tree-pre"',
+  ]);
 });
 
 test('equal bytes on every run, from any working directory', () => {

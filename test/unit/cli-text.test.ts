@@ -9,6 +9,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
 import { pack } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
+import { compilers } from '../../boards/index.ts';
 import { parseEvents, type ServerEvent } from '../../client/events.ts';
 import { unpack } from '../../server/cli/archive.ts';
 import { unexpected, usage } from '../../server/cli/failures.ts';
@@ -17,7 +18,10 @@ import { errorLine, ioOf } from '../../server/cli/io.ts';
 import {
   attached,
   byteCount,
+  type CompilerOption,
   commandOf,
+  compiler,
+  compilerAsArguments,
   type DeviceOptions,
   devices,
   devicesAsArguments,
@@ -90,6 +94,17 @@ describe('options', () => {
     expect(optionsOf(devicesAsArguments(said))).toEqual(said);
     expect(devicesAsArguments(optionsOf([]))).toEqual([]);
     expect(() => optionsOf(['--firmware', 'old'])).toThrow(CommanderError);
+  });
+  test('so does the compiler', () => {
+    const optionOf = (args: readonly string[]): CompilerOption =>
+      compiler(new Command())
+        .exitOverride()
+        .configureOutput({ writeErr: () => undefined })
+        .parse(args, { from: 'user' })
+        .opts<CompilerOption>();
+    for (const one of compilers) expect(optionOf(compilerAsArguments({ compiler: one })).compiler).toBe(one);
+    expect(compilerAsArguments(optionOf([]))).toEqual([]);
+    expect(() => optionOf(['--compiler', 'icc'])).toThrow(CommanderError);
   });
   test('times and instants', () => {
     for (const right of ['90s', '30m', '1.5h', '7']) expect(wallTime(right)).toBe(right);

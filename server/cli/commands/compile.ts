@@ -8,10 +8,19 @@ import { buildModel } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { boardNamed, type Passes, readModel } from '../model.ts';
-import { type BudgetOptions, budgets, type CommonOptions, common, oneOf, wishesOf } from '../options.ts';
+import {
+  type BudgetOptions,
+  budgets,
+  type CommonOptions,
+  type CompilerOption,
+  common,
+  compiler,
+  oneOf,
+  wishesOf,
+} from '../options.ts';
 import { artifactText, readArtifact } from '../report.ts';
 
-interface CompileOptions extends CommonOptions, BudgetOptions {
+interface CompileOptions extends CommonOptions, BudgetOptions, CompilerOption {
   readonly board: string;
   readonly out: string;
   readonly passes: Passes;
@@ -28,11 +37,13 @@ export function addCompile(program: Command, act: Act): void {
     .requiredOption('--board <board>', 'see the boards command')
     .requiredOption('--out <dir>', 'where the library and the firmware go')
     .option('--passes <which>', "'none' leaves out all optional simplifications", oneOf('all', 'none'), 'all');
-  common(budgets(command), 'microtune compile model.tflite --board mps2-an386 --out out').action(act(compile));
+  common(compiler(budgets(command)), 'microtune compile model.tflite --board mps2-an386 --out out').action(
+    act(compile),
+  );
 }
 
 async function compile(io: Io, file: string, o: CompileOptions): Shows {
-  const board = boardNamed(o.board);
+  const board = boardNamed(o.board, o.compiler);
   if (!board.ok) return board;
   const model = readModel(file, o.passes);
   if (!model.ok) return model;

@@ -5,10 +5,21 @@ import { type Keep, parseKeep } from '../../data/retention.ts';
 import { type LogLevel, logLevels } from '../../log.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { type CommonOptions, collect, common, type DeviceOptions, devices, oneOf, webhook, whole } from '../options.ts';
+import {
+  type CommonOptions,
+  type CompilerOption,
+  collect,
+  common,
+  compiler,
+  type DeviceOptions,
+  devices,
+  oneOf,
+  webhook,
+  whole,
+} from '../options.ts';
 import { type ReachFlags, reach, reachOf } from '../reach.ts';
 
-interface ServeOptions extends CommonOptions, DeviceOptions, ReachFlags {
+interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, ReachFlags {
   readonly port: number;
   readonly jobs?: number;
   readonly keepArtifacts?: Keep;
@@ -45,7 +56,7 @@ export function addServe(program: Command, act: Act): void {
       'what webhooks are signed with (default: webhook-secret in the data directory)',
     )
     .option('--log-level <level>', 'what is also told on standard error', oneOf(...logLevels), 'warn');
-  common(devices(reach(command)), 'microtune serve --port 0 --data ./data').action(act(serve));
+  common(compiler(devices(reach(command))), 'microtune serve --port 0 --data ./data').action(act(serve));
 }
 
 /** 90d, or a number of jobs. */
@@ -63,6 +74,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
     ...reachOf(o),
     port: o.port,
     devices: o.device ?? [],
+    compiler: o.compiler,
     emulate: o.emulate ?? {},
     discover: o.discover === true ? 'each-job' : 'never',
     powerCycle: o.powerCycle ?? {},

@@ -20,7 +20,10 @@ import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
 import { boardNamed, readModel, titleOf } from '../model.ts';
 import {
   type CommonOptions,
+  type CompilerOption,
   common,
+  compiler,
+  compilerAsArguments,
   type DeviceOptions,
   devices,
   devicesAsArguments,
@@ -31,7 +34,7 @@ import { type Progress, progressOn } from '../progress.ts';
 import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
 
-interface TuneOptions extends CommonOptions, DeviceOptions, JobOptions, RemoteOptions {
+interface TuneOptions extends CommonOptions, CompilerOption, DeviceOptions, JobOptions, RemoteOptions {
   readonly board: readonly string[];
   readonly out?: string;
 }
@@ -47,7 +50,7 @@ export function addTune(program: Command, act: Act): void {
     .option('--out <dir>', 'where the library and the firmware go (default: they stay in the data directory)');
   const elsewhere = 'the one of the data directory, else one is started';
   common(
-    devices(jobOptions(remote(command, elsewhere))),
+    compiler(devices(jobOptions(remote(command, elsewhere)))),
     'microtune tune model.tflite --board mps2-an386 --trials 400 --out out',
   ).action(act(tune));
 }
@@ -95,14 +98,22 @@ function mustBeWritable(dir: string): void {
 async function daemonFor(io: Io, o: TuneOptions): Promise<Result<Daemon>> {
   const running = runningDaemon(o);
   if (running !== undefined) {
-    const own = [...devicesAsArguments(o), ...(o.records === undefined ? [] : ['--records'])];
+    const own = [
+      ...devicesAsArguments(o),
+      ...compilerAsArguments(o),
+      ...(o.records === undefined ? [] : ['--records']),
+    ];
     if (own.length > 0)
       return failed('input', 'USAGE', `${own[0]} is a matter of the daemon, and one runs already at ${running.url}`);
     io.news(`using the daemon at ${running.url}`);
     return ok(knownDaemon(running, o));
   }
   const records = o.records === undefined ? [] : ['--records', o.records];
-  const started = await startOwnDaemon(resolve(o.data), [...devicesAsArguments(o), ...records]);
+  const started = await startOwnDaemon(resolve(o.data), [
+    ...devicesAsArguments(o),
+    ...compilerAsArguments(o),
+    ...records,
+  ]);
   if (started.ok) io.news(`started a daemon on ${o.data} at ${started.value.client().url}`);
   return started;
 }
