@@ -143,7 +143,8 @@ export class SoakFarm {
     });
   }
   async deleteCache(): Promise<void> {
-    rmSync(join(this.dir, 'cache'), { recursive: true, force: true });
+    // The daemon goes on writing into it.
+    rmSync(join(this.dir, 'cache'), { recursive: true, force: true, maxRetries: 10 });
   }
   async lockDatabase(): Promise<void> {
     const other = new Database(join(this.dir, databaseName));
