@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
 import type { AppContext } from '../api.ts';
 
 const dashboard = resolve(import.meta.dirname, '../dashboard');
@@ -23,10 +22,11 @@ export const pagePolicy = [
   "object-src 'none'",
 ].join('; ');
 
-const guarded = (reply: Pick<FastifyReply['raw'], 'setHeader'>): void => {
-  reply.setHeader('content-security-policy', pagePolicy);
-  reply.setHeader('x-content-type-options', 'nosniff');
-  reply.setHeader('referrer-policy', 'no-referrer');
+const headers = {
+  'content-security-policy': pagePolicy,
+  'referrer-policy': 'no-referrer',
+  // Another version of the daemon has other files; asking whether one changed costs next to nothing.
+  'cache-control': 'no-cache',
 };
 
 export const pageRoutes =
@@ -39,18 +39,13 @@ export const pageRoutes =
       schemaHide: true,
       // Types beside the scripts are for the compiler.
       allowedPath: (path, root) => root === charts || /^\/[\w-]+\.(js|css|svg)$/.test(path),
-      // Another version of the daemon has other files; asking whether one changed costs next to nothing.
       cacheControl: false,
-      setHeaders: (reply) => {
-        reply.header('cache-control', 'no-cache');
-        guarded(reply.raw);
-      },
+      setHeaders: (reply) => void reply.headers(headers),
     });
     for (const [name, file] of Object.entries(chartFiles))
       app.get(`/page/${name}`, { schema: { hide: true } }, (_request, reply) => reply.sendFile(file, charts));
     const html = readFileSync(resolve(dashboard, 'index.html'));
-    app.get('/', { schema: { hide: true } }, (_request, reply) => {
-      guarded(reply.raw);
-      return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html);
-    });
+    app.get('/', { schema: { hide: true } }, (_request, reply) =>
+      reply.type('text/html; charset=utf-8').headers(headers).send(html),
+    );
   };

@@ -27,7 +27,6 @@ export const reportRoutes =
         return reply
           .type('text/html; charset=utf-8')
           .header('content-security-policy', reportPolicy)
-          .header('x-content-type-options', 'nosniff')
           .header('referrer-policy', 'no-referrer')
           .send(html);
       },
