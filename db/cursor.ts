@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { BadCursor } from './errors.ts';
+import type { Page } from './types.ts';
 
 /** What makes one list another than all others: anything that JSON can say. */
 export type List = unknown;
@@ -33,3 +34,12 @@ export function placeOf(cursor: string, farm: string, list: List): string {
 
 /** The row number that a cursor stands for. Throws BadCursor. */
 export const seqOf = (cursor: string, farm: string, list: List): number => Number(placeOf(cursor, farm, list));
+
+/** The first `limit` of rows of which one more was read, where there is one; `behind` makes the cursor behind a row. */
+export function pageOf<Row>(rows: readonly Row[], limit: number, behind: (last: Row) => string): Page<Row> {
+  const last = rows[limit - 1];
+  return {
+    items: rows.slice(0, limit),
+    next: rows.length > limit && last !== undefined ? behind(last) : null,
+  };
+}

@@ -3,7 +3,7 @@
  * unless somebody asks for it.
  */
 import type { Database } from 'better-sqlite3';
-import { cursorAfter, seqOf } from './cursor.ts';
+import { cursorAfter, pageOf, seqOf } from './cursor.ts';
 import type { Page } from './types.ts';
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead';
@@ -100,9 +100,8 @@ export class Deliveries {
     const rows = this.db
       .prepare<object, Row>(`SELECT * FROM deliveries WHERE seq < @below ${where} ORDER BY seq DESC LIMIT @limit`)
       .all({ below, limit: limit + 1, ...(state !== undefined && { state }) });
-    const last = rows[limit - 1];
-    const next = rows.length > limit && last !== undefined ? cursorAfter(last.seq, this.farm, list) : null;
-    return { items: rows.slice(0, limit).map((r) => this.deliveryOf(r)), next };
+    const { items, next } = pageOf(rows, limit, ({ seq }) => cursorAfter(seq, this.farm, list));
+    return { items: items.map((r) => this.deliveryOf(r)), next };
   }
 
   /** 0 is no row. */

@@ -4,7 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { DeviceEvent } from '../tuner/measure/device-state.ts';
-import { cursorAfter, seqOf } from './cursor.ts';
+import { cursorAfter, pageOf, seqOf } from './cursor.ts';
 import type { Page } from './types.ts';
 
 /** No trials until somebody releases it. */
@@ -147,9 +147,7 @@ export class Devices {
          WHERE device = ? AND id < ? AND at >= ? ORDER BY id DESC LIMIT ?`,
       )
       .all(device, before, since ?? '', limit + 1);
-    const items = rows.slice(0, limit);
-    const last = items.at(-1);
-    const next = rows.length > limit && last !== undefined ? cursorAfter(last.id, this.farm, list) : null;
+    const { items, next } = pageOf(rows, limit, ({ id }) => cursorAfter(id, this.farm, list));
     return { items: items.map(({ id: _, ...event }) => event), next };
   }
 

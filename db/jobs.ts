@@ -2,7 +2,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Failure } from '../compiler/result.ts';
-import { cursorAfter, seqOf } from './cursor.ts';
+import { cursorAfter, pageOf, seqOf } from './cursor.ts';
 import type {
   JobChange,
   JobEvent,
@@ -172,9 +172,8 @@ export class Jobs {
          AND (@group IS NULL OR job_group = @group) ORDER BY seq DESC LIMIT @limit`,
       )
       .all({ ...normal, before, limit: limit + 1 });
-    const last = rows[limit - 1];
-    const next = rows.length > limit && last !== undefined ? cursorAfter(last.seq, this.farm, normal) : null;
-    return { items: rows.slice(0, limit).map(jobOf), next };
+    const { items, next } = pageOf(rows, limit, ({ seq }) => cursorAfter(seq, this.farm, normal));
+    return { items: items.map(jobOf), next };
   }
 
   update(id: string, change: JobChange, at: string): JobRow {

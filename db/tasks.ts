@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from 'better-sqlite3';
-import { cursorAfter, placeOf } from './cursor.ts';
+import { cursorAfter, pageOf, placeOf } from './cursor.ts';
 import type { BestRow, Fastest, Layer, TaskFilter, TaskRow } from './log-types.ts';
 import { Stats } from './stats.ts';
 import type { Page } from './types.ts';
@@ -66,9 +66,8 @@ export class Tasks {
       ...(filter.network === undefined ? [] : ['k.id IN (SELECT task FROM layers WHERE model = @network)']),
     ];
     const rows = this.rows(where, { ...filter, after, limit: limit + 1 });
-    const last = rows[limit - 1];
-    const next = rows.length > limit && last !== undefined ? cursorAfter(last.id, this.farm, list) : null;
-    return { items: this.counted(rows.slice(0, limit), filter).map(({ bests: _, ...task }) => task), next };
+    const { items, next } = pageOf(rows, limit, ({ id }) => cursorAfter(id, this.farm, list));
+    return { items: this.counted(items, filter).map(({ bests: _, ...task }) => task), next };
   }
 
   task(id: string): CountedTask | undefined {
