@@ -41,6 +41,13 @@ export function runningDaemon(o: Where): Client | undefined {
   const token = o.tokenFile === undefined ? ('token' in daemon ? daemon.token : undefined) : tokenIn(o.tokenFile);
   return new Client(daemon.url, { ...(token !== undefined && { token }) });
 }
+/** The daemon, for what nothing but a daemon can do; `why` says so. Failure: DAEMON_UNREACHABLE. */
+export function neededDaemon(o: Where, why: string): Result<Client> {
+  const client = runningDaemon(o);
+  return client === undefined
+    ? failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, ${why}`)
+    : ok(client);
+}
 const tokenIn = (file: string): string => Buffer.from(readFile(file)).toString('utf8').trim();
 
 /** Asks the daemon, or reads the database where none runs; also where it went away while it was asked. */

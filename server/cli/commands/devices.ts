@@ -1,9 +1,9 @@
 /** `microtune devices`: the devices of a running daemon: which there are, who may use them, what happened to them. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Client } from '../../../client/client.ts';
-import { failed, ok, type Result } from '../../../compiler/result.ts';
+import { ok, type Result } from '../../../compiler/result.ts';
 import type { DeviceBody, DeviceEventBody } from '../../schemas/index.ts';
-import { runningDaemon } from '../daemon.ts';
+import { neededDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { attached, type CommonOptions, common, instant, type RemoteOptions, remote, whole } from '../options.ts';
@@ -61,9 +61,8 @@ const asked = (command: Command, example: string): Command => common(remote(comm
 
 /** What the daemon answers; without one there are no devices. */
 async function asking<T>(o: DevicesOptions, ask: (client: Client) => Promise<Result<T>>): Promise<Result<T>> {
-  const client = runningDaemon(o);
-  if (client !== undefined) return ask(client);
-  return failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, and only a daemon has devices`);
+  const client = neededDaemon(o, 'and only a daemon has devices');
+  return client.ok ? ask(client.value) : client;
 }
 
 async function list(_io: Io, o: DevicesOptions): Shows {

@@ -5,7 +5,7 @@ import type { Store } from '../../../db/types.ts';
 import { JobViews, nothingRuns } from '../../job-views.ts';
 import { Models } from '../../models.ts';
 import type { JobBody, JobSummary } from '../../schemas/index.ts';
-import { artifactIn, askOrRead, runningDaemon } from '../daemon.ts';
+import { artifactIn, askOrRead, neededDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
@@ -47,20 +47,18 @@ async function jobs(_io: Io, id: string | undefined, o: JobsOptions): Shows {
 
 async function cancel(id: string | undefined, o: JobsOptions): Shows {
   if (id === undefined) return failed('input', 'USAGE', '--cancel needs the id of a job');
-  const client = runningDaemon(o);
-  if (client === undefined)
-    return failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, so no job does`);
-  const job = await client.cancel(id);
+  const client = neededDaemon(o, 'so no job does');
+  if (!client.ok) return client;
+  const job = await client.value.cancel(id);
   return job.ok ? ok({ json: job.value, text: jobText(job.value, o.data) }) : job;
 }
 
 async function clone(_io: Io, id: string, o: JobsOptions & JobOptions): Shows {
-  const client = runningDaemon(o);
-  if (client === undefined)
-    return failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, so nobody would run it`);
+  const client = neededDaemon(o, 'so nobody would run it');
+  if (!client.ok) return client;
   const { boards, ...change } = requestOf(o);
   if (boards !== undefined) return failed('input', 'USAGE', 'a copy is for one board');
-  const made = await client.clone(id, change);
+  const made = await client.value.clone(id, change);
   return made.ok ? ok({ json: made.value, text: jobText(made.value, o.data) }) : made;
 }
 

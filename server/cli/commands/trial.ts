@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { failed, ok } from '../../../compiler/result.ts';
 import type { ReplayBody, TrialBody } from '../../schemas/index.ts';
-import { runningDaemon } from '../daemon.ts';
+import { neededDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
@@ -26,14 +26,13 @@ export function addTrial(program: Command, act: Act): void {
 }
 
 async function trial(_io: Io, id: string, o: TrialOptions): Shows {
-  const client = runningDaemon(o);
-  if (client === undefined)
-    return failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, and a trial is made again by one`);
+  const client = neededDaemon(o, 'and a trial is made again by one');
+  if (!client.ok) return client;
   if (o.replay === true) {
-    const replayed = await client.replay(id);
+    const replayed = await client.value.replay(id);
     return replayed.ok ? ok({ json: replayed.value, text: replayText(replayed.value) }) : replayed;
   }
-  const shown = await client.trial(id);
+  const shown = await client.value.trial(id);
   if (!shown.ok) return shown;
   const { value } = shown;
   if (o.c === true) return value.source === null ? missing(value) : ok({ json: value.source, text: value.source });
