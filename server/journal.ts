@@ -37,6 +37,8 @@ export class Journal {
   private readonly log: Logger;
   /** The best config of each task, in words. */
   private readonly best = new Map<string, { readonly cycles: number; readonly words: string }>();
+  /** Tasks of which something was withdrawn: their best is looked up when it is told next, once for all that went. */
+  private readonly unsure = new Set<string>();
 
   constructor(options: JournalOptions) {
     this.o = options;
@@ -65,7 +67,7 @@ export class Journal {
         listener.heard(known);
       },
       withdrawn: (record) => {
-        this.reconsider(task.id);
+        this.unsure.add(task.id);
         listener.withdrawn(record);
       },
     });
@@ -111,7 +113,7 @@ export class Journal {
     const { store } = this.o;
     store.doubt(id, why);
     this.log.warn({ trial: id, why }, 'trial withdrawn');
-    this.reconsider(store.record(id)?.task ?? '');
+    this.unsure.add(store.record(id)?.task ?? '');
   }
 
   progress(tasks: readonly TaskProgress[], done: number, sinceBetter: number): void {
@@ -127,7 +129,7 @@ export class Journal {
       default: p.default,
       best,
       exhausted,
-      schedule: this.best.get(p.task.id)?.words ?? null,
+      schedule: this.wordsOfBest(p.task.id),
     };
   }
 
@@ -137,9 +139,15 @@ export class Journal {
     if (cycles !== null && cycles < (this.best.get(task)?.cycles ?? Number.POSITIVE_INFINITY))
       this.best.set(task, { cycles, words: wordsOf(config) });
   }
+  private wordsOfBest(task: string): string | null {
+    if (this.unsure.has(task)) this.reconsider(task);
+    return this.best.get(task)?.words ?? null;
+  }
   private reconsider(task: string): void {
+    const standing = this.suiting(task);
     this.best.delete(task);
-    for (const r of this.suiting(task)) this.consider(r.task, r.cycles, r.config);
+    for (const r of standing) this.consider(r.task, r.cycles, r.config);
+    this.unsure.delete(task);
   }
 
   private rowOf({ task, policy, config, schedule, result, reusedFrom }: TrialRecord): NewRecord {
