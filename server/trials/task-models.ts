@@ -3,13 +3,13 @@
  * one kind only; as long as no trial is added, the same answer.
  */
 import { Worker } from 'node:worker_threads';
-import PQueue from 'p-queue';
 import type { Kind } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { Task } from '../../compiler/tasks.ts';
 import type { Store, TuningRecord } from '../../db/types.ts';
 import type { Explained } from '../../tuner/cost-models/explain.ts';
 import type { Models } from '../models.ts';
+import { Answers } from './answers.ts';
 import type { ModelQuestion } from './model-worker.ts';
 
 export interface TaskModelRequest {
@@ -28,8 +28,7 @@ const workerMiB = 1024;
 export class TaskModels {
   private readonly store: Store;
   private readonly models: Models;
-  private readonly known = new Map<string, Promise<Explained>>();
-  private readonly queue = new PQueue({ concurrency: 1 });
+  private readonly answers = new Answers<Explained>(kept);
   private readonly workers = new Set<Worker>();
 
   constructor(store: Store, models: Models) {
@@ -49,12 +48,13 @@ export class TaskModels {
       return failed('request', 'TRIAL_UNMAKEABLE', `no network that is here has a layer of task ${id}`);
     const { items } = this.store.records({ task: id, board, kind, status: 'ok' }, latest, undefined, '-at');
     const key = `${id} ${board} ${kind} ${items[0]?.id ?? ''}`;
-    return ok(await this.once(key, { task, board, records: items.filter(counts).reverse() }));
+    const question = { task, board, records: items.filter(counts).reverse() };
+    return ok(await this.answers.get(key, () => this.ask(question)));
   }
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    this.queue.clear();
+    this.answers.clear();
     await Promise.all([...this.workers].map((w) => w.terminate()));
   }
 
@@ -64,17 +64,6 @@ export class TaskModels {
       if (task !== undefined) return task;
     }
     return undefined;
-  }
-
-  private once(key: string, question: ModelQuestion): Promise<Explained> {
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    const answer = this.queue.add(() => this.ask(question));
-    this.known.set(key, answer);
-    answer.catch(() => this.known.delete(key));
-    const [oldest] = this.known.keys();
-    if (this.known.size > kept && oldest !== undefined) this.known.delete(oldest);
-    return answer;
   }
 
   private ask(question: ModelQuestion): Promise<Explained> {

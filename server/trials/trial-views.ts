@@ -2,7 +2,6 @@
  * One trial whole: what its record says, and what can be made again from it: the C, what the compiler says, the machine code.
  * Must stay true: showing a trial changes nothing; whoever asks a second time waits for the first answer.
  */
-import PQueue from 'p-queue';
 import { causes } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { TuningRecord } from '../../db/types.ts';
@@ -10,6 +9,7 @@ import { commandOf, compilerOutput, toolchainVersion } from '../../toolchain/ind
 import { unitOf } from '../../tuner/measure/builder.ts';
 import { wordsOf } from '../offers.ts';
 import type { RecordBody, ReplayBody, TrialBody } from '../schemas/index.ts';
+import { Answers } from './answers.ts';
 import { cyclesOf, type Listed, type Listing, listingOf } from './listing.ts';
 import { type Remade, remake } from './remake.ts';
 import { type ReplayOptions, replay } from './replay.ts';
@@ -17,14 +17,14 @@ import { type ReplayOptions, replay } from './replay.ts';
 /** What is made again of a trial; `missing` says why something is not there. */
 type Made = Pick<TrialBody, 'source' | 'compiler' | 'disassembly' | 'sameBinary' | 'missing'>;
 
-/** Trials whose making is kept, and how many are made at once: each compiles, and may start an emulator. */
+/** Trials whose making is kept: each compiles, and may start an emulator. */
 const kept = 64;
-const atOnce = 1;
+/** What failed for a reason that may pass, as a network that is not here yet, is tried anew. */
+const lasts = ({ missing, sameBinary }: Made): boolean => missing === null && sameBinary !== false;
 
 export class TrialViews {
   private readonly o: ReplayOptions;
-  private readonly made = new Map<string, Promise<Made>>();
-  private readonly queue = new PQueue({ concurrency: atOnce });
+  private readonly made = new Answers<Made>(kept, lasts);
 
   constructor(options: ReplayOptions) {
     this.o = options;
@@ -34,7 +34,8 @@ export class TrialViews {
   async show(id: string): Promise<Result<TrialBody>> {
     const record = this.record(id);
     if (!record.ok) return record;
-    return ok({ ...this.known(record.value), ...(await this.makeOnce(record.value)) });
+    const known = this.known(record.value);
+    return ok({ ...known, ...(await this.made.get(id, () => this.make(record.value))) });
   }
 
   /** Measures it again. Failures: TRIAL_NOT_FOUND, TRIAL_UNMAKEABLE, NO_DEVICE and others of opening devices. */
@@ -67,19 +68,6 @@ export class TrialViews {
       device: device === null ? null : { id: device, firmware },
       stages: Object.entries(times).map(([stage, ms]) => ({ stage, ms })),
     };
-  }
-
-  private makeOnce(record: TuningRecord): Promise<Made> {
-    const known = this.made.get(record.id);
-    if (known !== undefined) return known;
-    const making = this.queue.add(() => this.make(record));
-    this.made.set(record.id, making);
-    // What failed for a reason that may pass, as a network that is not here yet, is tried anew.
-    const forget = (): void => void this.made.delete(record.id);
-    making.then((made) => (made.missing !== null || made.sameBinary === false) && forget(), forget);
-    const [oldest] = this.made.keys();
-    if (this.made.size > kept && oldest !== undefined) this.made.delete(oldest);
-    return making;
   }
 
   private async make(record: TuningRecord): Promise<Made> {
