@@ -4,6 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { cursorAfter, pageOf, seqOf } from './cursor.ts';
+import { parsedOrNull } from './json.ts';
 import type { Page } from './types.ts';
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead';
@@ -114,7 +115,7 @@ export class Deliveries {
       id: `w-${this.farm}-${r.seq}`,
       job: r.job,
       event: r.event,
-      waiting: r.waiting === null ? null : (JSON.parse(r.waiting) as Readonly<Record<string, unknown>>),
+      waiting: parsedOrNull<Readonly<Record<string, unknown>>>(r.waiting),
       url: r.url,
       at: r.at,
       state: r.state,

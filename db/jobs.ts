@@ -3,6 +3,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Failure } from '../compiler/result.ts';
 import { cursorAfter, pageOf, seqOf } from './cursor.ts';
+import { parsed, parsedOrNull, textOrNull } from './json.ts';
 import type {
   JobChange,
   JobEvent,
@@ -66,15 +67,15 @@ const jobOf = (r: JobColumns): JobRow => ({
   window: r.work_window,
   until:
     r.until_percent === null || r.until_trials === null ? null : { percent: r.until_percent, trials: r.until_trials },
-  only: r.only_tasks === null ? null : (JSON.parse(r.only_tasks) as readonly string[]),
+  only: parsedOrNull<readonly string[]>(r.only_tasks),
   clonedFrom: r.cloned_from,
-  webhooks: JSON.parse(r.webhooks) as readonly string[],
+  webhooks: parsed<readonly string[]>(r.webhooks),
   spentMs: r.spent_ms,
   createdAt: r.created_at,
   startedAt: r.started_at,
   endedAt: r.ended_at,
-  error: r.error === null ? null : (JSON.parse(r.error) as Failure),
-  report: r.report === null ? null : (JSON.parse(r.report) as Json),
+  error: parsedOrNull<Failure>(r.error),
+  report: parsedOrNull<Json>(r.report),
 });
 /** What a new job has where nothing else is said. */
 const unasked = {
@@ -89,10 +90,10 @@ const unasked = {
 const textsOf = ({ until, only, webhooks }: NewJob) => ({
   untilPercent: until?.percent ?? null,
   untilTrials: until?.trials ?? null,
-  only: only == null ? null : JSON.stringify(only),
+  only: textOrNull(only ?? null),
   webhooks: JSON.stringify(webhooks ?? []),
 });
-const eventOf = (r: EventColumns): JobEvent => ({ ...r, data: JSON.parse(r.data) as Json });
+const eventOf = (r: EventColumns): JobEvent => ({ ...r, data: parsed<Json>(r.data) });
 
 export class Jobs {
   private readonly db: Database;
@@ -184,7 +185,7 @@ export class Jobs {
       .prepare(
         `UPDATE jobs SET state = ?, spent_ms = ?, started_at = ?, ended_at = ?, error = ?, report = ? WHERE id = ?`,
       )
-      .run(state, spentMs, startedAt, endedAt, error && JSON.stringify(error), report && JSON.stringify(report), id);
+      .run(state, spentMs, startedAt, endedAt, textOrNull(error), textOrNull(report), id);
     if (change.state !== undefined) this.addEvent(id, 'state', error === null ? { state } : { state, error }, at);
     return this.job(id)!;
   }

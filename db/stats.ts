@@ -6,6 +6,7 @@ import type { Database } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Knobs } from '../kernels/template.ts';
 import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import { parsed } from './json.ts';
 import type { BestRow, FailureKey, FailureRow, KnobRow, Place, ScatterPoint } from './log-types.ts';
 import { Prepared } from './prepared.ts';
 import { stands } from './trials.ts';
@@ -139,7 +140,7 @@ type ByKnob = Map<string, Map<string | number, Outcomes>>;
 function knobRows(rows: readonly ConfigRow[]): readonly KnobRow[] {
   const templates = new Map<string, ByKnob>();
   for (const { template, config, cycles } of rows) {
-    const { knobs = {} } = JSON.parse(config) as { readonly knobs?: Knobs };
+    const { knobs = {} } = parsed<{ readonly knobs?: Knobs }>(config);
     const byKnob: ByKnob = templates.get(template) ?? new Map();
     templates.set(template, byKnob);
     for (const [knob, value] of Object.entries(knobs)) noteOutcome(byKnob, knob, value, cycles);

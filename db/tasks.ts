@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from 'better-sqlite3';
 import { cursorAfter, pageOf, placeOf } from './cursor.ts';
+import { parsed } from './json.ts';
 import type { BestRow, Fastest, Layer, TaskFilter, TaskRow } from './log-types.ts';
 import { Stats } from './stats.ts';
 import type { Page } from './types.ts';
@@ -104,7 +105,7 @@ export class Tasks {
         records: total('trials'),
         failed: total('failed'),
         best: (bests.length === 1 ? bests[0] : undefined) ?? null,
-        networks: JSON.parse(row.networks) as TaskRow['networks'],
+        networks: parsed<TaskRow['networks']>(row.networks),
         bests,
       };
     });

@@ -8,6 +8,7 @@ import type { Kind } from '../boards/board.ts';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import { corrupt, StoreError } from './errors.ts';
+import { parsed, parsedOrNull, textOrNull } from './json.ts';
 import { Pages } from './pages.ts';
 import type { Merged, NewRecord, Page, RecordFilter, RecordSort, TuningRecord } from './types.ts';
 
@@ -42,10 +43,6 @@ interface Row {
   readonly bytes: string | null;
   readonly doubt: string | null;
 }
-
-const parsed = <T>(text: string): T => JSON.parse(text) as T;
-const parsedOrNull = <T>(text: string | null): T | null => (text === null ? null : parsed<T>(text));
-const textOrNull = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
 /** The order of keys here is the order in JSON Lines and of the columns in CSV. */
 const recordOf = (r: Row): TuningRecord => ({
