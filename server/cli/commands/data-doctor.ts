@@ -1,14 +1,13 @@
 /** `microtune doctor`: looks at the data directory and says what to do; with --repair, makes summaries of trials again. */
 import type { Command } from 'commander';
 import { ok, type Result } from '../../../compiler/result.ts';
-import { openStore, StoreError } from '../../../db/index.ts';
-import { lockDataDir } from '../../../db/lock.ts';
+import { type Store, StoreError } from '../../../db/index.ts';
 import { lookAtData } from '../doctor/data.ts';
 import { failedWith, fine, told } from '../doctor/finding.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common } from '../options.ts';
-import { readingStore } from '../store.ts';
+import { changeAlone, readingStore } from '../store.ts';
 
 interface DataDoctorOptions extends CommonOptions {
   readonly repair?: true;
@@ -23,7 +22,7 @@ export function addDataDoctor(program: Command, act: Act): void {
 }
 
 async function doctor(io: Io, o: DataDoctorOptions): Shows {
-  const repaired = o.repair === true ? repair(o.data) : ok(undefined);
+  const repaired = o.repair === true ? changeAlone(o.data, remakeSummaries) : ok(undefined);
   if (!repaired.ok) return repaired;
   const opened = readingStore(o.data);
   if (!opened.ok) return told(io, [{ subject: o.data, check: 'database', ...failedWith(opened.error) }]);
@@ -39,20 +38,7 @@ async function doctor(io: Io, o: DataDoctorOptions): Shows {
   }
 }
 
-/** Failures: DATA_IN_USE, and those of opening a database. */
-function repair(data: string): Result<undefined> {
-  const lock = lockDataDir(data);
-  if (!lock.ok) return lock;
-  try {
-    const store = openStore({ dir: data }, { mode: 'write' });
-    if (!store.ok) return store;
-    store.value.remakeSummaries();
-    store.value.close();
-    return ok(undefined);
-  } catch (error) {
-    if (error instanceof StoreError) return { ok: false, error: error.failure };
-    throw error;
-  } finally {
-    lock.value.release();
-  }
+function remakeSummaries(store: Store): Result<void> {
+  store.remakeSummaries();
+  return ok(undefined);
 }

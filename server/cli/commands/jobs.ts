@@ -11,7 +11,7 @@ import type { Io, Shows } from '../io.ts';
 import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
 import { artifactOf, artifactText, type Report } from '../report.ts';
-import { readingStore } from '../store.ts';
+import { readStore } from '../store.ts';
 import { count, span, speedUp, table } from '../table.ts';
 
 interface JobsOptions extends CommonOptions, RemoteOptions {
@@ -100,15 +100,7 @@ const oneJob = (id: string, o: JobsOptions): Promise<Result<JobBody>> =>
 
 /** What the daemon would answer, from its database; `nothing` where there is none. */
 function fromStore<T>(o: JobsOptions, read: (views: JobViews, store: Store) => T, nothing: T): Result<T> {
-  const store = readingStore(o.data);
-  if (!store.ok) return store;
-  const { value } = store;
-  if (value === undefined) return ok(nothing);
-  try {
-    return ok(read(new JobViews(value, new Models(value), nothingRuns), value));
-  } finally {
-    value.close();
-  }
+  return readStore(o.data, (store) => read(new JobViews(store, new Models(store), nothingRuns), store), nothing);
 }
 
 const listText = (jobs: readonly JobSummary[]): string =>

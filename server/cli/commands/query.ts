@@ -13,7 +13,7 @@ import { askOrRead } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
-import { readingStore } from '../store.ts';
+import { readingStore, readStore } from '../store.ts';
 import { table } from '../table.ts';
 
 interface QueryOptions extends CommonOptions, RemoteOptions {
@@ -93,13 +93,7 @@ const savedQueries = (o: QueryOptions): Promise<Result<readonly SavedQuery[]>> =
       const answer = await client.request<SavedQueryList>('/v1/queries');
       return answer.ok ? ok(answer.value.items) : answer;
     },
-    async () => {
-      const store = readingStore(o.data);
-      if (!store.ok) return store;
-      const own = store.value?.queries.all() ?? [];
-      store.value?.close();
-      return ok([...builtInQueries, ...own]);
-    },
+    async () => readStore(o.data, (store) => [...builtInQueries, ...store.queries.all()], builtInQueries),
   );
 
 type Cell = QueryBody['rows'][number][number];

@@ -7,13 +7,13 @@ import type { Command } from 'commander';
 import type { Client } from '../../../client/client.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { allRecords, recordsToJsonLines } from '../../../db/export.ts';
-import { databaseName, type Merged, openRecordsFile, openStore, type Store, StoreError } from '../../../db/index.ts';
-import { lockDataDir } from '../../../db/lock.ts';
+import { databaseName, type Merged, openRecordsFile, openStore, type Store } from '../../../db/index.ts';
 import type { TuningRecord } from '../../../db/types.ts';
 import { runningDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
+import { changeAlone } from '../store.ts';
 
 /** Records of one request or transaction. */
 const atOnce = 2000;
@@ -51,23 +51,8 @@ const textOf = ({ added, duplicates, conflicts }: Merged): string =>
     conflicts === 0 ? '' : `, ${conflicts} left out: their ids are known with another content`
   }`;
 
-/** No daemon can start meanwhile. */
-function mergeHere(from: Store, data: string): Result<Merged> {
-  const lock = lockDataDir(data);
-  if (!lock.ok) return lock;
-  try {
-    const store = openStore({ dir: data }, { mode: 'write' });
-    if (!store.ok) return store;
-    const merged = [...pieces(from)].map((records) => store.value.mergeRecords(records));
-    store.value.close();
-    return ok(sumOf(merged));
-  } catch (error) {
-    if (error instanceof StoreError) return { ok: false, error: error.failure };
-    throw error;
-  } finally {
-    lock.value.release();
-  }
-}
+const mergeHere = (from: Store, data: string): Result<Merged> =>
+  changeAlone(data, (store) => ok(sumOf([...pieces(from)].map((records) => store.mergeRecords(records)))));
 
 async function mergeThere(from: Store, client: Client): Promise<Result<Merged>> {
   const merged: Merged[] = [];

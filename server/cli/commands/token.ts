@@ -1,13 +1,12 @@
 /** `microtune token`: who may use the daemon from elsewhere. Works on the data directory, whether a daemon runs on it or not. */
 import type { Command } from 'commander';
-import { failed, ok, type Result } from '../../../compiler/result.ts';
-import { openStore, type Store } from '../../../db/index.ts';
+import { failed, ok } from '../../../compiler/result.ts';
 import { type Scope, scopes, type TokenRow } from '../../../db/tokens.ts';
 import { addToken as makeToken, revokeToken } from '../../service/tokens.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, oneOf } from '../options.ts';
-import { readingStore } from '../store.ts';
+import { changeStore, readStore } from '../store.ts';
 import { table } from '../table.ts';
 
 interface AddOptions extends CommonOptions {
@@ -40,32 +39,19 @@ export function addToken(program: Command, act: Act): void {
 async function addOne(_io: Io, name: string, o: AddOptions): Shows {
   if (!namePattern.test(name))
     return failed('input', 'USAGE', `"${name}" is no name: letters, digits, dots, dashes, at most 100`);
-  const added = changed(o.data, (store) => makeToken(store, name, o.scope));
+  // Also beside a daemon: it looks at the tokens with each request.
+  const added = changeStore(o.data, (store) => makeToken(store, name, o.scope));
   return added.ok ? ok({ json: added.value, text: added.value.token }) : added;
 }
 
 async function listAll(_io: Io, o: CommonOptions): Shows {
-  const store = readingStore(o.data);
-  if (!store.ok) return store;
-  const tokens = store.value?.tokens.all() ?? [];
-  store.value?.close();
-  return ok({ json: tokens, text: textOf(tokens) });
+  const tokens = readStore<readonly TokenRow[]>(o.data, (store) => store.tokens.all(), []);
+  return tokens.ok ? ok({ json: tokens.value, text: textOf(tokens.value) }) : tokens;
 }
 
 async function revokeOne(_io: Io, name: string, o: CommonOptions): Shows {
-  const revoked = changed(o.data, (store) => revokeToken(store, name));
+  const revoked = changeStore(o.data, (store) => revokeToken(store, name));
   return revoked.ok ? ok({ json: revoked.value, text: `${name} is revoked` }) : revoked;
-}
-
-/** Written beside the daemon, if one runs: it looks at the tokens with each request. */
-function changed<T>(dir: string, change: (store: Store) => Result<T>): Result<T> {
-  const store = openStore({ dir }, { mode: 'write' });
-  if (!store.ok) return store;
-  try {
-    return change(store.value);
-  } finally {
-    store.value.close();
-  }
 }
 
 const textOf = (tokens: readonly TokenRow[]): string =>
