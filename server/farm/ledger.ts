@@ -82,6 +82,9 @@ export class Ledger {
 
   private pend(board: string, device: string): void {
     this.boards.set(device, board);
+    this.arm();
+  }
+  private arm(): void {
     if (this.timer !== undefined || this.closed) return;
     this.timer = setTimeout(() => this.flush(), this.o.everyMs ?? usualEveryMs);
     this.timer.unref();
@@ -99,7 +102,7 @@ export class Ledger {
       if (!(error instanceof StoreError)) throw error;
       if (!this.failing) this.o.log(`the log of devices cannot be written: ${error.failure.detail}`);
       this.failing = true;
-      for (const [device, board] of [...this.boards].slice(0, 1)) this.pend(board, device);
+      this.arm();
     }
   }
   private write(): void {
