@@ -10,6 +10,7 @@ import { type Built, vectorOf } from '../../tuner/measure/builder.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import { lostDevice, type MeasureResult } from '../../tuner/types.ts';
 import type { Farm } from '../devices.ts';
+import { weightOf } from '../jobs/choice.ts';
 import { toolchainOf } from '../offers.ts';
 import { columnsOf } from './columns.ts';
 import { type Remade, type RemakeOptions, remake } from './remake.ts';
@@ -25,7 +26,7 @@ export interface Replayed {
 }
 
 /** What shares of the pool replays get: those of a normal job, all together. */
-const client = { id: 'replays', weight: 4 };
+const client = { id: 'replays', weight: weightOf({ priority: 'normal' }) };
 
 interface Measured {
   readonly result: MeasureResult;
