@@ -2,15 +2,15 @@
 /** Two jobs beside each other, layer by layer. Counts of different kinds are shown, but no ratio is made of them. */
 import { h } from './dom.js';
 import { count, kindWords, layerName, short, unit } from './format.js';
-import { layersOf } from './job-layers.js';
+import { linkedLayers } from './job-layers.js';
 import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
 import { jobTitle, stateChip } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
-/** @typedef {import('./job-layers.js').Layer} Layer */
-/** @typedef {{ job: Job, layers: readonly Layer[] }} Side */
+/** @typedef {Pick<import('./job-layers.js').Layer, 'name' | 'op' | 'cycles' | 'schedule'> & { href?: string }} Layer  Or the whole network. */
+/** @typedef {{ job: Job, layers: readonly import('./job-layers.js').Layer[] }} Side */
 
 /** @type {import('./page.js').View} */
 export const compareView = {
@@ -37,7 +37,7 @@ export const compareView = {
 /** @param {import('./page.js').Page} page @param {string} id @returns {Promise<Side>} */
 async function side(page, id) {
   const job = await page.get(`/v1/jobs/${encodeURIComponent(id)}`);
-  return { job, layers: layersOf(job, await page.get(`/v1/models/${encodeURIComponent(job.model)}`)) };
+  return { job, layers: linkedLayers(job, await page.get(`/v1/models/${encodeURIComponent(job.model)}`)) };
 }
 
 /** @param {readonly JobRow[]} jobs @param {string} a @param {string} b */
@@ -98,10 +98,15 @@ const head = (j, colour) =>
     ),
   );
 
-/** Layers by their place where both have as many, else by task. @param {readonly Layer[]} a @param {readonly Layer[]} b */
+/**
+ * Layers by their place where both have as many, else by task.
+ * @param {Side['layers']} a
+ * @param {Side['layers']} b
+ * @returns {{ name: string, a: Layer, b: Layer | undefined }[]}
+ */
 function pairs(a, b) {
   if (a.length === b.length && a.every((l, i) => l.op === b[i]?.op))
-    return a.map((l, i) => ({ name: l.name, a: l, b: /** @type {Layer | undefined} */ (b[i]) }));
+    return a.map((l, i) => ({ name: l.name, a: l, b: b[i] }));
   const other = new Map(b.map((l) => [l.task, l]));
   return a.map((l) => ({ name: l.name, a: l, b: other.get(l.task) }));
 }
@@ -110,19 +115,7 @@ function pairs(a, b) {
 function whole(rows) {
   const sum = (/** @type {(r: (typeof rows)[number]) => number | null | undefined} */ of) =>
     rows.some((r) => of(r) === null || of(r) === undefined) ? null : rows.reduce((n, r) => n + (of(r) ?? 0), 0);
-  /** @type {Layer} */
-  const nothing = {
-    name: 'whole network',
-    op: '',
-    cycles: null,
-    before: null,
-    href: undefined,
-    task: undefined,
-    macs: null,
-    trials: null,
-    schedule: null,
-    refused: 0,
-  };
+  const nothing = { name: 'whole network', op: '', schedule: null };
   return {
     name: nothing.name,
     a: { ...nothing, cycles: sum((r) => r.a.cycles) },

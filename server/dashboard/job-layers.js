@@ -1,42 +1,26 @@
 // @ts-check
-/** The layers of a job's network: bars and a table, from the report where there is one, else from the tasks so far. */
+/** The layers of a job's network, as bars and as a table. */
 import { h } from './dom.js';
 import { flame } from './flame.js';
 import { count, layerName, short, speedUp, unit } from './format.js';
+import { layersOf } from './layers.js';
 import { to } from './router.js';
 import { share, table } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
-/** @typedef {import('./flame.js').Layer & { task: string | undefined, macs: number | null, trials: number | null, schedule: string | null, refused: number }} Layer */
+/** @typedef {import('./layers.js').Layer & { href: string }} Layer */
 
 /**
+ * The layers of a job, each with the address of its task.
  * @param {Job} job
  * @param {import('../schemas/index.ts').ModelBody} model
  * @returns {readonly Layer[]}
  */
-export function layersOf(job, model) {
-  const tasks = new Map(job.tasks.map((t) => [t.id, t]));
-  const order = model.tasks.flatMap((t) => (t.layers ?? []).map((at) => ({ at, task: t }))).sort((a, b) => a.at - b.at);
-  /** @type {readonly any[] | undefined} */
-  const reported = /** @type {any} */ (job.report)?.layers;
-  return order.map(({ task }, i) => {
-    const known = tasks.get(task.id);
-    const layer = reported?.[i];
-    const name = layer?.name ?? `layer_${String(i).padStart(2, '0')}_${task.op}`;
-    return {
-      name,
-      op: task.op,
-      task: task.id,
-      macs: task.macs,
-      cycles: layer?.cycles ?? known?.best ?? null,
-      before: layer?.defaultCycles ?? known?.default ?? null,
-      trials: known?.trials ?? null,
-      schedule: layer?.schedule ?? known?.schedule ?? null,
-      refused: layer?.refused?.length ?? 0,
-      href: to('tasks', task.id, { board: job.board, kind: job.kind, job: job.id }),
-    };
-  });
-}
+export const linkedLayers = (job, model) =>
+  layersOf(job, model).map((l) => ({
+    ...l,
+    href: to('tasks', l.task, { board: job.board, kind: job.kind, job: job.id }),
+  }));
 
 /**
  * @param {readonly Layer[]} layers

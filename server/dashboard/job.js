@@ -4,7 +4,7 @@ import { curveChart } from './curve.js';
 import { h } from './dom.js';
 import { axisWords, bytes, count, short, span, speedUp, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
-import { layersOf, layersPart } from './job-layers.js';
+import { layersPart, linkedLayers } from './job-layers.js';
 import { randomReference } from './reference.js';
 import { to } from './router.js';
 import { empty, progressBar, section, stat, stats, table } from './ui.js';
@@ -134,7 +134,7 @@ class JobView {
       this.curvePart(j),
       section(
         'Layers',
-        layersPart(layersOf(j, model), j, this.sorting, (s) => {
+        layersPart(linkedLayers(j, model), j, this.sorting, (s) => {
           this.sorting = s;
           this.show();
         }),

@@ -1,8 +1,9 @@
 /** What a report tells of a job, read from the store: what came of it, how it got there, on what. */
 import type { BoardModule } from '../../boards/index.ts';
-import type { BestRow, Curve, FailureRow } from '../../db/log-types.ts';
+import type { Curve, FailureRow } from '../../db/log-types.ts';
 import type { JobRow, Store, TuningRecord } from '../../db/types.ts';
 import type { Report } from '../cli/report.ts';
+import { type Layer, layersOf } from '../dashboard/layers.js';
 import type { JobViews } from '../job-views.ts';
 import type { Models } from '../models.ts';
 import type { JobBody, ModelBody } from '../schemas/index.ts';
@@ -14,7 +15,8 @@ export interface ReportData {
   readonly board: BoardModule | undefined;
   /** What the artifact's report.json says; undefined before the job is done. */
   readonly made: Report | undefined;
-  readonly layers: readonly LayerRow[];
+  /** Of the network, in the order in which they run. */
+  readonly layers: readonly Layer[];
   readonly curve: Curve;
   readonly stages: readonly FailureRow[];
   readonly devices: readonly FailureRow[];
@@ -22,19 +24,8 @@ export interface ReportData {
   readonly sample: TuningRecord | undefined;
   readonly version: string;
 }
-/** A layer of the network, in the order in which they run. */
-export interface LayerRow {
-  readonly name: string;
-  readonly op: string;
-  readonly task: string;
-  readonly macs: number;
-  readonly before: number | null;
-  readonly after: number | null;
-  readonly schedule: string | null;
-  readonly record: string | null;
-}
 
-export interface ReportParts {
+interface ReportParts {
   readonly store: Store;
   readonly views: JobViews;
   readonly models: Models;
@@ -47,43 +38,21 @@ export function reportData({ store, views, models, boards, version }: ReportPart
   const job = views.body(row);
   const model = models.describe(row.model);
   if (model === undefined) throw new Error(`model ${row.model} of job ${row.id} is not in the store`);
+  const best = store.log.best({ job: row.id });
   const made = row.report === null ? undefined : (row.report as unknown as Report);
   return {
     job,
     model,
     board: boards.find((b) => b.id === row.board),
     made,
-    layers: layersOf(job, model, made, store.log.best({ job: row.id })),
+    layers: layersOf(job, model).map((l) => ({
+      ...l,
+      record: l.record ?? best.find((b) => b.task === l.task)?.record ?? null,
+    })),
     curve: store.log.curveOfJob(row.id),
     stages: store.log.failures({ job: row.id }, 'stage'),
     devices: store.log.failures({ job: row.id }, 'device'),
     sample: store.records({ job: row.id }, 1).items[0],
     version,
   };
-}
-
-/** By the finished network where there is one, else by the tasks so far. */
-function layersOf(
-  job: JobBody,
-  model: ModelBody,
-  made: Report | undefined,
-  best: readonly BestRow[],
-): readonly LayerRow[] {
-  const places = model.tasks.flatMap((task) => task.layers.map((at) => ({ at, task })));
-  return places
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ task }, i) => {
-      const layer = made?.layers[i];
-      const known = job.tasks.find((t) => t.id === task.id);
-      return {
-        name: layer?.name ?? `${String(i).padStart(2, '0')} ${task.op}`,
-        op: task.op,
-        task: task.id,
-        macs: task.macs,
-        before: layer?.defaultCycles ?? known?.default ?? null,
-        after: layer?.cycles ?? known?.best ?? null,
-        schedule: layer?.schedule ?? known?.schedule ?? null,
-        record: layer?.record ?? best.find((b) => b.task === task.id)?.record ?? null,
-      };
-    });
 }

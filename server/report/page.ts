@@ -3,7 +3,8 @@
  * for whoever gets it by mail. Same job, same bytes.
  */
 import { bytes, count, kindWords, layerName, percent, short, span, speedUp, unit } from '../dashboard/format.js';
-import type { LayerRow, ReportData } from './data.ts';
+import type { Layer } from '../dashboard/layers.js';
+import type { ReportData } from './data.ts';
 import { documentOf, el, type Html, type Part } from './html.ts';
 import { reproduction } from './reproduce.ts';
 import { reportStyle } from './style.ts';
@@ -114,16 +115,16 @@ const table = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Html
     ),
   );
 
-function layersTable(layers: readonly LayerRow[], kind: string): Html {
-  const total = layers.reduce((n, l) => n + (l.after ?? 0), 0);
-  return table<LayerRow>(
+function layersTable(layers: readonly Layer[], kind: string): Html {
+  const total = layers.reduce((n, l) => n + (l.cycles ?? 0), 0);
+  return table<Layer>(
     [
       ['layer', (l) => layerName(l.name)],
       ['MACs', (l) => count(l.macs), 'number'],
       [`default ${unit(kind)}`, (l) => count(l.before), 'number'],
-      ['tuned', (l) => count(l.after), 'number'],
-      ['share', (l) => percent(l.after, total), 'number'],
-      ['speed-up', (l) => speedUp(l.before, l.after), 'number'],
+      ['tuned', (l) => count(l.cycles), 'number'],
+      ['share', (l) => percent(l.cycles, total), 'number'],
+      ['speed-up', (l) => speedUp(l.before, l.cycles), 'number'],
       ['schedule', (l) => l.schedule ?? ''],
       ['trial', (l) => el('code', {}, l.record ?? 'none')],
     ],

@@ -1,7 +1,7 @@
 /** The pictures of a report, as SVG that needs nothing else: the curve of a job, and its layers before and after. */
 import type { Curve } from '../../db/log-types.ts';
 import { count, kindWords, layerName, short, speedUp, unit } from '../dashboard/format.js';
-import type { LayerRow } from './data.ts';
+import type { Layer } from '../dashboard/layers.js';
 import { el, type Html, type Part } from './html.ts';
 
 const width = 960;
@@ -65,8 +65,8 @@ const turned = (text: string, height: number): Html =>
   el('text', { class: 'mark middle', transform: `translate(14 ${height / 2 - 16}) rotate(-90)` }, text);
 
 /** A pair of bars a layer: with default schedules above, tuned below, on one scale. */
-export function layersPicture(layers: readonly LayerRow[], kind: string): Html | undefined {
-  const most = Math.max(0, ...layers.flatMap((l) => [l.before ?? 0, l.after ?? 0]));
+export function layersPicture(layers: readonly Layer[], kind: string): Html | undefined {
+  const most = Math.max(0, ...layers.flatMap((l) => [l.before ?? 0, l.cycles ?? 0]));
   if (most === 0) return undefined;
   const row = 30;
   const [left, right] = [210, 200];
@@ -82,15 +82,15 @@ export function layersPicture(layers: readonly LayerRow[], kind: string): Html |
     },
     layers.map((l, i) => {
       const y = i * row + 6;
-      const end = x(Math.max(l.before ?? 0, l.after ?? 0));
+      const end = x(Math.max(l.before ?? 0, l.cycles ?? 0));
       return [
         el('text', { class: 'name end', x: left - 8, y: y + 14 }, layerName(l.name)),
         bar(l.before, 'before', y),
-        bar(l.after, 'after', y + 10),
+        bar(l.cycles, 'after', y + 10),
         el(
           'text',
           { class: 'mark', x: at(end + 8), y: y + 14 },
-          `${short(l.before)} → ${short(l.after)}, ${speedUp(l.before, l.after)}`,
+          `${short(l.before)} → ${short(l.cycles)}, ${speedUp(l.before, l.cycles)}`,
         ),
       ];
     }),
