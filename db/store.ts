@@ -61,7 +61,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
     ofBinary: (of, binary) => read(() => warmStart.ofBinary(of, binary)),
-    madeBy: (job) => read(() => warmStart.made(job)),
+    madeBy: (job) => read(() => trials.madeBy(job)),
     countsInOrder: (job) => read(() => warmStart.inOrder(job)),
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),

@@ -87,6 +87,13 @@ const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware, d.reas
 const fixed = '(SELECT ?)';
 /** On a row t of trials: neither it nor the record whose measurement it took over is doubted. */
 export const stands = `NOT EXISTS (SELECT 1 FROM doubts WHERE record IN (t.id, t.reused_from))`;
+/** Of a job's trials those that count: not reused, not doubted. */
+interface Counts {
+  readonly done: number;
+  readonly failed: number;
+}
+const counted = `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
+  FROM tallies WHERE job = ? AND NOT reused AND stands`;
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
   @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
   @times, @bytes)`;
@@ -103,7 +110,7 @@ export class Trials {
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
   private readonly environmentOf: Statement<EnvironmentKey, { readonly id: number }>;
-  private readonly countsOf: Statement<[string], { readonly done: number; readonly failed: number }>;
+  private readonly countsOf: Statement<[string], Counts>;
   private readonly insertDoubt: Statement<[string, string, string]>;
 
   constructor(db: Database, farm: string) {
@@ -118,10 +125,7 @@ export class Trials {
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
     this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
-    this.countsOf = db.prepare(
-      `SELECT ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
-       FROM tallies WHERE job = ? AND NOT reused AND stands`,
-    );
+    this.countsOf = db.prepare(`SELECT ${counted}`);
     this.environmentOf = db.prepare('SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?');
   }
 
@@ -211,8 +215,15 @@ export class Trials {
       .all(task, board);
   }
 
-  counts(job: string): { readonly done: number; readonly failed: number } {
+  counts(job: string): Counts {
     return this.countsOf.get(job)!;
+  }
+  /** By task. */
+  madeBy(job: string): ReadonlyMap<string, Counts> {
+    const rows = this.db
+      .prepare<[string], Counts & { readonly task: string }>(`SELECT task, ${counted} GROUP BY task`)
+      .all(job);
+    return new Map(rows.map(({ task, ...counts }) => [task, counts]));
   }
 
   /** 'clash': the task is known with another workload; nothing was written. */

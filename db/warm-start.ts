@@ -7,17 +7,11 @@ import type { Database } from 'better-sqlite3';
 import type { Comparable, TuningRecord } from './types.ts';
 
 type Named = Omit<Comparable, 'job'> & { readonly job: string | null };
-interface Counts {
-  readonly done: number;
-  readonly failed: number;
-}
 
 /** Measurements of a task that can be compared with each other and stand. */
 const comparable = `t.task = @task AND t.board = @board AND t.kind = @kind AND t.reused_from IS NULL
   AND t.environment IN (SELECT id FROM environments WHERE toolchain = @toolchain AND flags = @flags)
   AND (@job IS NULL OR t.job = @job) AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id)`;
-/** Trials that a job has made: reused and doubted ones do not count. */
-const own = 't.job = ? AND t.reused_from IS NULL AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id)';
 
 export class WarmStart {
   private readonly db: Database;
@@ -45,21 +39,12 @@ export class WarmStart {
     return this.records(sql, { ...named(of), binary });
   }
 
-  /** By task, what a job has made. */
-  made(job: string): ReadonlyMap<string, Counts> {
-    const rows = this.db
-      .prepare<[string], Counts & { readonly task: string }>(
-        `SELECT t.task, count(*) AS done, count(*) FILTER (WHERE t.status = 'failed') AS failed FROM trials t WHERE ${own} GROUP BY t.task`,
-      )
-      .all(job);
-    return new Map(rows.map(({ task, ...counts }) => [task, counts]));
-  }
-
-  /** What a job counted, trial by trial, in order; null for what failed. */
+  /** What a job counted, trial by trial, in order; null for what failed. Reused and doubted ones do not count. */
   inOrder(job: string): readonly { readonly task: string; readonly cycles: number | null }[] {
     return this.db
       .prepare<[string], { readonly task: string; readonly cycles: number | null }>(
-        `SELECT t.task, t.cycles FROM trials t WHERE ${own} ORDER BY t.seq`,
+        `SELECT t.task, t.cycles FROM trials t WHERE t.job = ? AND t.reused_from IS NULL
+         AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id) ORDER BY t.seq`,
       )
       .all(job);
   }
