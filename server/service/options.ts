@@ -4,8 +4,7 @@
  */
 import { createSecureContext } from 'node:tls';
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { Limits } from './limits.ts';
-import { usualLimits } from './limits.ts';
+import { type Limits, usualLimits } from './limits.ts';
 
 export interface Tls {
   /** PEM: the certificate with those that it rests on. */

@@ -24,10 +24,10 @@ export const sendProblem = (reply: FastifyReply, failure: Failure): FastifyReply
 /** Answers what is no request, or not a whole one in time, and ends the connection. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const body = JSON.stringify(bodyOf(clientFailure(error.code)));
-  const { http } = errorOf(clientFailure(error.code).code);
-  const head = `HTTP/1.1 ${http} Refused\r\ncontent-type: ${problemType}\r\ncontent-length: ${body.length}\r\n`;
-  socket.end(`${head}connection: close\r\n\r\n${body}`);
+  const body = bodyOf(clientFailure(error.code));
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 ${body.status} Refused\r\ncontent-type: ${problemType}\r\ncontent-length: ${text.length}\r\n`;
+  socket.end(`${head}connection: close\r\n\r\n${text}`);
 }
 
 function clientFailure(code: string | undefined): Failure {
