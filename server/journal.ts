@@ -7,6 +7,7 @@ import type { BoardModule } from '../boards/index.ts';
 import type { Task } from '../compiler/tasks.ts';
 import type { Comparable, NewRecord, Store, TuningRecord } from '../db/types.ts';
 import type { Exchange, Listener, Seat } from '../tuner/exchange.ts';
+import { Gains } from '../tuner/gains.ts';
 import { inOtherLayouts } from '../tuner/layouts.ts';
 import type { Measured } from '../tuner/task-state.ts';
 import type { Known, TaskProgress, TrialRecord, Until } from '../tuner/tune.ts';
@@ -77,16 +78,14 @@ export class Journal {
   until(): Until | undefined {
     const { until, id } = this.o.run.job;
     if (until === null) return undefined;
-    const marks = new Map<string, number>();
-    let since = 0;
+    const gains = new Gains({ ...until, since: 0 });
+    const best = new Map<string, number>();
     for (const { task, cycles } of this.o.store.countsInOrder(id)) {
-      const better =
-        (cycles ?? Number.POSITIVE_INFINITY) <
-        (marks.get(task) ?? Number.POSITIVE_INFINITY) * (1 - until.percent / 100);
-      if (better && cycles !== null) marks.set(task, cycles);
-      since = better ? 0 : since + 1;
+      const now = Math.min(best.get(task) ?? Number.POSITIVE_INFINITY, cycles ?? Number.POSITIVE_INFINITY);
+      best.set(task, now);
+      gains.note(task, now);
     }
-    return { ...until, since };
+    return { ...until, since: gains.since };
   }
 
   /** What stands of a task and goes together with this job's counts: enough of it. */

@@ -13,6 +13,7 @@ import type { Candidate } from './candidates.ts';
 import { startTrainer, type Trainer } from './cost-models/index.ts';
 import type { Listener, Seat } from './exchange.ts';
 import type { Client } from './fair-turns.ts';
+import { Gains } from './gains.ts';
 import { layoutsIn } from './layouts.ts';
 import type { DevicePool } from './measure/pool.ts';
 import type { NamedPolicy } from './policies/index.ts';
@@ -167,7 +168,7 @@ class Loop {
       this.spent += s.spent;
       s.begin(this.r.known(s.task));
       await s.takeWhatMatters(this.r.signal);
-      this.gains.begin(s);
+      this.gains.begin(s.task.id, s.best);
     }
     this.report();
     for (;;) {
@@ -301,7 +302,7 @@ class Loop {
       this.unaudited = true;
     }
     state.took(candidate, outcome.id, outcome.result, outcome.kind);
-    if (outcome.kind === 'measured') this.gains.note(state);
+    if (outcome.kind === 'measured') this.gains.note(state.task.id, state.best);
     this.report();
   }
 
@@ -311,34 +312,5 @@ class Loop {
       this.spent,
       this.gains.since,
     );
-  }
-}
-
-/** How long no task has become better by as much as `until` says. Small gains add up. */
-class Gains {
-  private readonly until: Until | undefined;
-  /** The best count of each task when it was last better by that much. */
-  private readonly marks = new Map<TaskState, number>();
-  since: number;
-
-  constructor(until: Until | undefined) {
-    this.until = until;
-    this.since = until?.since ?? 0;
-  }
-
-  begin(state: TaskState): void {
-    this.marks.set(state, state.best);
-  }
-  /** One more trial of this task. */
-  note(state: TaskState): void {
-    this.since++;
-    const mark = this.marks.get(state) ?? Number.POSITIVE_INFINITY;
-    const better = state.best < mark * (1 - (this.until?.percent ?? 0) / 100);
-    if (better) this.since = 0;
-    // What was withdrawn is no mark either.
-    if (better || state.best > mark) this.marks.set(state, state.best);
-  }
-  get quiet(): boolean {
-    return this.until !== undefined && this.since >= this.until.trials;
   }
 }
