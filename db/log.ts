@@ -1,8 +1,8 @@
 /** The Log of a database (log-types.ts): each question put to the part that answers it. */
-import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Curves } from './curves.ts';
 import type { Log } from './log-types.ts';
+import { logBytes, pageBytes } from './size.ts';
 import { Stats } from './stats.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -25,8 +25,6 @@ export function logOn(db: Database, tasks: Tasks, read: <T>(work: () => T) => T)
 }
 
 function sizeOf(db: Database): { readonly bytes: number; readonly trials: number } {
-  const [pages, each] = [db.pragma('page_count', { simple: true }), db.pragma('page_size', { simple: true })];
-  const pending = statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   const trials = db.prepare<[], number>('SELECT ifnull(sum(trials), 0) FROM tallies').pluck().get()!;
-  return { bytes: Number(pages) * Number(each) + pending, trials };
+  return { bytes: pageBytes(db) + logBytes(db.name), trials };
 }

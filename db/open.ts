@@ -9,6 +9,7 @@ import type { Result } from '../compiler/result.ts';
 import { corrupt, failing, failureOf } from './errors.ts';
 import { makeDir } from './make-dir.ts';
 import { checkSchema, migrate, schemaFiles, versionOf } from './migrate.ts';
+import { logBytes, pageBytes } from './size.ts';
 import { storeOn } from './store.ts';
 import type { Store } from './types.ts';
 
@@ -139,8 +140,6 @@ function checkReadable(db: Database.Database, file: string): Result<void> {
   return checkSchema(db, file);
 }
 
-const logBytes = (file: string): number => statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-
 /**
  * SQLite takes a file cut to a few bytes for an empty one, and finds a missing end late: both are seen here, before anything
  * is written. Only stat and SQLite look: closing a file of ours would drop the locks that SQLite holds on it in this process.
@@ -151,8 +150,7 @@ function checkSize(file: string): Result<void> {
 }
 
 function checkPages(db: Database.Database, file: string): Result<void> {
-  const [count, bytes] = [db.pragma('page_count', { simple: true }), db.pragma('page_size', { simple: true })];
-  const needed = Number(count) * Number(bytes);
+  const needed = pageBytes(db);
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? needed;
   // With a log pending, the pages that are missing here may be there.
   return needed > size && logBytes(file) === 0
