@@ -203,27 +203,26 @@ export class Farm {
   states(): readonly DeviceBody[] {
     const shares = this.ledger.shares();
     const totals = new Map(this.ledger.known().map((row) => [row.name, row]));
-    return this.o.boards.flatMap((b) => this.roster.of(b)).map((p) => this.shown(p, shares, totals));
+    const places = this.o.boards.flatMap((b) => this.roster.of(b));
+    return places.map((p) => this.shown(p, shares.get(p.name), totals.get(p.name)));
   }
   /** Failure: DEVICE_NOT_FOUND. */
   state(name: string): Result<DeviceBody> {
     const place = this.roster.get(name);
     if (place === undefined) return noSuch(name);
-    const totals = new Map(this.ledger.known().map((row) => [row.name, row]));
-    return ok(this.shown(place, this.ledger.shares(), totals));
+    return ok(this.shown(place, this.ledger.shares().get(name), this.totalsOf(name)));
   }
-  private shown(
-    place: Place,
-    shares: ReadonlyMap<string, number>,
-    totals: ReadonlyMap<string, DeviceTotals>,
-  ): DeviceBody {
+  private totalsOf(name: string): DeviceTotals | undefined {
+    return this.ledger.known().find((row) => row.name === name);
+  }
+  private shown(place: Place, share = 0, totals?: DeviceTotals): DeviceBody {
     const bay = this.bays.get(place.board.id);
     const session = {
       state: bay?.pool.states().find((s) => s.name === place.name),
       open: bay !== undefined && bay.closed === undefined,
       since: bay?.closed ?? this.started,
     };
-    return bodyOf(place, session, shares.get(place.name) ?? 0, totals.get(place.name));
+    return bodyOf(place, session, share, totals);
   }
 
   /**
@@ -257,7 +256,7 @@ export class Farm {
     this.roster.keep(place);
     this.roster.note(place, 'added', place.attached?.address ?? 'emulated');
     this.arrived(place);
-    return this.shown(place, new Map(), new Map());
+    return this.shown(place);
   }
 
   /** Takes a device away that is not at work. Failures: DEVICE_NOT_FOUND, DEVICE_STATE. */
@@ -309,9 +308,7 @@ export class Farm {
   /** Newest first. Failure: DEVICE_NOT_FOUND where there never was such a device. Throws BadCursor. */
   history(name: string, since: string | undefined, limit: number, cursor?: string): Result<Page<DeviceEventRow>> {
     const page = this.ledger.history(name, since, limit, cursor);
-    return this.roster.get(name) !== undefined || this.ledger.known().some((row) => row.name === name)
-      ? ok(page)
-      : noSuch(name);
+    return this.roster.get(name) !== undefined || this.totalsOf(name) !== undefined ? ok(page) : noSuch(name);
   }
   /** How much each device was at work, whether or not it is still there. */
   utilisation(spans: Spans): UtilisationBody['items'] {
