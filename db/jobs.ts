@@ -99,13 +99,19 @@ export class Jobs {
   private readonly db: Database;
   private readonly farm: string;
   private readonly byId: Statement<[string], JobColumns>;
+  private readonly insertEvent: Statement<[job: string, at: string, type: string, data: string]>;
   private readonly latest: Statement<[string, string], EventColumns>;
+  private readonly eventsOf: Statement<[job: string, after: number, limit: number], EventColumns>;
+  private readonly eventsOfAll: Statement<[after: number, limit: number], EventColumns>;
 
   constructor(db: Database, farm: string) {
     this.db = db;
     this.farm = farm;
     this.byId = db.prepare('SELECT * FROM jobs WHERE id = ?');
+    this.insertEvent = db.prepare('INSERT INTO events (job, at, type, data) VALUES (?, ?, ?, ?)');
     this.latest = db.prepare('SELECT * FROM events WHERE job = ? AND type = ? ORDER BY id DESC LIMIT 1');
+    this.eventsOf = db.prepare('SELECT * FROM events WHERE job = ? AND id > ? ORDER BY id LIMIT ?');
+    this.eventsOfAll = db.prepare('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?');
   }
 
   /** The same bytes put twice are one model, under the name it had first. */
@@ -191,26 +197,16 @@ export class Jobs {
   }
 
   addEvent(job: string, type: string, data: Json, at: string): JobEvent {
-    const added = this.db
-      .prepare('INSERT INTO events (job, at, type, data) VALUES (?, ?, ?, ?)')
-      .run(job, at, type, JSON.stringify(data));
+    const added = this.insertEvent.run(job, at, type, JSON.stringify(data));
     return { id: Number(added.lastInsertRowid), job, at, type, data };
   }
 
   events(job: string, after: number, limit: number): readonly JobEvent[] {
-    return this.db
-      .prepare<[string, number, number], EventColumns>(
-        'SELECT * FROM events WHERE job = ? AND id > ? ORDER BY id LIMIT ?',
-      )
-      .all(job, after, limit)
-      .map(eventOf);
+    return this.eventsOf.all(job, after, limit).map(eventOf);
   }
 
   allEvents(after: number, limit: number): readonly JobEvent[] {
-    return this.db
-      .prepare<[number, number], EventColumns>('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
-      .all(after, limit)
-      .map(eventOf);
+    return this.eventsOfAll.all(after, limit).map(eventOf);
   }
 
   lastEventId(): number {
