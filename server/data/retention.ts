@@ -45,7 +45,9 @@ export interface TidyOptions {
 /** Removes the files of expired jobs and what the cache has too much; tells the log what went. */
 export async function tidy(o: TidyOptions, now: Date): Promise<void> {
   const there = new Set(await readdir(jobsDir(o.dataDir)).catch(() => []));
-  for (const { id } of expired(o.store.jobs(), o.keep, now)) {
+  // Reads the reports of all jobs: not where they stay anyway.
+  const jobs = o.keep === 'all' ? [] : o.store.jobs();
+  for (const { id } of expired(jobs, o.keep, now)) {
     if (!there.has(id)) continue;
     const dir = join(jobsDir(o.dataDir), id);
     const { files, bytes } = await sizeOf(dir);
