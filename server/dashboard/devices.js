@@ -5,7 +5,7 @@ import { h } from './dom.js';
 import { count, kindWords, percent, when } from './format.js';
 import { heatStrip } from './heat.js';
 import { to } from './router.js';
-import { button, chip, empty, section, select, stat, stats, table } from './ui.js';
+import { button, chip, empty, filterField, matches, section, select, stat, stats, table } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').DeviceBody} Device */
 
@@ -70,10 +70,7 @@ class Devices {
 
   show() {
     const { items } = this;
-    const words = this.text.toLowerCase().split(/\s+/);
-    const shown = items.filter((d) =>
-      words.every((w) => `${d.name} ${d.board} ${d.kind} ${d.state}`.toLowerCase().includes(w)),
-    );
+    const shown = items.filter((d) => matches(this.text, `${d.name} ${d.board} ${d.kind} ${d.state}`));
     const used = shown.filter((d) => !isUnused(d));
     const unused = shown.filter(isUnused);
     const of = (/** @type {string} */ state) => items.filter((d) => d.state === state).length;
@@ -109,17 +106,9 @@ class Devices {
   }
 
   search() {
-    const oninput = (/** @type {InputEvent} */ e) => {
-      this.text = /** @type {HTMLInputElement} */ (e.target).value;
+    return filterField('devices', 'name, board, state', (text) => {
+      this.text = text;
       this.show();
-    };
-    return h('input', {
-      type: 'search',
-      class: 'search',
-      placeholder: 'Filter: name, board, state…',
-      'aria-label': 'Filter devices',
-      'data-search': true,
-      oninput,
     });
   }
 

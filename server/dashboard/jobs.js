@@ -5,7 +5,7 @@ import { h } from './dom.js';
 import { kindWords, short, speedUp, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
 import { to } from './router.js';
-import { button, empty, progressBar, section, stat, stats, table } from './ui.js';
+import { button, empty, filterField, matches, progressBar, section, stat, stats, table } from './ui.js';
 import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
@@ -61,7 +61,7 @@ class Jobs {
   show() {
     const { page } = this;
     if (this.items.length === 0) return page.show(h('h1', null, 'Jobs'), nothing());
-    const wanted = this.items.filter((j) => this.matches(j));
+    const wanted = this.items.filter((j) => matches(this.text, textOf(j)));
     const open = wanted.filter(isOpen);
     const ended = wanted.filter((j) => !isOpen(j));
     page.show(
@@ -83,27 +83,10 @@ class Jobs {
   }
 
   search() {
-    const oninput = (/** @type {InputEvent} */ e) => {
-      this.text = /** @type {HTMLInputElement} */ (e.target).value;
+    return filterField('jobs', 'model, board, state', (text) => {
+      this.text = text;
       this.show();
-    };
-    return h('input', {
-      type: 'search',
-      class: 'search',
-      placeholder: 'Filter: model, board, state…',
-      'aria-label': 'Filter jobs',
-      'data-search': true,
-      oninput,
     });
-  }
-
-  /** @param {JobRow} j */
-  matches(j) {
-    const text = [j.id, j.name, j.modelName, j.board, j.kind, j.state, j.policy, j.group].join(' ').toLowerCase();
-    return this.text
-      .toLowerCase()
-      .split(/\s+/)
-      .every((word) => text.includes(word));
   }
 
   showMore() {
@@ -172,6 +155,9 @@ class Jobs {
     });
   }
 }
+
+/** What a filter looks at. @param {JobRow} j */
+const textOf = (j) => [j.id, j.name, j.modelName, j.board, j.kind, j.state, j.policy, j.group].join(' ');
 
 const nothing = () =>
   empty(

@@ -209,6 +209,29 @@ export const field = (label, control, hint) =>
   );
 
 /**
+ * A field by which a list is filtered as somebody types.
+ * @param {string} what
+ * @param {string} by  Examples of what it looks at.
+ * @param {(text: string) => void} onText
+ */
+export const filterField = (what, by, onText) =>
+  h('input', {
+    type: 'search',
+    class: 'search',
+    placeholder: `Filter: ${by}…`,
+    'aria-label': `Filter ${what}`,
+    'data-search': true,
+    oninput: (/** @type {InputEvent} */ e) => onText(/** @type {HTMLInputElement} */ (e.target).value),
+  });
+
+/** Whether all words of a filter occur in a text. @param {string} filter @param {string} text */
+export const matches = (filter, text) =>
+  filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.toLowerCase().includes(word));
+
+/**
  * @param {string} name
  * @param {readonly (readonly [string, string])[]} options  Value and words.
  * @param {string} value
