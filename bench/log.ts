@@ -2,16 +2,16 @@
  * How fast is a log of a million trials? Fills a database through the same path as imports do, then asks a daemon on it everything
  * that docs/log.md names, over HTTP: by the clock, and the CPU's time, which tells more on a machine that others use too. Writes bench/results/log.json. `npm run bench:log [-- --trials N --job N --seed S --runs N]`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openStore, type Store, type TuningRecord } from '../db/index.ts';
-import { cpuMsOf, ownCpuMs } from './cpu.ts';
+import { ownCpuMs } from './cpu.ts';
 import { farmOfRecords, putNetworks, trialsOf } from './log/farm.ts';
 import { type Read, readsOf } from './log/reads.ts';
+import { type BenchDaemon, daemonOn } from './service/daemon.ts';
+import { timesOf } from './service/load.ts';
 import { resultsDir } from './session.ts';
 
 const { values } = parseArgs({
@@ -80,17 +80,9 @@ function appendOneByOne(store: Store) {
 /** A daemon on the directory, and how long it took from its start to its first page of records. */
 async function restart() {
   const began = performance.now();
-  const program = resolve(import.meta.dirname, '../bin/microtune.js');
-  const args = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.once('exit', () => child.kill('SIGKILL'));
-  const [line] = (await new Promise((done, fail) => {
-    createInterface({ input: child.stdout }).once('line', (text) => done([text]));
-    child.once('exit', (code) => fail(new Error(`the daemon ended with ${code}`)));
-  })) as [string];
-  const { url } = JSON.parse(line) as { readonly url: string };
-  await ask(url, { name: 'first page', path: '/v1/records' });
-  return { child, url, restartMs: ms(began), restartCpuMs: cpuMsOf(child.pid ?? 0) };
+  const daemon = await daemonOn(dir);
+  await ask(daemon.url, { name: 'first page', path: '/v1/records' });
+  return { daemon, restartMs: ms(began), restartCpuMs: daemon.cpuMs() };
 }
 
 async function ask(url: string, { name, path, body }: Read): Promise<number> {
@@ -102,21 +94,13 @@ async function ask(url: string, { name, path, body }: Read): Promise<number> {
   return length === 0 ? 0 : ms(began);
 }
 
-async function time(url: string, pid: number, read: Read) {
+async function time({ url, cpuMs }: BenchDaemon, read: Read) {
   await ask(url, read);
   const all: number[] = [];
-  const cpu = cpuMsOf(pid);
+  const cpu = cpuMs();
   for (let i = 0; i < runs; i++) all.push(await ask(url, read));
-  all.sort((a, b) => a - b);
-  const at = (share: number): number => Number((all[Math.ceil(share * all.length) - 1] ?? 0).toFixed(1));
-  return { name: read.name, p50: at(0.5), p99: at(0.99), cpu: Number(((cpuMsOf(pid) - cpu) / runs).toFixed(1)) };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  child.removeAllListeners('exit');
-  const ended = new Promise((done) => child.once('exit', done));
-  child.kill('SIGTERM');
-  await ended;
+  const { p50, p99 } = timesOf(all);
+  return { name: read.name, p50, p99, cpu: Number(((cpuMs() - cpu) / runs).toFixed(1)) };
 }
 
 const first = opened();
@@ -129,14 +113,14 @@ const openMs = ms(began);
 const size = store.log.size();
 const reads = readsOf(store);
 store.close();
-const daemon = await restart();
+const { daemon, restartMs, restartCpuMs } = await restart();
 const times = [];
 for (const read of reads) {
-  times.push(await time(daemon.url, daemon.child.pid ?? 0, read));
+  times.push(await time(daemon, read));
   const last = times.at(-1);
   console.log(`${last?.p50} ms, ${last?.p99} ms, CPU of the daemon ${last?.cpu} ms: ${read.name}`);
 }
-await end(daemon.child);
+await daemon.end();
 
 const result = {
   cpu: cpus()[0]?.model ?? '',
@@ -146,8 +130,8 @@ const result = {
   doubtMs: Number(insert.doubtMs.toFixed(2)),
   bytesPerTrial: Math.round(size.bytes / size.trials),
   openMs: Math.round(openMs),
-  restartMs: Math.round(daemon.restartMs),
-  restartCpuMs: daemon.restartCpuMs,
+  restartMs: Math.round(restartMs),
+  restartCpuMs,
   slowest: times.toSorted((a, b) => b.p99 - a.p99).slice(0, 3),
   reads: times,
 };

@@ -1,4 +1,4 @@
-/** A daemon of its own for a bench, in a new data directory, and what the system says of its process. */
+/** A daemon of its own for a bench, and what the system says of its process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,14 +16,25 @@ export interface BenchDaemon {
   rss(): number;
   /** CPU that it took since its start, without its compilers and emulators, ms. */
   cpuMs(): number;
-  /** Ends it and removes its directory. */
   end(): Promise<void>;
 }
 
-export async function benchDaemon(args: readonly string[] = []): Promise<BenchDaemon> {
+/** In a new data directory, which goes with it. */
+export async function benchDaemon(): Promise<BenchDaemon> {
   const dir = mkdtempSync(join(tmpdir(), 'microtune-service-'));
-  const all = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent', ...args];
-  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const daemon = await daemonOn(dir);
+  return {
+    ...daemon,
+    async end() {
+      await daemon.end();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function daemonOn(dir: string): Promise<BenchDaemon> {
+  const args = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill('SIGKILL'));
   const url = await addressOf(child);
   return {
@@ -35,7 +46,6 @@ export async function benchDaemon(args: readonly string[] = []): Promise<BenchDa
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGTERM');
       await ended;
-      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

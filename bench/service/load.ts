@@ -4,6 +4,7 @@
  */
 import { Agent, get as httpGet } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
+import { ownCpuMs } from '../cpu.ts';
 
 /** Times in ms at shares of all, and how many there were. */
 export interface Times {
@@ -36,7 +37,7 @@ export async function readAtRate(
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const times: number[] = [];
   let failed = 0;
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  const [began, cpu] = [performance.now(), ownCpuMs()];
   const pending: Promise<void>[] = [];
   for (let i = 0; !stop.aborted; i++) {
     const due = began + (1000 * i) / rate;
@@ -50,8 +51,7 @@ export async function readAtRate(
   }
   await Promise.all(pending);
   agent.destroy();
-  const used = process.cpuUsage(cpu);
-  const ownShare = (used.user + used.system) / 1000 / (performance.now() - began);
+  const ownShare = (ownCpuMs() - cpu) / (performance.now() - began);
   return { times: timesOf(times), failed, ownShare: Number(ownShare.toFixed(3)) };
 }
 
