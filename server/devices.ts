@@ -218,7 +218,7 @@ export class Farm {
   private shown(place: Place, share = 0, totals?: DeviceTotals): DeviceBody {
     const bay = this.bays.get(place.board.id);
     const session = {
-      state: bay?.pool.states().find((s) => s.name === place.name),
+      state: bay?.pool.state(place.name),
       open: bay !== undefined && bay.closed === undefined,
       since: bay?.closed ?? this.started,
     };

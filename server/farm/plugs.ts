@@ -120,7 +120,7 @@ export class Plugs {
     return undefined;
   }
   private isOpen({ board, name }: AttachedSource): boolean {
-    const states = this.o.poolOf(board)?.states() ?? [];
-    return states.some((s) => s.name === name && (s.state === 'busy' || s.state === 'idle'));
+    const state = this.o.poolOf(board)?.state(name)?.state;
+    return state === 'busy' || state === 'idle';
   }
 }

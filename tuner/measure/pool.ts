@@ -103,6 +103,10 @@ export class DevicePool {
   states(): readonly DeviceState[] {
     return this.slots.map((s) => s.shown);
   }
+  /** Undefined where there is no such device. */
+  state(name: string): DeviceState | undefined {
+    return this.slot(name)?.shown;
+  }
   /** Listens until the returned function is called. */
   onDoubt(listener: DoubtListener): () => void {
     this.doubtListeners.add(listener);
