@@ -11,7 +11,7 @@ import type { LinkOptions } from '../firmware-rpc/host/link.ts';
 import { Baselines, healthCheck } from '../tuner/measure/health.ts';
 import { DevicePool, type PoolOptions } from '../tuner/measure/pool.ts';
 import type { AttachedDevice, Flasher } from './attached.ts';
-import { type DeviceStore, forgetful, Ledger } from './farm/ledger.ts';
+import { type DeviceStore, forgetful, Ledger, stampOf } from './farm/ledger.ts';
 import { bodyOf, type Place } from './farm/place.ts';
 import { Plugs } from './farm/plugs.ts';
 import { Roster } from './farm/roster.ts';
@@ -90,7 +90,7 @@ export class Farm {
   }
 
   private stamp(): string {
-    return new Date(this.now()).toISOString();
+    return stampOf(this.now());
   }
 
   /** Whether a board has any device at all; none is started for the answer. */
@@ -312,8 +312,8 @@ export class Farm {
   }
   /** How much each device was at work, whether or not it is still there. */
   utilisation(spans: Spans): UtilisationBody['items'] {
-    const [since, until] = [spans.since, spans.until].map((ms) => new Date(ms).toISOString());
-    const used = Map.groupBy(this.ledger.usedBetween(since ?? '', until ?? ''), (u) => u.device);
+    const use = this.ledger.usedBetween(stampOf(spans.since), stampOf(spans.until));
+    const used = Map.groupBy(use, (u) => u.device);
     const boards = new Map(this.ledger.known().map((row) => [row.name, row.board]));
     for (const { name, board } of this.roster.all()) boards.set(name, board.id);
     return [...boards]

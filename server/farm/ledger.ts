@@ -25,6 +25,9 @@ const hourMs = 60 * minuteMs;
 /** While the database takes nothing; the oldest are dropped then. */
 const mostPending = 2000;
 
+/** A time as the log of devices has it: ISO 8601, UTC. */
+export const stampOf = (ms: number): string => new Date(ms).toISOString();
+
 /** The parts of a stretch of time that lie in each minute; what ended in it belongs to the last. */
 export function byMinute(from: number, to: number): readonly { readonly minute: number; readonly busyMs: number }[] {
   const [first, last] = [Math.floor(from / minuteMs), Math.floor(to / minuteMs)];
@@ -56,7 +59,7 @@ export class Ledger {
     };
   }
   event(board: string, device: string, event: DeviceEvent, detail: string, job: string | null = null): void {
-    const at = new Date(this.o.now()).toISOString();
+    const at = stampOf(this.o.now());
     this.events.push({ device, at, event, detail: detail.slice(0, 1000), job });
     if (this.events.length > mostPending) this.events.shift();
     this.pend(board, device);
@@ -110,7 +113,7 @@ export class Ledger {
     [this.events, this.use, this.boards] = [[], new Map(), new Map()];
     if (this.o.now() - this.tidied < hourMs) return;
     this.tidied = this.o.now();
-    this.o.store.tidy(new Date(this.tidied).toISOString());
+    this.o.store.tidy(stampOf(this.tidied));
   }
 
   /** Writes down the rest. What comes later is forgotten. */
@@ -138,8 +141,7 @@ export class Ledger {
   shares(): ReadonlyMap<string, number> {
     const now = this.o.now();
     const busy = new Map<string, number>();
-    const [since, until] = [now - hourMs, now].map((ms) => new Date(ms).toISOString());
-    for (const { device, busyMs } of this.usedBetween(since ?? '', until ?? ''))
+    for (const { device, busyMs } of this.usedBetween(stampOf(now - hourMs), stampOf(now)))
       busy.set(device, (busy.get(device) ?? 0) + busyMs);
     return new Map([...busy].map(([device, ms]) => [device, Math.min(1, ms / hourMs)]));
   }
