@@ -8,7 +8,7 @@ import { touch } from './cache.ts';
 import { compileFailure, fail } from './endings.ts';
 import { findTool } from './find-tool.ts';
 import { asFailures, inCache, lost, missedFile, sha, writeHeaders } from './in-cache.ts';
-import { type Limits, run, runAgainIfKilled, toolHint } from './process.ts';
+import { type Limits, type Ran, run, runAgainIfKilled, toolHint } from './process.ts';
 
 /** Flags that everything is compiled with. Values of the IR wrap, so signed overflow must. */
 const commonFlags: readonly string[] = [
@@ -62,12 +62,15 @@ export const commandOf = (unit: Unit): readonly string[] => [
 export async function compilerOutput(unit: Unit): Promise<Result<string>> {
   const compiler = compilerOf(unit.target);
   if (findTool(compiler) === undefined) return fail('compile', 'TOOL_MISSING', toolHint(compiler));
-  const ran = await runAgainIfKilled([...commandOf(unit), '-o', '/dev/null'], {
+  const ran = await compile(unit, '-o', '/dev/null');
+  return { ok: true, value: ran.stderr };
+}
+
+const compile = (unit: Unit, ...where: readonly string[]): Promise<Ran> =>
+  runAgainIfKilled([...commandOf(unit), ...where], {
     input: unit.source,
     ...(unit.limits !== undefined && { limits: unit.limits }),
   });
-  return { ok: true, value: ran.stderr };
-}
 
 /** First line of the compiler's version, or TOOL_MISSING. */
 export async function toolchainVersion(target: Target): Promise<Result<string>> {
@@ -83,27 +86,23 @@ export async function toolchainVersion(target: Target): Promise<Result<string>> 
  * isOutside() that are not.
  */
 export async function compileUnit(unit: Unit, cacheDir: string): Promise<Result<ObjectFile>> {
-  const flags = flagsOf(unit);
   const compiler = findTool(compilerOf(unit.target));
   if (compiler === undefined) return fail('compile', 'TOOL_MISSING', toolHint(compilerOf(unit.target)));
-  const hash = sha(identityOf(compiler), flags.join(' '), unit.source, JSON.stringify(unit.headers));
+  const hash = sha(identityOf(compiler), flagsOf(unit).join(' '), unit.source, JSON.stringify(unit.headers));
   const path = join(cacheDir, `${hash}.o`);
   if (isWhole(path)) {
     for (const file of [path, stackUsageOf(path)]) touch(file);
     return { ok: true, value: { path, hash } };
   }
-  const made = await inCache('compile', cacheDir, () => compileTo(path, unit, flags, cacheDir));
+  const made = await inCache('compile', cacheDir, () => compileTo(path, unit, cacheDir));
   return made.ok ? { ok: true, value: { path, hash } } : made;
 }
 
-async function compileTo(path: string, unit: Unit, flags: readonly string[], cacheDir: string): Promise<Result<void>> {
+async function compileTo(path: string, unit: Unit, cacheDir: string): Promise<Result<void>> {
   const include = writeHeaders(unit.headers, cacheDir);
   // Two builds of one source may run at once: each writes its own file, the last one to finish wins with equal bytes.
   const temporary = path.replace(/\.o$/, `.${randomUUID()}.tmp.o`);
-  const ran = await runAgainIfKilled(
-    [compilerOf(unit.target), ...flags, '-I', include, '-c', '-x', 'c', '-', '-o', temporary],
-    { input: unit.source, ...(unit.limits !== undefined && { limits: unit.limits }) },
-  );
+  const ran = await compile(unit, '-I', include, '-o', temporary);
   if (ran.code !== 0) {
     for (const file of [temporary, stackUsageOf(temporary)]) rmSync(file, { force: true });
     return existsSync(include) && !missedFile(ran, cacheDir)
