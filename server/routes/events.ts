@@ -10,7 +10,7 @@ import type { JobEvent, JobState } from '../../db/types.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
 import { everyJob } from '../feed.ts';
 import { ended } from '../jobs/states.ts';
-import { ErrorBody } from '../schemas/index.ts';
+import { ErrorBody, IdParams } from '../schemas/index.ts';
 
 /** Milliseconds between comments that keep proxies and clients from giving up on a quiet stream. */
 const heartbeatMs = 15_000;
@@ -35,7 +35,7 @@ export const eventRoutes =
           ...After,
           summary: "A job's events, past and to come",
           description: 'text/event-stream; 204 when the job has ended and there is nothing after Last-Event-ID.',
-          params: Type.Object({ id: Type.String({ maxLength: 100 }) }),
+          params: IdParams,
           response: { 200: Stream, 204: Type.Null(), '4xx': ErrorBody },
         },
       },

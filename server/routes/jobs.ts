@@ -7,9 +7,17 @@ import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { JobRow } from '../../db/types.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
 import { artifactDir, artifactTag, packArtifact } from '../artifact.ts';
-import { ErrorBody, JobBody, JobChange, JobGroup, JobList, JobRequest, JobStateBody } from '../schemas/index.ts';
+import {
+  ErrorBody,
+  IdParams,
+  JobBody,
+  JobChange,
+  JobGroup,
+  JobList,
+  JobRequest,
+  JobStateBody,
+} from '../schemas/index.ts';
 
-const Id = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const Filter = Type.Object(
   {
     state: Type.Optional(JobStateBody),
@@ -53,7 +61,7 @@ export const jobRoutes =
       {
         schema: {
           summary: 'A job like this one, with what the body says instead',
-          params: Id,
+          params: IdParams,
           body: JobChange,
           response: { 201: Made, '4xx': ErrorBody },
         },
@@ -79,7 +87,7 @@ export const jobRoutes =
 
     app.get(
       '/v1/jobs/:id',
-      { schema: { summary: 'A job', params: Id, response: { 200: JobBody, '4xx': ErrorBody } } },
+      { schema: { summary: 'A job', params: IdParams, response: { 200: JobBody, '4xx': ErrorBody } } },
       async (request) => c.views.body(orThrow(jobOf(c, request.params.id))),
     );
 
@@ -90,7 +98,7 @@ export const jobRoutes =
     ] as const)
       app.post(
         `/v1/jobs/:id/${verb}`,
-        { schema: { summary, params: Id, response: { 200: JobBody, '4xx': ErrorBody } } },
+        { schema: { summary, params: IdParams, response: { 200: JobBody, '4xx': ErrorBody } } },
         async (request) => c.views.body(orThrow(c.jobs[verb](request.params.id))),
       );
 
@@ -100,7 +108,7 @@ export const jobRoutes =
         schema: {
           summary: 'The C library, firmware and report of a job that is done',
           produces: ['application/gzip'],
-          params: Id,
+          params: IdParams,
           response: { 200: Archive, '4xx': ErrorBody },
         },
       },

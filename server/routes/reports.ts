@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
 import { reportData } from '../report/data.ts';
 import { reportHtml, reportPolicy } from '../report/page.ts';
-import { ErrorBody } from '../schemas/index.ts';
+import { ErrorBody, IdParams } from '../schemas/index.ts';
 
 export const reportRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>
@@ -15,7 +15,7 @@ export const reportRoutes =
         schema: {
           summary: 'A report of a job for people, also before it is done',
           produces: ['text/html'],
-          params: Type.Object({ id: Type.String({ maxLength: 100 }) }),
+          params: IdParams,
           response: {
             200: Type.Unsafe<string>({ type: 'string', contentMediaType: 'text/html' }),
             '4xx': ErrorBody,

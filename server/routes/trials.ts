@@ -2,10 +2,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type AppContext, orThrow } from '../api.ts';
-import { KindBody, ReplayBody, TaskModelBody, TrialBody, Word } from '../schemas/index.ts';
+import { IdParams, KindBody, ReplayBody, TaskModelBody, TrialBody, Word } from '../schemas/index.ts';
 
 const Place = Type.Object({ board: Word, kind: KindBody }, { additionalProperties: false });
-const Id = Type.Object({ id: Type.String({ maxLength: 100 }) });
 
 export const trialRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>
@@ -17,7 +16,7 @@ export const trialRoutes =
       {
         schema: {
           summary: 'Everything about a trial: record, schedule, C, compiler, machine code with cycles on twins',
-          params: Id,
+          params: IdParams,
           response: { 200: TrialBody },
         },
       },
@@ -29,7 +28,7 @@ export const trialRoutes =
       {
         schema: {
           summary: 'Measure a trial again, and record what comes of it',
-          params: Id,
+          params: IdParams,
           response: { 200: ReplayBody },
         },
       },
@@ -41,7 +40,7 @@ export const trialRoutes =
       {
         schema: {
           summary: 'What the cost model has understood of a task: predicted against measured, and what matters',
-          params: Id,
+          params: IdParams,
           querystring: Place,
           response: { 200: TaskModelBody },
         },

@@ -10,6 +10,7 @@ import {
   DeliveryBody as DeliverySchema,
   DeliveryStateBody,
   ErrorBody,
+  IdParams,
 } from '../schemas/index.ts';
 
 const Query = Type.Object(
@@ -20,7 +21,6 @@ const Query = Type.Object(
   },
   { additionalProperties: false },
 );
-const Id = Type.Object({ id: Type.String({ maxLength: 100 }) });
 
 /** Path and query of an address let whoever knows them write to a chat: they stay here. */
 const bodyOf = ({ url, waiting, ...d }: Delivery): DeliveryBody => ({
@@ -58,7 +58,7 @@ export const webhookRoutes =
       {
         schema: {
           summary: 'Try a delivery again now, with all its attempts before it',
-          params: Id,
+          params: IdParams,
           response: { 200: DeliverySchema, '4xx': ErrorBody },
         },
       },

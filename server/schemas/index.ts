@@ -7,6 +7,7 @@ export * from './filters.ts';
 export * from './health.ts';
 export * from './jobs.ts';
 export * from './models.ts';
+export * from './params.ts';
 export * from './query.ts';
 export * from './records.ts';
 export * from './stats.ts';
