@@ -9,6 +9,8 @@ import type { Client } from '../../../client/client.ts';
 import { follow, type ServerEvent } from '../../../client/events.ts';
 import { type Failure, failed, ok, type Result } from '../../../compiler/result.ts';
 import { makeDir } from '../../../db/make-dir.ts';
+import type { JobState } from '../../../db/types.ts';
+import { ended } from '../../jobs/states.ts';
 import type { JobBody, ProgressBody, WaitingBody } from '../../schemas/index.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
@@ -69,9 +71,9 @@ async function tune(io: Io, file: string, o: TuneOptions): Shows {
     if (!made.ok) return made;
     const [first, ...others] = made.value;
     if (first === undefined || others.length > 0) return await leaveAll(daemon.value, made.value);
-    const ended = await watch(io, daemon.value, first);
-    if (!ended.ok) return ended;
-    return ended.value === 'detached' ? ok(detachedText(first)) : await bringHome(daemon.value, first.id, o);
+    const watched = await watch(io, daemon.value, first);
+    if (!watched.ok) return watched;
+    return watched.value === 'detached' ? ok(detachedText(first)) : await bringHome(daemon.value, first.id, o);
   } finally {
     await daemon.value.close();
   }
@@ -97,23 +99,18 @@ function mustBeWritable(dir: string): void {
 /** --url, else the daemon that runs, else one of our own. */
 async function daemonFor(io: Io, o: TuneOptions): Promise<Result<Daemon>> {
   const running = runningDaemon(o);
+  const own = [
+    ...devicesAsArguments(o),
+    ...compilerAsArguments(o),
+    ...(o.records === undefined ? [] : ['--records', o.records]),
+  ];
   if (running !== undefined) {
-    const own = [
-      ...devicesAsArguments(o),
-      ...compilerAsArguments(o),
-      ...(o.records === undefined ? [] : ['--records']),
-    ];
     if (own.length > 0)
       return failed('input', 'USAGE', `${own[0]} is a matter of the daemon, and one runs already at ${running.url}`);
     io.news(`using the daemon at ${running.url}`);
     return ok(knownDaemon(running, o));
   }
-  const records = o.records === undefined ? [] : ['--records', o.records];
-  const started = await startOwnDaemon(resolve(o.data), [
-    ...devicesAsArguments(o),
-    ...compilerAsArguments(o),
-    ...records,
-  ]);
+  const started = await startOwnDaemon(resolve(o.data), own);
   if (started.ok) io.news(`started a daemon on ${o.data} at ${started.value.client().url}`);
   return started;
 }
@@ -165,11 +162,11 @@ async function showEvents(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Result<void>> {
-  let state: string = job.state;
+  let state = job.state;
   const events = follow({
     open: (after, stop) => daemon.client().openEvents(job.id)(after, stop),
     after: 0,
-    over: () => state === 'done' || state === 'failed' || state === 'cancelled',
+    over: () => ended(state),
     onLost: (why) => progress.say(`lost the daemon (${why}); waiting for it`),
     signal,
     patienceMs,
@@ -177,7 +174,7 @@ async function showEvents(
   for (;;) {
     const next = await events.next();
     if (next.done === true) return next.value.ok ? next.value : leftAlone(next.value.error, job);
-    if (next.value.type === 'state') state = String(next.value.data.state);
+    if (next.value.type === 'state') state = next.value.data.state as JobState;
     showEvent(progress, next.value);
   }
 }
