@@ -16,10 +16,8 @@
 /** @typedef {VNode | string | number | null | undefined | false | readonly Child[]} Child */
 /** @typedef {Element & { made?: VNode, widget?: Widget }} Made  An element of ours. */
 
-const svgSpace = 'http://www.w3.org/2000/svg';
-const svgTags = new Set(['svg', 'g', 'rect', 'line', 'circle', 'path', 'text', 'title:svg']);
 /** What a user changes too: set as properties, and only when we want another value than before. */
-const live = new Set(['value', 'checked', 'open', 'selected', 'disabled', 'indeterminate']);
+const live = new Set(['value', 'checked', 'open', 'selected', 'disabled']);
 
 /**
  * An element.
@@ -109,9 +107,7 @@ function fits(node, child) {
  */
 function make(child) {
   if (typeof child === 'string') return document.createTextNode(child);
-  const made = svgTags.has(child.tag)
-    ? document.createElementNS(svgSpace, child.tag.split(':')[0] ?? '')
-    : document.createElement(child.tag);
+  const made = document.createElement(child.tag);
   /** @type {Made} */ (made).made = { ...child, props: {}, children: [] };
   return made;
 }
@@ -139,7 +135,7 @@ function patch(el, wanted) {
 function setProp(el, name, value) {
   if (name === 'widget' || name === 'data') return;
   if (name.startsWith('on') || live.has(name)) {
-    /** @type {any} */ (el)[name] = value ?? (name.startsWith('on') ? null : live.has(name) ? '' : undefined);
+    /** @type {any} */ (el)[name] = value ?? (name.startsWith('on') ? null : '');
     return;
   }
   if (name === 'style') {
