@@ -3,6 +3,7 @@
  * Where the cycles of a network go, as bars: a part a layer, as wide as what it takes. Before and after stand on one scale, so
  * that what was gained is to be seen; the third bar shows the tuned network over the full width, so that what is left is.
  */
+import { chartLegend } from './charts.js';
 import { h } from './dom.js';
 import { count, layerName, percent, speedUp, unit } from './format.js';
 
@@ -26,7 +27,7 @@ const colours = {
   mean: '--series-5',
 };
 /** @param {string} op */
-export const colourOf = (op) => colours[op] ?? '--series-6';
+const colourOf = (op) => colours[op] ?? '--series-6';
 
 /**
  * @param {readonly Layer[]} layers  In the order in which they run.
@@ -45,13 +46,7 @@ export function flame(layers, kind) {
     before > 0 && row('default', layers, (l) => l.before, before, before / scale, kind),
     after > 0 && row('tuned', layers, (l) => l.cycles, after, same, kind),
     after > 0 && same < 0.85 && row('tuned, over the full width', layers, (l) => l.cycles, after, 1, kind),
-    h(
-      'ul',
-      { class: 'legend' },
-      ops.map((op) =>
-        h('li', null, h('span', { class: 'swatch dots', style: { '--colour': `var(${colourOf(op)})` } }), op),
-      ),
-    ),
+    chartLegend(ops.map((op) => ({ label: op, as: 'dots', colour: colourOf(op) }))),
   );
 }
 

@@ -2,8 +2,8 @@
 /** What the cost model makes of a task: how well it foretells, which knobs and features it goes by. */
 import { chart } from './charts.js';
 import { h } from './dom.js';
-import { percent, unit } from './format.js';
-import { stat, stats, table } from './ui.js';
+import { unit } from './format.js';
+import { share, stat, stats, table } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').TaskModelBody} ModelBody */
 
@@ -80,13 +80,7 @@ function importance(label, title, rows) {
             { name: label.toLowerCase(), cell: (r) => r.name },
             {
               name: 'share of what it goes by',
-              cell: (r) =>
-                h(
-                  'span',
-                  { class: 'share' },
-                  h('span', { class: 'share-bar wide', style: { '--share': String(r.share) } }),
-                  h('span', { class: 'num' }, percent(r.share, 1)),
-                ),
+              cell: (r) => share(r.share, 1, 'wide'),
             },
           ],
         }),

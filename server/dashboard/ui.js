@@ -9,7 +9,7 @@ import { percent } from './format.js';
 /**
  * @param {string} label
  * @param {(event: MouseEvent) => void} onclick
- * @param {{ kind?: 'primary' | 'danger' | 'quiet', disabled?: boolean, title?: string, key?: string }} [o]
+ * @param {{ kind?: 'danger' | 'quiet', title?: string, key?: string }} [o]
  */
 export const button = (label, onclick, o = {}) =>
   h(
@@ -18,7 +18,6 @@ export const button = (label, onclick, o = {}) =>
       type: 'button',
       class: `button ${o.kind ?? ''}`,
       onclick,
-      disabled: o.disabled ?? false,
       title: o.title,
       key: o.key,
     },
@@ -78,12 +77,12 @@ export const progressBar = (done, whole, label) =>
     h('span', { style: { width: `${whole > 0 ? Math.min(100, (100 * done) / whole) : 0}%` } }),
   );
 
-/** A share of something, as a number and a short bar. @param {number | null | undefined} part @param {number} whole @param {string} [tone] */
-export const share = (part, whole, tone = '') =>
+/** A share of something, as a number and a short bar. @param {number | null | undefined} part @param {number} whole @param {'wide'} [width] */
+export const share = (part, whole, width) =>
   h(
     'span',
-    { class: `share ${tone}` },
-    h('span', { class: 'share-bar', style: { '--share': String(whole > 0 ? (part ?? 0) / whole : 0) } }),
+    { class: 'share' },
+    h('span', { class: `share-bar ${width ?? ''}`, style: { '--share': String(whole > 0 ? (part ?? 0) / whole : 0) } }),
     h('span', { class: 'num' }, percent(part, whole)),
   );
 
