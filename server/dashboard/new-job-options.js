@@ -2,6 +2,7 @@
 /** The folded part of a new job: everything that has a sensible default. */
 import { h } from './dom.js';
 import { field, select } from './ui.js';
+import { endless } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').ModelBody} Model */
 
@@ -14,7 +15,7 @@ export function optionFields({ model, clone }) {
     /** @type {unknown} */ value,
     /** @type {Record<string, unknown>} */ more = {},
   ) => input(name, { type: 'number', min: 1, step: 1, inputmode: 'numeric', value: value ?? '', ...more });
-  const budget = clone === undefined || clone.trials.budget >= 10_000_000 ? undefined : clone.trials.budget;
+  const budget = clone === undefined || clone.trials.budget >= endless ? undefined : clone.trials.budget;
   return h(
     'details',
     { class: 'options' },

@@ -24,7 +24,7 @@ const reasons = {
 };
 
 /** Why a job does not move, if it does not. @param {JobRow} j */
-export function waitingWords(j) {
+function waitingWords(j) {
   if (!j.waiting) return '';
   const { code, detail, until } = j.waiting;
   const why = reasons[code] ?? code;
@@ -56,9 +56,12 @@ export const jobTitle = (j) => j.name || j.modelName;
 /** Jobs that can still do something. @param {JobRow} j */
 export const isOpen = (j) => j.state === 'running' || j.state === 'queued' || j.state === 'paused';
 
+/** The budget of trials of a job that only its other limits end, as server/jobs/request.ts has it. */
+export const endless = 10_000_000;
+
 /** Trials against the budget; a budget of time alone has no number of trials. @param {JobRow} j */
 export const trialsText = (j) =>
-  j.timeMs !== null && j.trials.budget >= 10_000_000
+  j.timeMs !== null && j.trials.budget >= endless
     ? count(j.trials.done)
     : `${count(j.trials.done)} / ${count(j.trials.budget)}`;
 
