@@ -41,16 +41,16 @@ export interface Fitting {
 /** Builds the fastest network that keeps the budgets. Failures: MODEL_TOO_BIG with the bytes that the smallest lacks, those of building. */
 export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
   const offers = (task: Task): readonly Offer[] => offersOf(o, task).map((k) => k.offer);
-  const inBytes = select(o.tasks, offers);
-  const fastest = selectLaidOut(o.graph, o.tasks, offers);
-  const tries = fastest.every((s, i) => s.offer === inBytes[i]?.offer) ? [inBytes] : [fastest, inBytes];
-  for (const selected of tries) {
+  let selected = selectLaidOut(o.graph, o.tasks, offers);
+  for (;;) {
     const done = await attempt({ ...o, selected });
     if (!done.ok) return done;
-    if (done.value.kind === 'built') return ok(fittingOf(o, selected, done.value.built, selected === inBytes));
+    const inBytes = !selected.some((s) => laysOut(s.offer.schedule));
+    if (done.value.kind === 'built') return ok(fittingOf(o, selected, done.value.built, inBytes));
     o.told?.(done.value.failure.detail);
+    if (inBytes) return new Search(o, await portfolioFor(o)).run();
+    selected = select(o.tasks, offers);
   }
-  return new Search(o, await portfolioFor(o)).run();
 }
 
 /** `known`: is it a network of the portfolio, which knows none with layouts between layers? Its first one, then. */

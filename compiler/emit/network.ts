@@ -6,6 +6,7 @@ import { operatorOf, viewOps } from '../ops/index.ts';
 import { type ArenaPlan, type Block, bytesAt, drawArena, type Overlap, planArena } from '../plan/arena.ts';
 import { runsInPlace } from '../plan/in-place.ts';
 import { leastDistance } from '../plan/overlap.ts';
+import { runtimeTensors } from '../plan/tensor-layouts.ts';
 import type { Program } from '../program/index.ts';
 import { type KernelC, printC } from '../program/print-c.ts';
 import { type Held, heldBytes, layoutKey } from '../program/tensor-layout.ts';
@@ -110,13 +111,12 @@ function layersOf(graph: Graph, name: string, choices: readonly Choice[]): reado
       `schedule: ${choice.words}`,
       ...(choice.cycles === undefined ? [] : [`measured: ${choice.cycles.count} ${choice.cycles.kind}`]),
     ];
-    const runtime = node.inputs.filter((id) => id >= 0 && graph.tensors[id]?.data === undefined);
     return {
       choice,
       name: symbol,
       macs: operatorOf(node.op).macs(choice.workload),
       kernel: printC(choice.program, symbol, { runtime: 'include', notes }),
-      tensors: [...runtime, ...node.outputs],
+      tensors: runtimeTensors(graph, choice.node),
     };
   });
 }
@@ -190,10 +190,7 @@ function sizesOf(graph: Graph, layers: readonly Layer[]): (t: TensorId) => numbe
       if (before !== now) throw new Error(`${name} takes tensor ${t} as ${now}, which lies as ${before}`);
       if (here !== undefined) held.set(t, here);
     }
-  return (t) => {
-    const h = held.get(t);
-    return h?.tensor === undefined ? tensorBytes(tensorOf(graph, t)) : heldBytes(h);
-  };
+  return (t) => heldBytes(held.get(t), tensorBytes(tensorOf(graph, t)));
 }
 
 interface Span {

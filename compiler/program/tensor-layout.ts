@@ -19,8 +19,9 @@ export type Held = Pick<Buffer, 'shape' | 'dtype' | 'tensor'>;
 export const layoutKey = ({ tensor }: Held): string => (tensor === undefined ? plainKey : JSON.stringify(tensor));
 export const plainKey = 'plain';
 
-/** Bytes that a buffer takes in memory. */
-export const heldBytes = ({ shape, dtype }: Held): number => elements(shape) * bytesOf(dtype);
+/** Bytes that a tensor takes in memory; `inOrder` where it lies in order, or nobody says how. */
+export const heldBytes = (h: Held | undefined, inOrder: number): number =>
+  h?.tensor === undefined ? inOrder : elements(h.shape) * bytesOf(h.dtype);
 
 /** A tensor's bytes as they lie in a buffer. */
 export function laidOut(b: Held, values: Uint8Array): Uint8Array {

@@ -96,11 +96,7 @@ export class Api {
    * @param {string} name
    */
   async download(path, name) {
-    const link = document.createElement('a');
-    link.download = name;
-    link.href = URL.createObjectURL(await (await this.request(path, {})).blob());
-    link.click();
-    URL.revokeObjectURL(link.href);
+    save(await (await this.request(path, {})).blob(), name);
   }
 
   /**
@@ -175,6 +171,18 @@ export class Api {
     };
     setTimeout(look, lookAgain);
   }
+}
+
+/** @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/** Gives a file to the user, as browsers save one. @param {Blob} blob @param {string} name */
+export function save(blob, name) {
+  const link = document.createElement('a');
+  link.download = name;
+  link.href = URL.createObjectURL(blob);
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 /** @param {Response} answer */

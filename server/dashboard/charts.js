@@ -4,7 +4,7 @@
  * cannot see it. Must stay true: every axis has a name with its unit.
  */
 import { h } from './dom.js';
-import { count, short, tickText } from './format.js';
+import { count, roundStep, short, tickText } from './format.js';
 import uPlot from './uplot.js';
 
 /**
@@ -22,7 +22,7 @@ import uPlot from './uplot.js';
  * @property {readonly number[]} x  Ascending.
  * @property {readonly Series[]} series
  * @property {number} [height]
- * @property {'linear' | 'log' | 'fit'} [y]  'fit': logarithmic where the largest value is many times the smallest.
+ * @property {'linear'} [y]  Else logarithmic where the largest value is many times the smallest.
  * @property {number} [from]  Where the x axis begins; else at the first value.
  * @property {'none'} [legend]  Where several charts share one.
  * @property {readonly string[]} [ticks]  Words in place of the numbers 0, 1, … of the x axis.
@@ -36,9 +36,7 @@ export const chart = (data) =>
     'figure',
     { class: 'chart' },
     h('div', { widget: drawn, data, role: 'img', 'aria-label': data.label, style: { height: `${heightOf(data)}px` } }),
-    data.series.length < 2 || data.legend === 'none'
-      ? null
-      : h('figcaption', null, h('ul', { class: 'legend' }, data.series.map(legend))),
+    data.series.length < 2 || data.legend === 'none' ? null : h('figcaption', null, chartLegend(data.series)),
   );
 
 /** @param {readonly Pick<Series, 'label' | 'colour' | 'as'>[]} series */
@@ -143,13 +141,10 @@ function widened(d, min, max) {
 
 /** @param {ChartData} d @returns {import('uplot').Scale} */
 function yScale(d) {
-  const values = d.series.flatMap((s) => s.values.filter((v) => v !== null && v > 0));
-  const wide =
-    values.length > 0 &&
-    Math.max(.../** @type {number[]} */ (values.slice(0, 30000))) >
-      3 * Math.min(.../** @type {number[]} */ (values.slice(0, 30000)));
-  const log = d.y === 'log' || (d.y !== 'linear' && wide);
-  return log
+  const positive = d.series.flatMap((s) => s.values.filter((v) => v !== null && v > 0));
+  const values = /** @type {number[]} */ (positive.slice(0, 30000));
+  const wide = Math.max(...values) > 3 * Math.min(...values);
+  return wide && d.y !== 'linear'
     ? { distr: 3, range: (_u, min, max) => [min * 0.93, max * 1.08] }
     : { range: (_u, min, max) => [Math.max(0, min - (max - min || max) * 0.08), max + (max - min || max) * 0.08 || 1] };
 }
@@ -195,9 +190,7 @@ const wholeSteps = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => m *
 const ySplits = (u, _axis, min, max, step) => {
   const room = Math.max(2, Math.floor(u.bbox.height / devicePixelRatio / 26));
   if (u.scales.y?.distr !== 3) {
-    const size = Math.max(step, (max - min) / room);
-    const power = 10 ** Math.floor(Math.log10(size));
-    const round = power * ([1, 2, 5, 10].find((m) => m * power >= size) ?? 10);
+    const round = roundStep(Math.max(step, (max - min) / room));
     return Array.from(
       { length: Math.floor(max / round) - Math.ceil(min / round) + 1 },
       (_, i) => (Math.ceil(min / round) + i) * round,

@@ -1,7 +1,7 @@
 // @ts-check
 /** Two jobs beside each other, layer by layer. Counts of different kinds are shown, but no ratio is made of them. */
 import { h } from './dom.js';
-import { count, kindWords, layerName, short, unit } from './format.js';
+import { count, kindWords, layerName, short, speedUp, unit } from './format.js';
 import { linkedLayers } from './job-layers.js';
 import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
@@ -132,8 +132,7 @@ function layerTable(rows, ja, jb, sameKind) {
       class: 'pair-bar',
       style: { '--share': String((v ?? 0) / (scale[i] ?? 1)), '--colour': `var(--series-${i + 1})` },
     });
-  const ratio = (/** @type {(typeof rows)[number]} */ r) =>
-    sameKind && r.a.cycles && r.b?.cycles ? `${(r.a.cycles / r.b.cycles).toFixed(2)}×` : '–';
+  const ratio = (/** @type {(typeof rows)[number]} */ r) => (sameKind ? speedUp(r.a.cycles, r.b?.cycles) : '–');
   return table({
     label: 'Layer by layer',
     rows,

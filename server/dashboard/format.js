@@ -32,6 +32,12 @@ const three = (n) => (Math.abs(n) >= 999.5 || Number.isInteger(n) ? String(Math.
 /** For an axis: some of its lines have no number, which is no number that is missing. @param {(n: number) => string} words */
 export const tickText = (words) => (/** @type {number | null} */ n) => (n === null ? '' : words(n));
 
+/** @param {number} size The least of 1, 2, 5 times a power of ten that is no smaller: what marks of an axis are apart. */
+export function roundStep(size) {
+  const power = 10 ** Math.floor(Math.log10(size));
+  return power * ([1, 2, 5, 10].find((m) => m * power >= size) ?? 10);
+}
+
 /** @param {Kind} kind What counts of a kind count. */
 export const unit = (kind) => (kind === 'instructions' ? 'instructions' : kind === 'host' ? 'ticks' : 'cycles');
 
@@ -96,6 +102,12 @@ export const layerName = (name) => {
   const [, index, op] = /_(\d\d+)_(\w+)$/.exec(name) ?? [];
   return index === undefined ? name : `${index} ${op}`;
 };
+
+/** @param {Pick<import('../schemas/index.ts').RecordBody, 'config'>} record Its knobs in one line: "pixels=4 pairs=8". */
+export const knobText = (record) =>
+  Object.entries(/** @type {any} */ (record.config)?.knobs ?? {})
+    .map(([k, v]) => `${k}=${v}`)
+    .join(' ');
 
 /** @param {unknown} value A knob's or cell's value as text. */
 export const plain = (value) =>

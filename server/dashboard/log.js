@@ -1,7 +1,7 @@
 // @ts-check
 /** The log of trials: filters as chips, columns that sort, page by page. The address holds the filters, so that it can be passed on. */
 import { h } from './dom.js';
-import { axisWords, count, when } from './format.js';
+import { axisWords, count, knobText, when } from './format.js';
 import { filterForm, filters } from './log-filters.js';
 import { to } from './router.js';
 import { button, chip, empty, table } from './ui.js';
@@ -189,8 +189,6 @@ function outcome(r) {
 
 /** In one line, whole where the pointer is. @param {RecordBody} r */
 function knobs(r) {
-  const text = Object.entries(/** @type {any} */ (r.config)?.knobs ?? {})
-    .map(([k, v]) => `${k}=${v}`)
-    .join(' ');
+  const text = knobText(r);
   return h('span', { class: 'muted ellipsis', title: text }, text);
 }

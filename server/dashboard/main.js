@@ -1,6 +1,6 @@
 // @ts-check
 /** The page itself: header, views by address, keys, dropped files, the daemon's absence. */
-import { Api } from './api.js';
+import { Api, messageOf } from './api.js';
 import { compareView } from './compare.js';
 import { devicesView } from './devices.js';
 import { askToken, showKeys } from './dialogs.js';
@@ -123,7 +123,7 @@ class Shell {
       if (!(link instanceof HTMLAnchorElement) || !this.api.hasToken) return;
       e.preventDefault();
       const saved = this.api.download(link.href, link.dataset.download ?? '');
-      saved.catch((error) => this.say(error instanceof Error ? error.message : String(error), 'bad'));
+      saved.catch((error) => this.say(messageOf(error), 'bad'));
     });
   }
 
@@ -155,7 +155,7 @@ class Shell {
       this.say(`${model.name} is uploaded.`);
       location.hash = to('new', { model: model.id });
     } catch (error) {
-      this.say(`${file.name}: ${error instanceof Error ? error.message : error}`, 'bad');
+      this.say(`${file.name}: ${messageOf(error)}`, 'bad');
     }
   }
 }

@@ -3,7 +3,9 @@
  * What a view gets: a place to show things, the daemon, and a signal that ends everything it began when the user goes elsewhere.
  * Must stay true: nothing of a view goes on after its signal; whatever goes wrong in it is shown in words.
  */
+import { messageOf, Problem } from './api.js';
 import { h, render } from './dom.js';
+import { readHash } from './router.js';
 import { problem } from './ui.js';
 
 /** @typedef {import('./dom.js').Child} Child */
@@ -51,7 +53,7 @@ export class Page {
   /** Other settings of the same view, in its address: they outlive a reload. @param {string} hash */
   replace(hash) {
     history.replaceState(null, '', hash);
-    this.query = new URLSearchParams(hash.split(/\?(.*)/s)[1] ?? '');
+    this.query = readHash(hash).query;
   }
 
   /** Does something now and then again and again, while the page can be seen. @param {number} ms @param {() => Promise<unknown>} work */
@@ -70,13 +72,13 @@ export class Page {
       const told = await work();
       if (told) this.say(told);
     } catch (error) {
-      this.say(error instanceof Error ? error.message : String(error), 'bad');
+      this.say(messageOf(error), 'bad');
     }
   }
 
   /** Shows an error in place of the view; an end of ours and a daemon that is away (which the banner tells) are none. @param {unknown} error */
   failed(error) {
-    const away = error instanceof Error && /** @type {{ status?: number }} */ (error).status === 0;
+    const away = error instanceof Problem && error.status === 0;
     if (this.signal.aborted || away) return;
     console.info('the view ended:', error);
     this.show(h('h1', null, 'This cannot be shown'), problem(error, this.reopen));

@@ -1,6 +1,6 @@
 // @ts-check
 /** SQL over the log: a box, saved queries, the columns there are; the answer as a table and as CSV. */
-import { Problem } from './api.js';
+import { Problem, save } from './api.js';
 import { h } from './dom.js';
 import { count, plain } from './format.js';
 import { to } from './router.js';
@@ -215,11 +215,7 @@ class Sql {
     const text = [columns.map((/** @type {any} */ c) => c.name), ...rows]
       .map((r) => r.map(csvCell).join(','))
       .join('\r\n');
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-    link.download = 'query.csv';
-    link.click();
-    URL.revokeObjectURL(link.href);
+    save(new Blob([text], { type: 'text/csv' }), 'query.csv');
   }
 }
 

@@ -2,7 +2,7 @@
 /** One task on one board: all its trials, what each knob does, what the cost model makes of it, and the code that won. */
 import { codeParts } from './code.js';
 import { h } from './dom.js';
-import { count, kindWords, percent, short, speedUp, unit, when } from './format.js';
+import { count, kindWords, knobText, percent, short, speedUp, unit, when } from './format.js';
 import { knobsPart } from './knobs.js';
 import { modelPart } from './model-part.js';
 import { to } from './router.js';
@@ -211,12 +211,6 @@ class TaskView {
     });
   }
 }
-
-/** @param {RecordBody} r */
-const knobText = (r) =>
-  Object.entries(/** @type {any} */ (r.config)?.knobs ?? {})
-    .map(([k, v]) => `${k}=${v}`)
-    .join(' ');
 
 /** A task's key says what it computes. @param {string | undefined} text */
 function readWorkload(text) {

@@ -1,6 +1,6 @@
 /** The pictures of a report, as SVG that needs nothing else: the curve of a job, and its layers before and after. */
 import type { Curve } from '../../db/log-types.ts';
-import { count, kindWords, layerName, short, speedUp, unit } from '../dashboard/format.js';
+import { count, kindWords, layerName, roundStep, short, speedUp, unit } from '../dashboard/format.js';
 import type { Layer } from '../dashboard/layers.js';
 import { el, type Html, type Part } from './html.ts';
 
@@ -17,9 +17,7 @@ const at = (n: number): string => n.toFixed(1);
 
 /** Round marks between two numbers, about as many as are wanted. */
 export function marks(from: number, to: number, wanted: number): readonly number[] {
-  const rough = (to - from || Math.abs(to) || 1) / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((m) => m * power >= rough) ?? 10);
+  const step = roundStep((to - from || Math.abs(to) || 1) / wanted);
   const first = Math.ceil(from / step);
   const n = Math.floor(to / step + 1e-9) - first + 1;
   return Array.from({ length: Math.max(0, n) }, (_, i) => (first + i) * step);

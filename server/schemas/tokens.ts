@@ -1,8 +1,10 @@
 /** Tokens over HTTP. */
 import { type Static, Type } from 'typebox';
+import { scopes } from '../../db/tokens.ts';
+import { OneOf } from './filters.ts';
 import { Nullable } from './nullable.ts';
 
-export const ScopeBody = Type.Union([Type.Literal('read'), Type.Literal('tune'), Type.Literal('admin')]);
+const ScopeBody = OneOf(scopes);
 export const TokenRequest = Type.Object(
   {
     name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$', description: 'whose, or what for' }),

@@ -6,29 +6,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { boardOf } from '../../boards/index.ts';
 import { openStore, type Store } from '../../db/index.ts';
 import { defaultSchedule } from '../../kernels/index.ts';
-import { main } from '../../server/cli/index.ts';
-import type { Terminal } from '../../server/cli/io.ts';
 import { prepare } from '../../server/models.ts';
 import { builtInQueries } from '../../server/query/saved.ts';
 import { expectOk } from '../wire/host-board.ts';
 import { recordWith, startBench } from './bench.ts';
+import { cli } from './cli.ts';
 import { smallModel } from './model.ts';
-
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-async function cli(...argv: readonly string[]): Promise<Said> {
-  const said = { out: '', err: '' };
-  const screen = (to: 'out' | 'err') => ({
-    write: (text: string) => {
-      said[to] += text;
-    },
-  });
-  const terminal: Terminal = { stdin: process.stdin, stdout: screen('out'), stderr: screen('err') };
-  return { code: await main(argv, terminal), ...said };
-}
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'microtune-cli-log-'));

@@ -1,26 +1,15 @@
 /** Care of data on the command line: merging farms, backups, the doctor, each with and without a daemon. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { databaseName, type RecordFilter, type RecordSort, recordsToJsonLines, type Store } from '../../db/index.ts';
 import { lockDataDir } from '../../db/lock.ts';
-import { main } from '../../server/cli/index.ts';
 import { samples } from '../samples.ts';
 import { opened, room } from '../unit/db-helpers.ts';
 import { seededRecords } from '../unit/db-records.ts';
 import { startBench } from './bench.ts';
-
-async function cli(...args: readonly string[]) {
-  const said = { out: '', err: '' };
-  const code = await main(args, {
-    stdin: Readable.from([]),
-    stdout: { write: (text) => (said.out += text) },
-    stderr: { write: (text) => (said.err += text) },
-  });
-  return { code, ...said };
-}
+import { cli } from './cli.ts';
 
 /** A data directory with some records, and what is in it. */
 function farm(seed: number, count: number) {

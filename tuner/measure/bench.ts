@@ -93,15 +93,14 @@ export function laidOutBench(bench: Bench, params: readonly KernelParam[]): Benc
     params.flatMap((p) => (p.role === role && p.held !== undefined ? [p.held] : []));
   const [ins, outs] = [held('in'), held('out')];
   if ([...ins, ...outs].every((h) => h.tensor === undefined)) return bench;
-  const bytesOf = (h: Held | undefined, bytes: number): number => (h?.tensor === undefined ? bytes : heldBytes(h));
   const layInput = (input: InputVector, h: Held | undefined): InputVector => {
     if (h?.tensor === undefined) return input;
     const data = laidOut(h, input.data ?? fillBytes(input.bytes, input.seed));
     return { ...input, bytes: data.length, data };
   };
   return {
-    inputBytes: bench.inputBytes.map((n, i) => bytesOf(ins[i], n)),
-    outputBytes: bench.outputBytes.map((n, i) => bytesOf(outs[i], n)),
+    inputBytes: bench.inputBytes.map((n, i) => heldBytes(ins[i], n)),
+    outputBytes: bench.outputBytes.map((n, i) => heldBytes(outs[i], n)),
     macs: bench.macs,
     vector(n) {
       const { inputs, outputs } = bench.vector(n);

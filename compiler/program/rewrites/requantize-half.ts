@@ -7,7 +7,7 @@
 import { add, bin, clamp, load, num, refuse, sub } from '../build.ts';
 import type { Expr, Loop, Program, Store } from '../program.ts';
 import { show } from '../show.ts';
-import { accesses, bufferOf, buffersOf, mapStmts, spanOf, visitExpr } from '../walk.ts';
+import { accesses, bufferOf, buffersOf, mapStmts, spanOf, storesIn, visitExpr } from '../walk.ts';
 import { bareValue, evaluator } from './evaluate.ts';
 import { type Memo, recall } from './memo.ts';
 import { around } from './staircase.ts';
@@ -33,7 +33,7 @@ export function halfScaled(acc: Expr, { m, add: offset, low, high }: HalfScale):
 export function requantizeHalf(p: Program, { acc }: StepOf<'requantizeHalf'>, memo: Memo): Program {
   const sum = sumInto(p, acc);
   const stored = (s: Store): boolean => s.buf !== acc && reads(s.value, acc);
-  const [only, ...more] = storesOf(p.body).filter(stored);
+  const [only, ...more] = storesIn(p.body).filter(stored);
   if (only === undefined || more.length > 0) return refuse(`${acc} is not stored once`);
   const { value, loads } = bareValue(only.value, new Map(buffersOf(p).map((b) => [b.name, b])), [acc]);
   if (loads.length > 1 || loads[0]?.buf !== acc) return refuse(`what is stored depends on more than ${acc}`);
@@ -58,8 +58,6 @@ function prove(value: Expr, acc: string, { range: [lo, hi], terms, offset }: Sum
   return fitHalf(wanted, lo);
 }
 
-const storesOf = (stmts: Program['body']): readonly Store[] =>
-  stmts.flatMap((s) => (s.kind === 'loop' ? storesOf(s.body) : s.kind === 'store' ? [s] : []));
 function reads(e: Expr, buf: string): boolean {
   let found = false;
   visitExpr(e, (l) => {
@@ -78,7 +76,7 @@ interface Sum {
 function sumInto(p: Program, acc: string): Sum {
   const around = (how: 'write' | 'reduce'): readonly Loop[] =>
     accesses(p.body).find((a) => a.buf === acc && a.how === how)?.loops ?? [];
-  const [first, added, ...more] = storesOf(p.body).filter((s) => s.buf === acc);
+  const [first, added, ...more] = storesIn(p.body).filter((s) => s.buf === acc);
   if (first?.value.kind !== 'const' || first.value.value !== 0 || added?.reduce !== '+' || more.length > 0)
     return refuse(`${acc} is not one sum that begins at 0`);
   const [term, offset] = termOf(added.value);
