@@ -11,6 +11,7 @@ import type {
   JobChange,
   JobGroup,
   JobList,
+  JobPatch,
   JobRequest,
   JobSummary,
   ModelBody,
@@ -101,6 +102,10 @@ export class Client {
   }
   resume(id: string): Promise<Result<JobBody>> {
     return this.http.json(`${job(id)}/resume`, { method: 'POST' });
+  }
+  /** Another priority, from now on. */
+  changeJob(id: string, change: JobPatch): Promise<Result<JobBody>> {
+    return this.http.json(job(id), { method: 'PATCH', body: change });
   }
   artifactUrl(id: string): string {
     return `${this.url}${job(id)}/artifact`;

@@ -8,7 +8,7 @@ import type { ErrorBody } from '../server/schemas/index.ts';
 /** Parameters of a query; what is undefined is left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 export interface Send {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly query?: Query;
   /** Sent as JSON; bytes as they are. */
   readonly body?: object;

@@ -186,12 +186,13 @@ export class Jobs {
   update(id: string, change: JobChange, at: string): JobRow {
     const before = this.job(id);
     if (before === undefined) throw new Error(`no job ${id}`);
-    const { state, spentMs, startedAt, endedAt, error, report } = { ...before, ...change };
+    const { state, priority, spentMs, startedAt, endedAt, error, report } = { ...before, ...change };
     this.db
       .prepare(
-        `UPDATE jobs SET state = ?, spent_ms = ?, started_at = ?, ended_at = ?, error = ?, report = ? WHERE id = ?`,
+        `UPDATE jobs SET state = ?, priority = ?, spent_ms = ?, started_at = ?, ended_at = ?, error = ?, report = ? WHERE id = ?`,
       )
-      .run(state, spentMs, startedAt, endedAt, textOrNull(error), textOrNull(report), id);
+      .run(state, priority, spentMs, startedAt, endedAt, textOrNull(error), textOrNull(report), id);
+    if (change.priority !== undefined) this.addEvent(id, 'priority', { priority }, at);
     if (change.state !== undefined) this.addEvent(id, 'state', error === null ? { state } : { state, error }, at);
     return this.job(id)!;
   }

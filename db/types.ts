@@ -176,12 +176,14 @@ export interface JobEvent {
   readonly id: number;
   readonly job: string;
   readonly at: string;
-  /** 'state' | 'progress' | 'log' | 'waiting' */
+  /** 'state' | 'priority' | 'progress' | 'log' | 'waiting' */
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-export type JobChange = Partial<Pick<JobRow, 'state' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>>;
+export type JobChange = Partial<
+  Pick<JobRow, 'state' | 'priority' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>
+>;
 
 /** What became of records that were offered for merging. */
 export interface Merged {
@@ -216,7 +218,7 @@ export interface Store {
   openJobs(): readonly JobRow[];
   /** Newest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text. */
   jobPage(filter: JobFilter, limit: number, cursor?: string): Page<JobRow>;
-  /** Changes a job; a change of state in one transaction with the event ('state', {state, error?}) that tells of it. */
+  /** Changes a job; a change of state or priority in one transaction with the event ('state', {state, error?}; 'priority', {priority}) that tells of it. */
   updateJob(id: string, change: JobChange): JobRow;
   addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
   /** Events of a job with id > after, oldest first. */

@@ -3,7 +3,7 @@
  * grows old. Must stay true: a run that was ended says nothing more, so that no event follows the one that ends a job.
  */
 import type { Task } from '../compiler/tasks.ts';
-import type { JobRow } from '../db/types.ts';
+import type { JobRow, Priority } from '../db/types.ts';
 import type { Feed } from './feed.ts';
 import { windowOf } from './jobs/choice.ts';
 import { type Clock, systemClock } from './jobs/clock.ts';
@@ -56,7 +56,7 @@ function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | 
 
 /** The clock and the progress of one run of a job, from start or restart to its end. */
 export class Run {
-  readonly job: JobRow;
+  private row: JobRow;
   private readonly feed: Feed;
   readonly clock: Clock;
   private readonly share: () => number;
@@ -72,11 +72,20 @@ export class Run {
 
   /** `share`: what the job gets of the farm now, above 0 to 1. */
   constructor(job: JobRow, feed: Feed, clock: Clock = systemClock, share: () => number = () => 1) {
-    this.job = job;
+    this.row = job;
     this.feed = feed;
     this.clock = clock;
     this.share = share;
     this.since = clock.now();
+  }
+
+  /** As it was when this run began, but for its priority. */
+  get job(): JobRow {
+    return this.row;
+  }
+  /** Another priority from now on. */
+  prioritise(priority: Priority): void {
+    this.row = { ...this.row, priority };
   }
 
   /** Time in which the job moved, all its runs. */

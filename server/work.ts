@@ -22,7 +22,7 @@ import { artifactDir } from './artifact.ts';
 import { budgetsOf, buildWithin, type Fitting } from './budgets.ts';
 import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
-import { weightOf } from './jobs/choice.ts';
+import { clientOf } from './jobs/choice.ts';
 import type { JobWork, Outcome } from './jobs/queue.ts';
 import { Waits } from './jobs/waits.ts';
 import { Journal } from './journal.ts';
@@ -170,7 +170,7 @@ class Work {
       }),
       cores: this.o.cores,
       cacheDir: this.o.cacheDir,
-      client: { id: job.id, weight: weightOf(job) },
+      client: clientOf(run),
       builds,
       ...(exchange !== undefined && { join: (task, listener) => journal.join(task, exchange, listener) }),
       known: (task) => journal.known(task),

@@ -6,12 +6,12 @@
 
 export interface Client {
   readonly id: string;
-  /** Its share against others'; above 0. */
+  /** Its share against others'; above 0. Asked for at each turn: it may change meanwhile. */
   readonly weight: number;
 }
 
 interface Account<T> {
-  weight: number;
+  client: Client;
   readonly waiting: T[];
   /** What turns under way are thought to take, ms; oldest first. They are paid for in advance, or one could take all places at once. */
   readonly advances: number[];
@@ -55,7 +55,7 @@ export class FairTurns<T> {
     this.count--;
     this.present = Math.max(this.present, first.tag);
     first.advances.push(this.usual);
-    first.tag += this.usual / first.weight;
+    first.tag += this.usual / first.client.weight;
     this.forgetIdle();
     return first.waiting.shift();
   }
@@ -76,7 +76,7 @@ export class FairTurns<T> {
     const account = this.accountOf(client);
     // Clients that come once and go would otherwise all begin before one that waits.
     this.present += ms / this.weightOfBusy();
-    account.tag += (ms - (account.advances.shift() ?? 0)) / account.weight;
+    account.tag += (ms - (account.advances.shift() ?? 0)) / client.weight;
     this.usual += memory * (ms - this.usual);
     this.forgetIdle();
   }
@@ -87,14 +87,14 @@ export class FairTurns<T> {
 
   private weightOfBusy(): number {
     let sum = 0;
-    for (const a of this.accounts.values()) if (a.waiting.length + a.advances.length > 0) sum += a.weight;
+    for (const a of this.accounts.values()) if (a.waiting.length + a.advances.length > 0) sum += a.client.weight;
     return Math.max(sum, Number.MIN_VALUE);
   }
 
-  private accountOf({ id, weight }: Client): Account<T> {
-    const account = this.accounts.get(id) ?? { weight, waiting: [], advances: [], tag: this.present };
-    account.weight = weight;
-    this.accounts.set(id, account);
+  private accountOf(client: Client): Account<T> {
+    const account = this.accounts.get(client.id) ?? { client, waiting: [], advances: [], tag: this.present };
+    account.client = client;
+    this.accounts.set(client.id, account);
     return account;
   }
 

@@ -68,7 +68,7 @@ export class Api {
   }
 
   /**
-   * @param {'POST' | 'PUT' | 'DELETE'} method
+   * @param {'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
    * @param {string} path
    * @param {unknown} [body]
    * @returns {Promise<any>}

@@ -96,6 +96,10 @@ class JobView {
         this.note(id, data.at, 'state', data.error ? `${data.state}: ${data.error.detail}` : data.state);
         if (isOpen(job)) this.job = { ...job, state: data.state };
         break;
+      case 'priority':
+        this.note(id, data.at, 'priority', data.priority);
+        if (isOpen(job)) this.job = { ...job, priority: data.priority };
+        break;
       case 'log':
         this.note(id, data.at, data.phase, data.message);
         break;

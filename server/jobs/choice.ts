@@ -3,12 +3,21 @@
  * the same after a restart; no stream of jobs, however important, keeps another one waiting for ever.
  */
 import type { JobRow, Priority } from '../../db/types.ts';
+import type { Client } from '../../tuner/fair-turns.ts';
 import { ended } from './states.ts';
 import { knownWindow, type Window, windowAt } from './window.ts';
 
 /** Shares of jobs that run at the same time, of devices and of cores. */
 const weights: Readonly<Record<Priority, number>> = { low: 1, normal: 4, high: 16 };
 export const weightOf = (job: Pick<JobRow, 'priority'>): number => weights[job.priority];
+
+/** A run where jobs take turns: its weight follows the job's priority. */
+export const clientOf = (run: { readonly job: JobRow }): Client => ({
+  id: run.job.id,
+  get weight() {
+    return weightOf(run.job);
+  },
+});
 
 /** A job of weight 1 that has waited so long goes before whatever comes now, however important. */
 const patienceMs = 4 * 3_600_000;

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
 import { StoreError } from '../../db/index.ts';
-import type { JobRow, JobState } from '../../db/types.ts';
+import type { JobRow, JobState, Priority } from '../../db/types.ts';
 import type { Feed } from '../feed.ts';
 import { Run } from '../progress.ts';
 import type { JobRequest, WaitingBody } from '../schemas/index.ts';
@@ -129,6 +129,16 @@ export class Jobs {
     return this.change(id, 'queued', ['queued', 'running', 'paused']);
   }
 
+  /** Another place in the queue and share of the farm, at once, also of a job that runs. Failures: JOB_NOT_FOUND, JOB_STATE. */
+  prioritise(id: string, priority: Priority): Result<JobRow> {
+    const row = this.open(id, ['queued', 'running', 'paused']);
+    if (!row.ok || row.value.priority === priority) return row;
+    const changed = this.o.feed.update(id, { priority });
+    this.runOf(id)?.prioritise(priority);
+    this.o.log.info({ job: id, priority }, 'priority changed');
+    return ok(changed);
+  }
+
   /** Interrupts the jobs under way, which stay `running` in the store, and waits until they have let go, at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
@@ -159,14 +169,20 @@ export class Jobs {
   }
 
   private change(id: string, to: 'cancelled' | 'paused' | 'queued', from: readonly JobState[]): Result<JobRow> {
-    const row = this.o.store.job(id);
-    if (row === undefined) return failed('request', 'JOB_NOT_FOUND', `no job has the id "${id}"`);
-    if (!from.includes(row.state)) return failed('request', 'JOB_STATE', `the job is ${row.state}`);
+    const row = this.open(id, from);
+    if (!row.ok) return row;
     // A job that is under way is in the queue's hands already.
-    if (row.state === to || (to === 'queued' && row.state === 'running')) return ok(row);
+    if (row.value.state === to || (to === 'queued' && row.value.state === 'running')) return row;
     this.put(id, to);
     this.next();
     return ok(this.row(id));
+  }
+
+  /** A job in one of these states. Failures: JOB_NOT_FOUND, JOB_STATE. */
+  private open(id: string, states: readonly JobState[]): Result<JobRow> {
+    const row = this.o.store.job(id);
+    if (row === undefined) return failed('request', 'JOB_NOT_FOUND', `no job has the id "${id}"`);
+    return states.includes(row.state) ? ok(row) : failed('request', 'JOB_STATE', `the job is ${row.state}`);
   }
 
   /** Writes the new state; a run under way says nothing more and is told to stop. */
@@ -220,7 +236,7 @@ export class Jobs {
     const controller = new AbortController();
     const again = row.startedAt !== null;
     const started = this.o.feed.update(row.id, { state: 'running', startedAt: row.startedAt ?? this.today() });
-    const run = new Run(started, this.o.feed, this.o.clock, () => this.shareOf(started));
+    const run: Run = new Run(started, this.o.feed, this.o.clock, () => this.shareOf(run.job));
     this.o.log.info({ job: row.id }, again ? 'job goes on' : 'job started');
     const over = this.perform(run, controller.signal)
       .catch((error: unknown) => this.refused(run, error))

@@ -14,6 +14,7 @@ import {
   JobChange,
   JobGroup,
   JobList,
+  JobPatch,
   JobRequest,
   JobStateBody,
 } from '../schemas/index.ts';
@@ -89,6 +90,19 @@ export const jobRoutes =
       '/v1/jobs/:id',
       { schema: { summary: 'A job', params: IdParams, response: { 200: JobBody, '4xx': ErrorBody } } },
       async (request) => c.views.body(orThrow(jobOf(c, request.params.id))),
+    );
+
+    app.patch(
+      '/v1/jobs/:id',
+      {
+        schema: {
+          summary: 'Change the priority of a job that has not ended',
+          params: IdParams,
+          body: JobPatch,
+          response: { 200: JobBody, '4xx': ErrorBody },
+        },
+      },
+      async ({ params, body }) => c.views.body(orThrow(c.jobs.prioritise(params.id, body.priority))),
     );
 
     for (const [verb, summary] of [

@@ -67,6 +67,10 @@ export type JobRequest = Static<typeof JobRequest>;
 export const JobChange = Type.Partial(JobRequest, { additionalProperties: false });
 export type JobChange = Static<typeof JobChange>;
 
+/** What can be changed of a job that has not ended. */
+export const JobPatch = Type.Object({ priority: PriorityBody }, { additionalProperties: false });
+export type JobPatch = Static<typeof JobPatch>;
+
 export const JobStateBody = Type.Union([
   Type.Literal('queued'),
   Type.Literal('running'),
@@ -151,7 +155,7 @@ export const JobGroup = Type.Object({ items: Type.Array(JobBody), group: Type.St
 export type JobGroup = Static<typeof JobGroup>;
 
 /**
- * Data of a 'progress' event; 'state' events carry the changed columns of the job, 'log' events `{phase, message}`, 'waiting'
+ * Data of a 'progress' event; 'state' and 'priority' events carry the changed columns of the job, 'log' events `{phase, message}`, 'waiting'
  * events `{waiting}` as in a job's body.
  */
 export const ProgressBody = Type.Object({

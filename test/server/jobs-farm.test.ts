@@ -2,7 +2,7 @@
 import { DateTime } from 'luxon';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore, type Priority } from '../../db/index.ts';
-import { weightOf } from '../../server/jobs/choice.ts';
+import { clientOf } from '../../server/jobs/choice.ts';
 import type { JobWork } from '../../server/jobs/queue.ts';
 import type { JobBody, JobRequest, ModelBody } from '../../server/schemas/index.ts';
 import { SharedPlaces } from '../../tuner/shared-places.ts';
@@ -28,7 +28,7 @@ async function farmOf(start: string, trialMs: number, atOnce: number): Promise<F
   const trials = new Map<string, number[]>();
   const work: JobWork = async (run, signal) => {
     const { id, trials: budget } = run.job;
-    const client = { id, weight: weightOf(run.job) };
+    const client = clientOf(run);
     const began = trials.get(id) ?? [];
     trials.set(id, began);
     const trial = async (): Promise<void> => {
@@ -69,6 +69,33 @@ test('jobs that run together share the farm by their weights', async () => {
   const all = counts.reduce((a, b) => a + b);
   expect(all).toBeGreaterThan(2300);
   expect(counts.map((n) => Math.round((n / all) * 25))).toEqual([1, 4, 16, 4]);
+});
+
+test('another priority is another share at once, of jobs that run, and another place for those that wait', async () => {
+  const farm = await farmOf('2026-01-01T00:00:00Z', 3000, 2);
+  const [a, b] = [await farm.submit({ trials: endless }), await farm.submit({ trials: endless })];
+  const counts = (): readonly number[] => [a, b].map(({ id }) => farm.trials.get(id)?.length ?? 0);
+  const prioritise = async (id: string, priority: Priority): Promise<JobBody> =>
+    (await farm.bench.app.inject({ method: 'PATCH', url: `/v1/jobs/${id}`, payload: { priority } })).json<JobBody>();
+  await farm.clock.pass(hour);
+  const before = counts();
+  expect((before[0] ?? 0) / (before[1] ?? 1)).toBeCloseTo(1, 1);
+  expect(await prioritise(a.id, 'high')).toMatchObject({ state: 'running', priority: 'high' });
+  await farm.clock.pass(minute);
+  // Forty trials a minute, four fifths of them: not only once an hour has gone by.
+  const soon = counts().map((n, i) => n - (before[i] ?? 0));
+  expect((soon[0] ?? 0) / (soon[1] ?? 1)).toBeGreaterThan(3);
+  await farm.clock.pass(hour);
+  const gained = counts().map((n, i) => n - (before[i] ?? 0));
+  expect((gained[0] ?? 0) / (gained[1] ?? 1)).toBeCloseTo(4, 1);
+  const [c, d] = [await farm.submit({ trials: endless }), await farm.submit({ trials: endless })];
+  await farm.clock.pass(minute);
+  expect(await prioritise(d.id, 'high')).toMatchObject({ state: 'queued', priority: 'high' });
+  await farm.bench.post(`/v1/jobs/${b.id}/cancel`);
+  await farm.clock.pass(minute);
+  expect((await Promise.all([c, d].map((j) => farm.job(j.id)))).map((j) => j.state)).toEqual(['queued', 'running']);
+  const told = farm.bench.store.events(a.id, 0, 1000).filter((e) => e.type === 'priority');
+  expect(told.map((e) => e.data)).toEqual([{ priority: 'high' }]);
 });
 
 test('no stream of important jobs keeps another one waiting for ever', async () => {

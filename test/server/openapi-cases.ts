@@ -36,6 +36,8 @@ const post = (url: string, payload: object | undefined, status: number, code?: s
   call({ method: 'POST', url, ...(payload !== undefined && { headers: json, payload }) }, status, code);
 const put = (url: string, payload: object, status: number, code?: string): Case =>
   call({ method: 'PUT', url, headers: json, payload }, status, code);
+const patch = (url: string, payload: object, status: number, code?: string): Case =>
+  call({ method: 'PATCH', url, headers: json, payload }, status, code);
 const call = (request: InjectOptions, status: number, code?: string): Case => ({
   request,
   status,
@@ -133,6 +135,13 @@ const jobCases = (x: Scene): Record<string, readonly Case[]> => {
       get('/v1/jobs?cursor=none', 400, 'BAD_CURSOR'),
     ],
     getJobsId: [get(`/v1/jobs/${x.running}`), get(`/v1/jobs/${x.done}`), get('/v1/jobs/nobody', 404, 'JOB_NOT_FOUND')],
+    patchJobsId: [
+      patch(`/v1/jobs/${x.running}`, { priority: 'high' }, 200),
+      patch(`/v1/jobs/${x.running}`, { priority: 'urgent' }, 400, 'BAD_REQUEST'),
+      patch(`/v1/jobs/${x.running}`, { seed: 2 }, 400, 'BAD_REQUEST'),
+      patch('/v1/jobs/nobody', { priority: 'low' }, 404, 'JOB_NOT_FOUND'),
+      patch(`/v1/jobs/${x.done}`, { priority: 'low' }, 409, 'JOB_STATE'),
+    ],
     postJobsIdClone: [
       post(`/v1/jobs/${x.done}/clone`, { trials: 3 }, 201),
       post('/v1/jobs/nobody/clone', {}, 404, 'JOB_NOT_FOUND'),
