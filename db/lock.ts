@@ -15,10 +15,12 @@ export interface Daemon {
   readonly url: string;
   /** Opens it, where it asks for a token: for whoever may read the directory's secrets. */
   readonly token?: string;
+  /** PEM, where it speaks TLS: by this its owner knows it. */
+  readonly certificate?: string;
 }
 export interface Lock {
-  /** Tells others where the daemon listens, and its owner with which token. */
-  announce(url: string, token?: string): void;
+  /** Tells others where the daemon listens and with which certificate, and its owner with which token. */
+  announce(url: string, more?: Pick<Daemon, 'token' | 'certificate'>): void;
   release(): void;
 }
 
@@ -56,8 +58,8 @@ function lockOn(dir: string, held: Database.Database): Lock {
   // A handle that nobody refers to is collected, and its lock with it: the process itself refers to this one.
   process.on('exit', release);
   return {
-    announce(url, token) {
-      const who: Daemon = { pid: process.pid, url };
+    announce(url, { token, certificate } = {}) {
+      const who: Daemon = { pid: process.pid, url, ...(certificate !== undefined && { certificate }) };
       if (token !== undefined) writeFileSync(tokenFile(dir), token, { mode: 0o600, flag: 'wx' });
       // Renamed into place: a reader sees the whole of it or none.
       writeFileSync(`${whoFile(dir)}.new`, `${JSON.stringify(who)}\n`);
@@ -102,7 +104,8 @@ function whoHolds(dir: string): Daemon | undefined {
     const who: unknown = JSON.parse(readFileSync(whoFile(dir), 'utf8'));
     if (typeof who !== 'object' || who === null || !('pid' in who) || !('url' in who)) return undefined;
     if (typeof who.pid !== 'number' || typeof who.url !== 'string') return undefined;
-    return { pid: who.pid, url: who.url, ...tokenIn(dir) };
+    const certificate = 'certificate' in who && typeof who.certificate === 'string' ? who.certificate : undefined;
+    return { pid: who.pid, url: who.url, ...tokenIn(dir), ...(certificate !== undefined && { certificate }) };
   } catch {
     return undefined;
   }

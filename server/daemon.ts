@@ -142,7 +142,10 @@ export async function startDaemon(o: DaemonOptions): Promise<Result<Daemon>> {
     return url;
   }
   try {
-    lock.value.announce(url.value, local);
+    lock.value.announce(url.value, {
+      ...(local !== undefined && { token: local }),
+      ...(service.tls !== undefined && { certificate: service.tls.cert }),
+    });
     parts.log.info({ url: url.value, data: dataDir }, 'listening');
     parts.jobs.start();
     parts.webhooks.start();

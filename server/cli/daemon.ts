@@ -6,11 +6,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import tls from 'node:tls';
 import { Client } from '../../client/client.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readDaemon } from '../../db/lock.ts';
 import { artifactDir } from '../artifact.ts';
 import { errorOf } from '../errors.ts';
+import { shellLine } from '../shell-words.ts';
+import { defaultData } from './options.ts';
 import { readFile } from './read-file.ts';
 
 /** The launcher's word for "go on without me" (bin/microtune.js). */
@@ -34,10 +37,14 @@ export interface Where {
   readonly tokenFile?: string;
 }
 
-/** A client of the daemon that is there; undefined where none is. The owner of its data directory needs no token. */
+/**
+ * A client of the daemon that is there; undefined where none is. The owner of its data directory needs no token, and no word
+ * that its certificate is good.
+ */
 export function runningDaemon(o: Where): Client | undefined {
   const daemon = o.url === undefined ? readDaemon(o.data) : { url: o.url };
   if (daemon === undefined) return undefined;
+  if ('certificate' in daemon && daemon.certificate !== undefined) trust(daemon.certificate);
   const token = o.tokenFile === undefined ? ('token' in daemon ? daemon.token : undefined) : tokenIn(o.tokenFile);
   return new Client(daemon.url, { ...(token !== undefined && { token }) });
 }
@@ -48,7 +55,16 @@ export function neededDaemon(o: Where, why: string): Result<Client> {
     ? failed('request', 'DAEMON_UNREACHABLE', `no daemon runs on ${o.data}, ${why}`)
     : ok(client);
 }
+/** Has this process take certificates of these authorities, beside those that it knows. */
+const trust = (pem: string): void => tls.setDefaultCACertificates([...tls.getCACertificates('default'), pem]);
 const tokenIn = (file: string): string => Buffer.from(readFile(file)).toString('utf8').trim();
+
+/** A command that asks the same daemon as this one, to be pasted. */
+export function commandHint({ url, data, tokenFile }: Where, ...words: readonly string[]): string {
+  const where = url !== undefined ? ['--url', url] : data === defaultData() ? [] : ['--data', resolve(data)];
+  const token = tokenFile === undefined ? [] : ['--token-file', resolve(tokenFile)];
+  return shellLine(['microtune', ...words, ...where, ...token]);
+}
 
 /** Asks the daemon, or reads the database where none runs; also where it went away while it was asked. */
 export async function askOrRead<T>(

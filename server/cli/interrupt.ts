@@ -1,5 +1,5 @@
 /**
- * Ctrl-C while a job runs. At a terminal it asks once what to do; the second Ctrl-C cancels at once. Without a terminal there
+ * Ctrl-C while a job runs. At a terminal it asks what to do, and says that Ctrl-C in place of an answer cancels. Without a terminal there
  * is nobody to ask, so it cancels. SIGTERM and SIGHUP mean this process, not the job: it leaves, and the job can go on.
  */
 import { createInterface } from 'node:readline';
@@ -24,7 +24,9 @@ export function onInterrupt(
   };
   const interrupted = (): void => {
     if (asked !== undefined || io.keyboard.isTTY !== true) return settle('cancel');
-    io.news('The job is still running: [d]etach and let it go on, [c]ancel it, or Enter to keep watching?');
+    io.news(
+      'The job is still running: [d]etach and let it go on, [c]ancel it (so does Ctrl-C now), or Enter to keep watching?',
+    );
     // Without `terminal` the keyboard stays as it is, and Ctrl-C stays a signal.
     asked = createInterface({ input: io.keyboard, terminal: false });
     asked.once('line', (line) => {

@@ -18,6 +18,8 @@ export interface JobOptions extends BudgetOptions {
   readonly webhook?: readonly string[];
 }
 
+export const priorities = ['low', 'normal', 'high'] as const satisfies readonly JobRequest['priority'][];
+
 const text = (value: string): string => value;
 
 export const jobOptions = (command: Command): Command =>
@@ -34,11 +36,7 @@ export const jobOptions = (command: Command): Command =>
       .option('--seed <n>', 'of all random choices (default: 0)', whole(0, 2 ** 32 - 1))
       .option('--policy <name>', 'how candidates are chosen (default: the best one)')
       .option('--task <id>', 'tune only this task; repeatable', collect(text))
-      .option(
-        '--priority <which>',
-        'share among jobs, and place in the queue: low, normal, high',
-        oneOf('low', 'normal', 'high'),
-      )
+      .option('--priority <which>', 'share among jobs, and place in the queue: low, normal, high', oneOf(...priorities))
       .option('--window <window>', 'when it may run, like "20:00-07:00 Europe/Berlin"', dailyWindow)
       .option('--name <name>', 'what to call the job')
       .option('--webhook <url>', 'tell this address of the end; repeatable', collect(text)),

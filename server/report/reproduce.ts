@@ -1,10 +1,8 @@
 /** How a job is done again: the command with its settings, and the trials that the result rests on. */
 import { endless } from '../jobs/request.ts';
+import { shellLine } from '../shell-words.ts';
 import type { ReportData } from './data.ts';
 import { el, type Part } from './html.ts';
-
-/** As a shell takes it, whatever is in it. */
-const quoted = (text: string): string => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** The command, and what it needs. */
 export function reproduction({ job, layers, model }: ReportData): readonly Part[] {
@@ -20,14 +18,8 @@ export function reproduction({ job, layers, model }: ReportData): readonly Part[
     ...(ramBytes === null ? [] : [['--ram-budget', String(ramBytes)]]),
     ...(flashBytes === null ? [] : [['--flash-budget', String(flashBytes)]]),
   ];
-  const command = [
-    'microtune',
-    'tune',
-    quoted(`${model.name.replace(/\.tflite$/, '')}.tflite`),
-    ...options.flat().map(quoted),
-    '--out',
-    'out',
-  ].join(' ');
+  const file = `${model.name.replace(/\.tflite$/, '')}.tflite`;
+  const command = shellLine(['microtune', 'tune', file, ...options.flat(), '--out', 'out']);
   const records = [...new Set(layers.flatMap((l) => (l.record === null ? [] : [l.record])))];
   return [
     el('pre', {}, command),

@@ -250,7 +250,12 @@ describe('Ctrl-C', () => {
     const signals = new EventEmitter();
     const decided: string[] = [];
     let asked = 0;
-    const stop = onInterrupt({ keyboard, news: () => void asked++ }, (choice) => void decided.push(choice), signals);
+    const news = (question: string): void => {
+      asked++;
+      // What a second one does is said before anybody presses it.
+      expect(question).toContain('[c]ancel it (so does Ctrl-C now)');
+    };
+    const stop = onInterrupt({ keyboard, news }, (choice) => void decided.push(choice), signals);
     for (const event of events) {
       if (event.startsWith('SIG')) signals.emit(event);
       else keyboard.write(`${event}\n`);

@@ -1,29 +1,38 @@
-/** `microtune jobs`: all jobs, one job, the end of one, a copy of one. Asks the daemon, or the database where none runs. */
+/** `microtune jobs`: all jobs, one job, what can be done to one, a copy of one. Asks the daemon, or the database where none runs. */
 import type { Command } from 'commander';
+import type { Client } from '../../../client/client.ts';
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import type { Store } from '../../../db/types.ts';
 import { JobViews, nothingRuns } from '../../job-views.ts';
 import { Models } from '../../models.ts';
-import type { JobBody, JobSummary } from '../../schemas/index.ts';
+import type { JobBody, JobPatch, JobSummary } from '../../schemas/index.ts';
 import { artifactIn, askOrRead, neededDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
-import { type JobOptions, jobOptions, requestOf } from '../job-options.ts';
-import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
+import { type JobOptions, jobOptions, priorities, requestOf } from '../job-options.ts';
+import { type CommonOptions, common, oneOf, type RemoteOptions, remote } from '../options.ts';
 import { artifactOf, artifactText, type Report } from '../report.ts';
 import { readStore } from '../store.ts';
 import { count, span, speedUp, table } from '../table.ts';
 
 interface JobsOptions extends CommonOptions, RemoteOptions {
+  readonly pause?: true;
+  readonly resume?: true;
   readonly cancel?: true;
+  readonly priority?: JobPatch['priority'];
 }
+/** What is done to a job; its name is the option's. */
+type Change = (client: Client, id: string) => Promise<Result<JobBody>>;
 
 export function addJobs(program: Command, act: Act): void {
   const command = program
     .command('jobs')
     .description('list the tuning jobs, or show one')
     .argument('[id]', 'a job')
-    .option('--cancel', 'end the job; what it measured is kept');
+    .option('--pause', 'stop the job so that it can go on later')
+    .option('--resume', 'let a paused job go on')
+    .option('--cancel', 'end the job; what it measured is kept')
+    .option('--priority <which>', 'another share of the farm from now on: low, normal, high', oneOf(...priorities));
   common(remote(command), 'microtune jobs').action(act(jobs));
   const copy = command
     .command('clone')
@@ -36,7 +45,9 @@ export function addJobs(program: Command, act: Act): void {
 }
 
 async function jobs(_io: Io, id: string | undefined, o: JobsOptions): Shows {
-  if (o.cancel === true) return cancel(id, o);
+  const [change, ...others] = changesOf(o);
+  if (others.length > 0) return failed('input', 'USAGE', 'one of --pause, --resume, --cancel, --priority at a time');
+  if (change !== undefined) return changed(id, change, o);
   if (id !== undefined) {
     const job = await oneJob(id, o);
     return job.ok ? ok({ json: job.value, text: jobText(job.value, o.data) }) : job;
@@ -45,11 +56,22 @@ async function jobs(_io: Io, id: string | undefined, o: JobsOptions): Shows {
   return list.ok ? ok({ json: list.value, text: listText(list.value) }) : list;
 }
 
-async function cancel(id: string | undefined, o: JobsOptions): Shows {
-  if (id === undefined) return failed('input', 'USAGE', '--cancel needs the id of a job');
+function changesOf({ pause, resume, cancel, priority }: JobsOptions): readonly Change[] {
+  const all: readonly (Change | undefined)[] = [
+    pause && ((client, id) => client.pause(id)),
+    resume && ((client, id) => client.resume(id)),
+    cancel && ((client, id) => client.cancel(id)),
+    priority && ((client, id) => client.changeJob(id, { priority })),
+  ];
+  return all.filter((change) => change !== undefined);
+}
+
+async function changed(id: string | undefined, change: Change, o: JobsOptions): Shows {
+  if (id === undefined)
+    return failed('input', 'USAGE', '--pause, --resume, --cancel and --priority need the id of a job');
   const client = neededDaemon(o, 'so no job does');
   if (!client.ok) return client;
-  const job = await client.value.cancel(id);
+  const job = await change(client.value, id);
   return job.ok ? ok({ json: job.value, text: jobText(job.value, o.data) }) : job;
 }
 

@@ -14,7 +14,7 @@ import { ended } from '../../jobs/states.ts';
 import type { JobBody, ProgressBody, WaitingBody } from '../../schemas/index.ts';
 import { unpack } from '../archive.ts';
 import { removeOldKernels } from '../artifact.ts';
-import { artifactIn, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
+import { artifactIn, commandHint, type Daemon, knownDaemon, runningDaemon, startOwnDaemon } from '../daemon.ts';
 import type { Act } from '../index.ts';
 import { type Choice, onInterrupt } from '../interrupt.ts';
 import type { Io, Shown, Shows } from '../io.ts';
@@ -70,10 +70,10 @@ async function tune(io: Io, file: string, o: TuneOptions): Shows {
     const made = await submit(daemon.value, file, o);
     if (!made.ok) return made;
     const [first, ...others] = made.value;
-    if (first === undefined || others.length > 0) return await leaveAll(daemon.value, made.value);
+    if (first === undefined || others.length > 0) return await leaveAll(daemon.value, made.value, o);
     const watched = await watch(io, daemon.value, first);
     if (!watched.ok) return watched;
-    return watched.value === 'detached' ? ok(detachedText(first)) : await bringHome(daemon.value, first.id, o);
+    return watched.value === 'detached' ? ok(detachedText(first, o)) : await bringHome(daemon.value, first.id, o);
   } finally {
     await daemon.value.close();
   }
@@ -131,10 +131,10 @@ async function submit(daemon: Daemon, file: string, o: TuneOptions): Promise<Res
 }
 
 /** Several jobs are left to the daemon: nobody could read the progress of all. */
-async function leaveAll(daemon: Daemon, jobs: readonly JobBody[]): Shows {
+async function leaveAll(daemon: Daemon, jobs: readonly JobBody[], o: TuneOptions): Shows {
   await daemon.stay();
   const lines = jobs.map((j) => `job ${j.id} on ${j.board}`);
-  return ok({ json: jobs, text: [...lines, 'see: microtune jobs'].join('\n') });
+  return ok({ json: jobs, text: [...lines, `see: ${commandHint(o, 'jobs')}`].join('\n') });
 }
 
 /** Shows progress until the job has ended, or the user leaves it. */
@@ -146,13 +146,19 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
   let choice: Choice | undefined;
   const stopAsking = onInterrupt({ keyboard: io.keyboard, news: progress.say }, (chosen) => {
     choice = chosen;
-    if (chosen === 'cancel') void daemon.client().cancel(job.id);
+    if (chosen === 'cancel') void cancel(daemon, job, progress);
     else leaving.abort();
   });
   const followed = await showEvents(daemon, job, progress, leaving.signal);
   stopAsking();
   progress.end();
   return followed.ok ? afterwards(daemon, job, choice) : followed;
+}
+
+/** The job's last event ends the watching; where it cannot be cancelled, the user learns why nothing ends. */
+async function cancel(daemon: Daemon, { id }: JobBody, progress: Progress): Promise<void> {
+  const done = await daemon.client().cancel(id);
+  if (!done.ok) progress.say(`it could not be cancelled: ${done.error.detail}`);
 }
 
 /** Until the job has ended or the signal comes. */
@@ -222,9 +228,9 @@ function showEvent(progress: Progress, event: ServerEvent): void {
   }
 }
 
-const detachedText = (job: JobBody): Shown => ({
+const detachedText = (job: JobBody, o: TuneOptions): Shown => ({
   json: job,
-  text: `job ${job.id} goes on; see: microtune jobs ${job.id}`,
+  text: `job ${job.id} goes on; see: ${commandHint(o, 'jobs', job.id)}`,
 });
 
 /** The ended job with its artifact, or the failure it ended with. */
