@@ -14,6 +14,7 @@ import type { Transport } from '../../firmware-rpc/host/transport.ts';
 import { commands } from '../../firmware-rpc/protocol.ts';
 import { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
+import { near } from '../near.ts';
 import { plugIn } from '../plugged-in.ts';
 import { firmwareIn, loadCandidate, workFolder } from '../wire/host-board.ts';
 
@@ -59,7 +60,8 @@ function place(port: () => Promise<string>, between: (line: Transport) => Transp
 const adds = '#include <stdint.h>\nuint32_t mt_entry(uint32_t a, uint32_t b) { return a + b; }';
 /** A trial: a long load and a call; `meanwhile` comes between the two. */
 const trial = (meanwhile: (device: Device) => void = () => undefined) =>
-  pool.use(async ({ device }): Promise<MeasureResult> => {
+  pool.use(async (station): Promise<MeasureResult> => {
+    const device = near(station);
     const base = { device: 'the board', times: {} };
     await device.load(device.info.data.base, new Uint8Array(5000).fill(1));
     const entry = await loadCandidate(device, mps2An386, adds, 0, folder.dir);

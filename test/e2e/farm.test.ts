@@ -18,6 +18,7 @@ import { Baselines, type CheckHealth, healthCheck } from '../../tuner/measure/he
 import { DevicePool, type DeviceSource } from '../../tuner/measure/pool.ts';
 import { policies } from '../../tuner/policies/index.ts';
 import { type TrialRecord, tune } from '../../tuner/tune.ts';
+import { near } from '../near.ts';
 import { plugIn } from '../plugged-in.ts';
 import { samples } from '../samples.ts';
 import { randomNode } from '../unit/graphs.ts';
@@ -183,7 +184,8 @@ async function onAll(pool: DevicePool): Promise<readonly (readonly [string, stri
   const all = Promise.withResolvers<void>();
   await Promise.all(
     Array.from({ length: pool.size }, () =>
-      pool.use(async ({ device }) => {
+      pool.use(async (station) => {
+        const device = near(station);
         seen.push([device.info.board, device.info.uid]);
         if (seen.length === pool.size) all.resolve();
         await all.promise;

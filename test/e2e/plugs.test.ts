@@ -11,9 +11,10 @@ import { openStore } from '../../db/index.ts';
 import { main } from '../../server/cli/index.ts';
 import { Farm } from '../../server/devices.ts';
 import type { DeviceBody, DeviceHistory, DeviceList, JobBody } from '../../server/schemas/index.ts';
+import type { AnyStation } from '../../tuner/measure/far.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
-import type { Station } from '../../tuner/measure/runner.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
+import { near } from '../near.ts';
 import { plugIn } from '../plugged-in.ts';
 import { smallModel } from '../server/model.ts';
 import { counted } from '../unit/pool-devices.ts';
@@ -44,13 +45,15 @@ async function plug(): Promise<Plugged> {
 }
 
 /** A trial that talks to its device. */
-const talk = async ({ device }: Station): Promise<MeasureResult> =>
-  counted(await device.crc(device.info.data.base, 64));
+const talk = async (station: AnyStation): Promise<MeasureResult> => {
+  const device = near(station);
+  return counted(await device.crc(device.info.data.base, 64));
+};
 /** One on each device of a pool, all at the same time. */
 async function onAll(pool: DevicePool): Promise<void> {
   let inside = 0;
   const all = Promise.withResolvers<void>();
-  const work = async (station: Station): Promise<MeasureResult> => {
+  const work = async (station: AnyStation): Promise<MeasureResult> => {
     if (++inside === pool.size) all.resolve();
     await all.promise;
     return talk(station);

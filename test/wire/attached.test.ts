@@ -15,6 +15,7 @@ import { answering, ask, askAll, portOwner, serialPorts } from '../../firmware-r
 import { Farm, type FarmOptions } from '../../server/devices.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
+import { near } from '../near.ts';
 import { counted, goneWhileWaiting } from '../unit/pool-devices.ts';
 import { expectOk, firmwareIn, type ListeningBoard, listening, workFolder } from './host-board.ts';
 import { type Relay, relayTo } from './relay.ts';
@@ -63,7 +64,7 @@ async function farmOf(addresses: readonly string[], options: Partial<FarmOptions
 /** A trial that talks to its device. */
 const trial = (pool: DevicePool): Promise<MeasureResult | string> =>
   pool
-    .use(async ({ device }) => counted(await device.crc(device.info.data.base, 64)))
+    .use(async (station) => counted(await near(station).crc(near(station).info.data.base, 64)))
     .then((used) => (used.ok ? used.value : used.error.code));
 
 test('whoever answers HELLO is found, all at once; others are told by their reason', async () => {
@@ -229,7 +230,8 @@ test('an emulated board whose firmware file is gone gets it anew', async () => {
   const { pool } = await farmOf([], { emulate: { host: 1 }, cacheDir: dir });
   expect(await trial(pool)).toMatchObject({ status: 'ok' });
   rmSync(join(dir, 'firmware/host/server.elf'));
-  await pool.use(async ({ device }) => {
+  await pool.use(async (station) => {
+    const device = near(station);
     await device.close();
     return counted(await device.crc(device.info.data.base, 4));
   });

@@ -3,8 +3,8 @@
  * a device of another board, or one that is here by another path already, does not get in; a refused one is not left open.
  */
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { DeviceSource } from './device-state.ts';
+import { type AnyDevice, isFar } from './far.ts';
 import { Identity } from './identity.ts';
 
 export interface AdmissionRules {
@@ -38,7 +38,7 @@ export class Admission {
   }
 
   /** Opens it; where its firmware is not today's and can be replaced, replaces it and opens it again. */
-  async open(): Promise<Result<Device>> {
+  async open(): Promise<Result<AnyDevice>> {
     const today = await this.source.build?.();
     const opened = await this.source.open();
     this.warning = null;
@@ -60,17 +60,17 @@ export class Admission {
   }
 
   /** Failure: WRONG_BOARD. Nothing is sent to a stranger. */
-  checkBoard({ info }: Device): Result<void> {
+  checkBoard({ info }: AnyDevice): Result<void> {
     const { name } = this.source;
     if (info.board === this.rules.board.id) return ok(undefined);
     return failed('load', 'WRONG_BOARD', `${name} is a ${info.board}, not a ${this.rules.board.id}`);
   }
 
   /** What stands for the device in records. Failure: DEVICE_TWICE. */
-  async identify(device: Device, others: readonly Neighbour[]): Promise<Result<string>> {
+  async identify(device: AnyDevice, others: readonly Neighbour[]): Promise<Result<string>> {
     const { uid } = device.info;
     const { name, id } = this.source;
-    if (id !== undefined) return ok(id);
+    if (id !== undefined || isFar(device)) return ok(id ?? name);
     const who = await this.identity.establish(
       device,
       others.map((o) => o.admission.identity),

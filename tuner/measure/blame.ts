@@ -2,13 +2,10 @@
  * What went wrong in a call, for people: the fault in words, the line of the candidate's C, and the registers. The line is told
  * only where it is known (toolchain/locate.ts).
  */
-import type { Target } from '../../boards/board.ts';
-import type { KernelC } from '../../compiler/program/print-c.ts';
 import { hex } from '../../firmware-rpc/host/bytes.ts';
 import type { CallEnding, CallResult } from '../../firmware-rpc/host/device.ts';
-import type { CandidateLink } from '../../toolchain/index.ts';
+import type { CandidateLink, Unit } from '../../toolchain/index.ts';
 import { placesInSource, type SourcePlace } from '../../toolchain/locate.ts';
-import { unitOf } from './builder.ts';
 import { faultWords } from './fault-words.ts';
 
 type Failed = Extract<CallResult, { readonly ok: false }>;
@@ -37,21 +34,14 @@ function whatHappened(code: Failed['code'], isa: string, ending: CallEnding): st
   }
 }
 
-/** The detail of a failure. `link` is how the candidate was linked. */
-export async function blame(
-  run: Failed,
-  kernel: KernelC,
-  target: Target,
-  link: CandidateLink,
-  cacheDir: string,
-): Promise<string> {
+/** The detail of a failure. `unit` is what the candidate was compiled from, `link` how it was linked. */
+export async function blame(run: Failed, unit: Unit, link: CandidateLink, cacheDir: string): Promise<string> {
   const { ending } = run;
   if (ending === undefined) return run.detail;
   const { pc, lr, cause } = ending;
   const registers = `(pc ${hex(pc)} lr ${hex(lr)} cause ${hex(cause)})`;
   // lr is the address behind a call, with a bit for Thumb.
   const addresses = [pc, lr > 2 ? (lr & ~1) - 2 : 0].map((a) => a >>> 0);
-  const unit = unitOf(kernel, target);
   const places = await placesInSource(unit, link, addresses, cacheDir);
-  return `${whatHappened(run.code, target.isa, ending)}, ${where(ending, places, unit.source)} ${registers}`;
+  return `${whatHappened(run.code, unit.target.isa, ending)}, ${where(ending, places, unit.source)} ${registers}`;
 }

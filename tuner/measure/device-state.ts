@@ -1,14 +1,14 @@
 /** What a pool is given of a device, what it shows of it, and what it tells of its life. */
 import type { Failure, Result } from '../../compiler/result.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { Remedies, Rung } from './escalation.ts';
+import type { AnyDevice } from './far.ts';
 import type { Health } from './health.ts';
 
 export interface DeviceSource extends Remedies {
   readonly name: string;
-  /** What stands for it in records, where all devices of a kind answer the same uid: emulated ones. */
+  /** What stands for it in records, where its uid does not: emulated devices of a kind answer the same, far ones are known by their host. */
   readonly id?: string;
-  open(): Promise<Result<Device>>;
+  open(): Promise<Result<AnyDevice>>;
   /** Build id of the firmware that it would be given today; undefined where that cannot be known. */
   build?(): Promise<string | undefined>;
   /** Whether nothing is plugged in where it was: no fault of the device then. */

@@ -8,6 +8,7 @@ import type { Board, Kind } from '../../boards/board.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { fillBytes, guardBytes, guardedCrc, guardFill } from './bench.ts';
+import { type AnyDevice, isFar } from './far.ts';
 import { KnownKernel } from './known-kernel.ts';
 
 const taps = 16;
@@ -120,16 +121,17 @@ export interface Patient {
   readonly id: string;
   readonly build: string;
 }
-export type CheckHealth = (device: Device, patient: Patient) => Promise<Result<Health>>;
+export type CheckHealth = (device: AnyDevice, patient: Patient) => Promise<Result<Health>>;
 
 /**
- * The health check of a board's devices. Devices whose counts never scatter share a baseline, others have their own. Failures:
+ * The health check of a board's devices. Devices whose counts never scatter share a baseline, wherever they are, others have their own. Failures:
  * those of the kernel, and HEALTH_DRIFT for another count than the first one. Throws LinkError.
  */
 export function healthCheck(board: Board, cacheDir: string, baselines: Baselines): CheckHealth {
   const kernel = new HealthKernel(board, cacheDir);
   return async (device, { id, build }) => {
-    const [counted, identity] = [await kernel.run(device), await kernel.identity()];
+    const counted = await (isFar(device) ? device.count() : kernel.run(device));
+    const identity = await kernel.identity();
     if (!counted.ok) return counted;
     if (!identity.ok) return identity;
     const count = counted.value;

@@ -10,8 +10,8 @@ import { type Client, FairTurns } from '../fair-turns.ts';
 import type { MeasureResult } from '../types.ts';
 import type { DeviceSource, DeviceState, Observer, Reason } from './device-state.ts';
 import { quarantineRest, restAfter } from './escalation.ts';
+import type { AnyStation } from './far.ts';
 import { Baselines, type CheckHealth, healthCheck } from './health.ts';
-import type { Station } from './runner.ts';
 import { Slot, type SlotContext } from './slot.ts';
 
 export type { DeviceEvent, DeviceSource, DeviceState, Observer } from './device-state.ts';
@@ -131,7 +131,7 @@ export class DevicePool {
    * heard later the trial loses its device after a grace. Other errors are thrown.
    */
   async use(
-    work: (station: Station) => Promise<MeasureResult>,
+    work: (station: AnyStation) => Promise<MeasureResult>,
     client: Client = anybody,
     signal?: AbortSignal,
   ): Promise<Result<MeasureResult>> {

@@ -3,14 +3,13 @@
  * compare the CRC of output and guard. Whatever the candidate does, the answer is a value.
  */
 import type { Board } from '../../boards/board.ts';
-import type { KernelC, KernelConstant } from '../../compiler/program/print-c.ts';
 import type { Result } from '../../compiler/result.ts';
 import type { CallResult, Device, DeviceInfo } from '../../firmware-rpc/host/device.ts';
 import { type CandidateLink, candidateElf, type Image, linkCandidate } from '../../toolchain/index.ts';
 import type { MeasureResult, Stage } from '../types.ts';
-import { type Bench, guardBytes, guardedCrc, guardFill, laidOutBench } from './bench.ts';
+import { type Attempt, type PlainAttempt, plainOf } from './attempt.ts';
+import { guardBytes, guardedCrc, guardFill, type Vector } from './bench.ts';
 import { blame } from './blame.ts';
-import type { Built } from './builder.ts';
 import { type Placed, Residents } from './residents.ts';
 import { alignBuffer, type Rooms, roomsOf } from './rooms.ts';
 
@@ -18,13 +17,6 @@ import { alignBuffer, type Rooms, roomsOf } from './rooms.ts';
 const repeats = 5;
 
 type Clock = () => number;
-interface Attempt {
-  readonly kernel: KernelC;
-  readonly built: Built;
-  readonly bench: Bench;
-  /** Which test vector. */
-  readonly vector: number;
-}
 
 /** Runs a step and adds the time it took to its stage. */
 function stopwatch(clock: Clock, times: Partial<Record<Stage, number>>) {
@@ -65,8 +57,12 @@ export class Station {
   }
 
   /** Never rejects for what a candidate does. A LinkError (the device is gone) does reject: the pool deals with it. */
-  async measure(a: Attempt): Promise<MeasureResult> {
-    const result = await this.attempt({ ...a, bench: laidOutBench(a.bench, a.kernel.params) });
+  measure(attempt: Attempt): Promise<MeasureResult> {
+    return this.run(plainOf(attempt, this.board.target));
+  }
+  /** The same for one that was made elsewhere. */
+  async run(a: PlainAttempt): Promise<MeasureResult> {
+    const result = await this.attempt(a);
     if (result.status === 'failed' && this.mayHaveLost(result.code))
       for (const r of [this.residents, this.ramResidents]) r?.forget();
     return result;
@@ -83,10 +79,10 @@ export class Station {
     return candidateElf(this.linkOf(built, symbols), this.cacheDir);
   }
 
-  private async attempt(a: Attempt): Promise<MeasureResult> {
+  private async attempt(a: PlainAttempt): Promise<MeasureResult> {
     const times: Partial<Record<Stage, number>> = {};
     const timed = stopwatch(this.clock, times);
-    const base = { device: this.id, binary: a.built.binary, times };
+    const base = { device: this.id, binary: a.binary, times };
     const failed = (stage: Stage, code: string, detail: string): MeasureResult => ({
       status: 'failed',
       stage,
@@ -94,8 +90,8 @@ export class Station {
       detail,
       ...base,
     });
-    const { symbols, sent } = await timed('load', () => this.placeConstants(a.kernel.constants));
-    const link = this.linkOf(a.built, symbols);
+    const { symbols, sent } = await timed('load', () => this.placeConstants(a.constants));
+    const link = this.linkOf(a, symbols);
     // While the linker is at work the line has time for what does not depend on it.
     const [linked, place] = await Promise.all([
       timed('link', () => linkCandidate(link, this.cacheDir)),
@@ -105,9 +101,9 @@ export class Station {
     const { images, entry } = linked.value;
     const codeBytes = images.reduce((n, i) => n + i.bytes.length, 0);
     await timed('load', () => this.loadCode(images));
-    const run = await timed('run', () => this.call(entry, place.table, a.bench.macs));
-    if (!run.ok) return failed('run', run.code, await blame(run, a.kernel, this.board.target, link, this.cacheDir));
-    const wrong = await timed('verify', () => this.compare(a, place.outputs));
+    const run = await timed('run', () => this.call(entry, place.table, a.macs));
+    if (!run.ok) return failed('run', run.code, await blame(run, a.unit, link, this.cacheDir));
+    const wrong = await timed('verify', () => this.compare(a.vector, place.outputs));
     if (wrong !== undefined) return failed('verify', 'WRONG_OUTPUT', wrong);
     return {
       status: 'ok',
@@ -116,28 +112,27 @@ export class Station {
       repeats: run.cycles,
       sizes: {
         codeBytes,
-        constBytes: a.kernel.constants.reduce((n, c) => n + c.bytes.length, 0),
-        scratchBytes: a.kernel.scratchBytes,
+        constBytes: a.constants.reduce((n, c) => n + c.bytes.length, 0),
+        scratchBytes: a.scratchBytes,
         stackBytes: run.stackBytes,
-        ...(Object.keys(a.built.functions).length > 0 && { functions: a.built.functions }),
+        ...(Object.keys(a.functions).length > 0 && { functions: a.functions }),
       },
       bytes: { code: codeBytes, constants: sent, rest: place.tableBytes },
       ...base,
     };
   }
 
-  private async placeConstants(constants: readonly KernelConstant[]): Promise<Placed> {
+  private async placeConstants(constants: PlainAttempt['constants']): Promise<Placed> {
     // Together: a second group could drive out the first.
     if (this.ramResidents === undefined) return this.residents.place(this.device, constants);
-    const of = (place: KernelConstant['place']): readonly KernelConstant[] =>
-      constants.filter((c) => c.place === place);
+    const of = (place: 'flash' | 'ram'): PlainAttempt['constants'] => constants.filter((c) => c.place === place);
     const flash = await this.residents.place(this.device, of('flash'));
     const ram = await this.ramResidents.place(this.device, of('ram'));
     return { symbols: { ...flash.symbols, ...ram.symbols }, sent: flash.sent + ram.sent };
   }
 
   /** Code at the start of its region; what is placed in RAM at the start of that one. */
-  private linkOf({ object }: Built, symbols: Readonly<Record<string, number>>): CandidateLink {
+  private linkOf({ object }: Pick<PlainAttempt, 'object'>, symbols: Readonly<Record<string, number>>): CandidateLink {
     const { target } = this.board;
     const { code, placed } = this.rooms;
     const where = { base: code.base, maxBytes: code.bytes, ...(placed !== undefined && { ram: placed.code }) };
@@ -159,34 +154,33 @@ export class Station {
 
   /** Lays out inputs, outputs with guards, scratch and the table of their addresses, and fills them. */
   private async prepare(
-    a: Attempt,
+    a: PlainAttempt,
   ): Promise<{ readonly table: number; readonly tableBytes: number; readonly outputs: readonly number[] }> {
-    const vector = a.bench.vector(a.vector);
+    const { vector, scratchBytes } = a;
     let at = alignBuffer(this.device.info.data.base);
     const take = (bytes: number): number => {
       const here = at;
       at += alignBuffer(bytes) + guardBytes;
       return here;
     };
-    const inputs = a.bench.inputBytes.map(take);
-    const outputs = a.bench.outputBytes.map(take);
-    const scratch = take(a.kernel.scratchBytes);
+    const inputs = vector.inputs.map((input) => take(input.bytes));
+    const outputs = vector.outputs.map((output) => take(output.length));
+    const scratch = take(scratchBytes);
     for (const [i, input] of vector.inputs.entries()) {
       const to = inputs[i] as number;
       if (input.data !== undefined) await this.device.load(to, input.data);
       else await this.device.fill(to, input.bytes, input.seed, 0);
     }
-    for (const [i, bytes] of a.bench.outputBytes.entries())
-      await this.device.fill(outputs[i] as number, bytes + guardBytes, guardFill.seed, guardFill.shr);
-    const addresses = [...inputs, ...outputs, ...(a.kernel.scratchBytes > 0 ? [scratch] : [])];
+    for (const [i, output] of vector.outputs.entries())
+      await this.device.fill(outputs[i] as number, output.length + guardBytes, guardFill.seed, guardFill.shr);
+    const addresses = [...inputs, ...outputs, ...(scratchBytes > 0 ? [scratch] : [])];
     const table = at;
     const bytes = new Uint8Array(Uint32Array.from(addresses).buffer);
     await this.device.load(table, bytes);
     return { table, tableBytes: bytes.length, outputs };
   }
 
-  private async compare(a: Attempt, outputs: readonly number[]): Promise<string | undefined> {
-    const vector = a.bench.vector(a.vector);
+  private async compare(vector: Vector, outputs: readonly number[]): Promise<string | undefined> {
     for (const [i, want] of vector.outputs.entries()) {
       const address = outputs[i] as number;
       const crc = await this.device.crc(address, want.length + guardBytes);

@@ -5,7 +5,6 @@
  */
 import type { Board } from '../../boards/board.ts';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { MeasureResult } from '../types.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
 import {
@@ -18,10 +17,10 @@ import {
   untouched,
 } from './device-state.ts';
 import { type Rung, remedyOf } from './escalation.ts';
+import { type AnyDevice, type AnyStation, stationOf } from './far.ts';
 import type { CheckHealth } from './health.ts';
 import { linkErrors } from './link-errors.ts';
 import { Recovery, type Rests } from './recovery.ts';
-import { Station } from './runner.ts';
 import { Vouching } from './vouching.ts';
 
 /** What all slots of a pool share. */
@@ -48,7 +47,7 @@ export class Slot {
   private readonly recovery: Recovery;
   private readonly c: SlotContext;
   private view: DeviceState;
-  private station: Station | undefined;
+  private station: AnyStation | undefined;
   /** In somebody's hands: a trial's, or whoever opens, checks or closes it. */
   private lent = false;
   /** For whom it is at work. */
@@ -149,7 +148,7 @@ export class Slot {
   }
 
   /** A broken link is code LINK; a result of a device that then failed its check does not stand: DEVICE_UNWELL. */
-  async measure(work: (station: Station) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
+  async measure(work: (station: AnyStation) => Promise<MeasureResult>): Promise<Result<MeasureResult>> {
     const { station } = this;
     if (station === undefined) throw new Error(`${this.source.name} was lent although it is closed`);
     this.view = { ...this.view, trials: this.view.trials + 1 };
@@ -224,7 +223,7 @@ export class Slot {
     this.vanished({ code: 'DEVICE_UNREACHABLE', detail: 'unplugged' });
   }
 
-  private async vouchFor(station: Station, value: MeasureResult): Promise<Result<MeasureResult>> {
+  private async vouchFor(station: AnyStation, value: MeasureResult): Promise<Result<MeasureResult>> {
     // A candidate that went wrong may have met a device that is.
     const odd = value.status === 'failed' && (value.stage === 'run' || value.stage === 'verify');
     const due = odd || this.vouching.owed + 1 >= this.c.checkEvery;
@@ -240,7 +239,7 @@ export class Slot {
     return ok(value);
   }
 
-  private async examine(device: Device): Promise<Result<unknown>> {
+  private async examine(device: AnyDevice): Promise<Result<unknown>> {
     const [id, build] = [this.view.uid ?? this.source.name, device.info.buildId];
     const found = await this.vouching.examine(device, { id, build });
     if (found.ok && found.value.news) this.tell('checked', `counts ${found.value.health.count}`);
@@ -262,7 +261,7 @@ export class Slot {
   }
 
   /** Opens, identifies and examines the device, after what the rung says; nothing stays open where that fails. */
-  private async admit(rung: Rung | undefined): Promise<Result<Station>> {
+  private async admit(rung: Rung | undefined): Promise<Result<AnyStation>> {
     if (rung !== undefined) await this.climb(rung);
     const opened = await this.admission.open();
     if (!opened.ok) return opened;
@@ -276,7 +275,7 @@ export class Slot {
       if (!kept) await this.discard(device);
     }
   }
-  private async discard(device: Device): Promise<void> {
+  private async discard(device: AnyDevice): Promise<void> {
     this.admission.forget();
     await device.close().catch(() => undefined);
   }
@@ -294,7 +293,7 @@ export class Slot {
     this.c.log(`device ${this.source.name}: trying ${rung}`);
   }
 
-  private async welcome(device: Device, rung: Rung | undefined): Promise<Result<Station>> {
+  private async welcome(device: AnyDevice, rung: Rung | undefined): Promise<Result<AnyStation>> {
     const { board, cacheDir } = this.c;
     const mine = this.admission.checkBoard(device);
     if (!mine.ok) return mine;
@@ -308,10 +307,10 @@ export class Slot {
     const well = await this.examine(device);
     // It may have become wrong before it vanished. A link that breaks once more says nothing of that.
     if (!well.ok && well.error.stage === 'health' && well.error.code !== 'LINK') this.withdraw(well.error);
-    return well.ok ? ok(new Station(device, uid.value, board, cacheDir, () => performance.now())) : well;
+    return well.ok ? ok(stationOf(device, uid.value, board, cacheDir)) : well;
   }
 
-  private isUp(station: Station, how: string | undefined): void {
+  private isUp(station: AnyStation, how: string | undefined): void {
     this.station = station;
     this.tell('opened', `firmware ${station.device.info.buildId}`);
     if (how !== undefined) this.tell('recovered', how);

@@ -3,8 +3,8 @@
  * withdraws what was measured since the last good one.
  */
 import { ok, type Result } from '../../compiler/result.ts';
-import type { Device } from '../../firmware-rpc/host/device.ts';
 import type { MeasureResult } from '../types.ts';
+import type { AnyDevice } from './far.ts';
 import type { CheckHealth, Health, Patient } from './health.ts';
 import { linkErrors } from './link-errors.ts';
 
@@ -30,7 +30,7 @@ export class Vouching {
 
   /** What the check says; `news`: it passed, and counted another number than before. */
   async examine(
-    device: Device,
+    device: AnyDevice,
     patient: Patient,
   ): Promise<Result<{ readonly news: boolean; readonly health: Health }>> {
     const found = await linkErrors('health', () => this.check(device, patient));
