@@ -8,44 +8,58 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTool } from './find-tool.ts';
+import type { Start } from './tools.ts';
 
-/** Programs that the tool is started by, each becoming the next, and its environment. */
 export interface Confined {
-  readonly prefix: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly start: Start;
   /** Removes its folder. */
   release(): Promise<void>;
 }
 
 /** Behind the daemon, the devices and whoever sits at the machine. */
-const polite: readonly (readonly string[])[] = [['nice', '-n', '5']];
-/** Ways to start a program in a network of its own, in which there is nothing: as root, and as anybody where the kernel lets them. */
-const offline: readonly (readonly string[])[] = [
-  ['unshare', '--net', '--'],
-  ['unshare', '--map-root-user', '--net', '--'],
+const polite: readonly string[] = ['nice', '-n', '5'];
+type Way = Pick<Start, 'prefix' | 'holds'>;
+/** Process ids of its own: with their first process, which ends with what it is started by, all of them end. */
+const processes: readonly string[] = ['--pid', '--fork', '--kill-child'];
+/**
+ * Ways to start a program in a network of its own, in which there is nothing, as root and as anybody where the kernel lets them; the
+ * best ones first.
+ */
+const apart: readonly Way[] = [
+  { prefix: ['unshare', '--net', ...processes, '--'], holds: 'descendants' },
+  { prefix: ['unshare', '--map-root-user', '--net', ...processes, '--'], holds: 'descendants' },
+  { prefix: ['unshare', '--net', '--'], holds: 'group' },
+  { prefix: ['unshare', '--map-root-user', '--net', '--'], holds: 'group' },
 ];
 
-/** The first way that works on this machine, with its program's full path; none where it is not there or the kernel does not allow it. */
-function working(ways: readonly (readonly string[])[]): readonly string[] {
-  for (const [name = '', ...args] of ways) {
-    const program = findTool(name);
-    const start = program === undefined ? [] : [program, ...args];
-    if (start.length > 0 && spawnSync(program ?? '', [...args, 'true'], { stdio: 'ignore' }).status === 0) return start;
-  }
-  return [];
+/** With its program's full path, if that is there and the kernel allows it. */
+function working([name = '', ...args]: readonly string[]): readonly string[] | undefined {
+  const program = findTool(name);
+  if (program === undefined) return undefined;
+  return spawnSync(program, [...args, 'true'], { stdio: 'ignore' }).status === 0 ? [program, ...args] : undefined;
 }
-export const offlinePrefix = (): readonly string[] => working(offline);
+/** The first that works on this machine; without any prefix where none does. */
+export function wayApart(): Way {
+  for (const { prefix, holds } of apart) {
+    const works = working(prefix);
+    if (works !== undefined) return { prefix: works, holds };
+  }
+  return { prefix: [], holds: 'group' };
+}
 
 /** Of the machine, which does not change while we run: asked for once, when the first compiler is started. */
-const ofMachine: { prefix?: readonly string[] } = {};
+const ofMachine: { way?: Way } = {};
+function usualWay(): Way {
+  const { prefix, holds } = wayApart();
+  return { prefix: [...(working(polite) ?? []), ...prefix], holds };
+}
 
 /** A place for one run of a tool. Throws what the system throws where there is no room for a folder. */
 export function confine(): Confined {
-  ofMachine.prefix ??= [...working(polite), ...offlinePrefix()];
+  ofMachine.way ??= usualWay();
   const dir = mkdtempSync(join(tmpdir(), 'microtune-tool-'));
   return {
-    prefix: ofMachine.prefix,
-    env: { PATH: process.env.PATH ?? '', LANG: 'C', LC_ALL: 'C', TMPDIR: dir },
+    start: { ...ofMachine.way, env: { PATH: process.env.PATH ?? '', LANG: 'C', LC_ALL: 'C', TMPDIR: dir } },
     release: () => rm(dir, { recursive: true, force: true }),
   };
 }

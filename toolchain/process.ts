@@ -4,7 +4,7 @@
  */
 import { type Confined, confine } from './confine.ts';
 import { startElsewhere } from './starter.ts';
-import { type Limits, type Ran, type Tool, Tools, usualLimits } from './tools.ts';
+import { type Limits, type Ran, type Start, type Tool, Tools, usualLimits } from './tools.ts';
 
 export type { Limits, Ran } from './tools.ts';
 
@@ -39,7 +39,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   const as = options.as ?? 'compiler';
   switch (as) {
     case 'owner':
-      return new Tools().run(toolOf(command, options, process.env));
+      return new Tools().run(toolOf(command, options, { prefix: [], holds: 'group', env: process.env }));
     case 'compiler':
       return confined(command, options);
   }
@@ -52,17 +52,17 @@ async function confined(command: readonly string[], options: RunOptions): Promis
   } catch (error) {
     return { code: null, signal: null, stdout: '', stderr: error instanceof Error ? error.message : String(error) };
   }
-  const ran = await startElsewhere(toolOf([...place.prefix, ...command], options, place.env));
+  const ran = await startElsewhere(toolOf(command, options, place.start));
   await place.release();
   return ran;
 }
 
-const toolOf = (command: readonly string[], { cwd, input, limits }: RunOptions, env: Tool['env']): Tool => ({
+const toolOf = (command: readonly string[], { cwd, input, limits }: RunOptions, start: Start): Tool => ({
+  ...start,
   command,
   ...(cwd !== undefined && { cwd }),
   input: input ?? '',
   limits: { ...usualLimits, ...limits },
-  env,
 });
 
 /** Whether somebody else killed it: the system for lack of memory, or a hand. A driver tells so of what it has started. */

@@ -1,9 +1,11 @@
 /**
- * Starting programs with limits and watching over them. Must stay true: a tool that is stopped goes with all the processes of its
- * group. Imports nothing of ours: it runs in a small process of its own as well (starter-process.ts).
+ * Starting programs with limits and watching over them. Must stay true: a tool that is stopped goes with all that it has started:
+ * those of its group and, where it has a namespace of process ids, whatever is in there. Imports next to nothing: it runs in a
+ * small process of its own as well (starter-process.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Families, killGroup } from './families.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -26,13 +28,25 @@ export interface Limits {
 }
 export const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048, fileMiB: 256, processes: 64 };
 
+/**
+ * What goes with a tool. `descendants`: what it is started by makes a namespace of process ids; the shell stays its first process,
+ * with which the system ends all others. `group`: a process that leaves the group is nobody's any more.
+ */
+export type Holds = 'descendants' | 'group';
+
+/** How a tool is started. */
+export interface Start {
+  /** Programs that it is started by, each becoming the next. */
+  readonly prefix: readonly string[];
+  readonly holds: Holds;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
 /** A program to be run to its end. */
-export interface Tool {
+export interface Tool extends Start {
   readonly command: readonly string[];
   readonly cwd?: string;
   readonly input: string;
   readonly limits: Limits;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Most output that is kept, bytes of each stream. */
@@ -44,41 +58,23 @@ const collect = (kept: Buffer[]): ((d: Buffer) => void) => {
     bytes += d.length;
   };
 };
-/** gcc starts cc1 and as: the whole group goes, if it is still there. */
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 /** Milliseconds between two counts of the tools' processes; most tools end before the first. */
 const countEvery = 250;
-/** The group of a process; undefined where it ended meanwhile. */
-function groupOf(pid: string): number | undefined {
-  try {
-    // Behind the name, which may hold anything: state, parent, group.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-  } catch {
-    return undefined;
-  }
-}
-/** How many processes each group has; none is told of where the system does not tell. */
-function processesByGroup(): ReadonlyMap<number, number> {
-  const counts = new Map<number, number>();
-  if (!existsSync('/proc/self/stat')) return counts;
-  for (const pid of readdirSync('/proc')) {
-    const group = /^\d+$/.test(pid) ? groupOf(pid) : undefined;
-    if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + 1);
-  }
-  return counts;
-}
 
-/** What the shell sets before it becomes the tool; a file's blocks have 512 bytes. The CPU's time holds when nobody is left to stop it. */
+/** What the shell sets for the tool; a file's blocks have 512 bytes. The CPU's time holds when nobody is left to stop it. */
 const ulimits = (l: Limits): string =>
-  `ulimit -v ${l.memoryMiB * 1024}; ulimit -f ${l.fileMiB * 2048}; ulimit -t ${Math.ceil(l.timeMs / 1000) + 1}; exec "$@"`;
+  `ulimit -v ${l.memoryMiB * 1024}; ulimit -f ${l.fileMiB * 2048}; ulimit -t ${Math.ceil(l.timeMs / 1000) + 1}`;
+/** A shell becomes its last command, so that one that is to stay needs another behind it. */
+const starts: Readonly<Record<Holds, string>> = { group: 'exec "$@"', descendants: '"$@"; exit $?' };
+
+const commandOf = ({ prefix, holds, command, limits }: Tool): readonly string[] => [
+  ...prefix,
+  '/bin/sh',
+  '-c',
+  `${ulimits(limits)}; ${starts[holds]}`,
+  'sh',
+  ...command,
+];
 
 type Stop = (limit: 'time' | 'processes') => void;
 interface Running {
@@ -94,17 +90,16 @@ export class Tools {
   private counter: NodeJS.Timeout | undefined;
 
   /** Runs one to its end; never rejects. */
-  async run({ command, cwd, env, input, limits }: Tool): Promise<Ran> {
-    const child = spawn('/bin/sh', ['-c', ulimits(limits), 'sh', ...command], {
-      cwd,
-      env,
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+  async run(tool: Tool): Promise<Ran> {
+    const { cwd, env, input, limits } = tool;
+    const [program = '', ...args] = commandOf(tool);
+    const child = spawn(program, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     let stopped: Ran['stopped'];
     const stop: Stop = (limit) => {
       stopped = limit;
-      killGroup(child.pid);
+      if (child.pid !== undefined) killGroup(child.pid);
+      // Who has left the group may hold them for ever.
+      for (const stream of child.stdio) stream?.destroy();
     };
     const timer = setTimeout(stop, limits.timeMs, 'time');
     const one: Running = { group: child.pid ?? 0, processes: limits.processes, stop };
@@ -112,7 +107,7 @@ export class Tools {
     const ran = await outcomeOf(child, input);
     clearTimeout(timer);
     this.leave(one);
-    return { ...ran, ...(stopped !== undefined && { stopped }) };
+    return { ...asToldBy(tool.holds, ran), ...(stopped !== undefined && { stopped }) };
   }
 
   /** Ends all of them at once: nobody waits for them any more. */
@@ -132,9 +127,16 @@ export class Tools {
   }
   /** One look at the system's processes tells of all tools. */
   private count(): void {
-    const counts = processesByGroup();
-    for (const { group, processes, stop } of this.running) if ((counts.get(group) ?? 0) > processes) stop('processes');
+    const families = new Families();
+    for (const { group, processes, stop } of this.running) if (families.of(group) > processes) stop('processes');
   }
+}
+
+const signals = Object.entries(constants.signals) as readonly [NodeJS.Signals, number][];
+/** A shell that stays tells a signal that ended the tool by an exit code above 128. */
+function asToldBy(holds: Holds, ran: Ran): Ran {
+  const [signal] = signals.find(([, n]) => holds === 'descendants' && n + 128 === ran.code) ?? [];
+  return signal === undefined ? ran : { ...ran, code: null, signal };
 }
 
 function outcomeOf(child: ChildProcess, input: string): Promise<Ran> {

@@ -5,7 +5,7 @@ import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
-import { offlinePrefix } from '../../toolchain/confine.ts';
+import { wayApart } from '../../toolchain/confine.ts';
 import { compileUnit, run } from '../../toolchain/index.ts';
 import { workFolder } from '../wire/host-board.ts';
 
@@ -57,7 +57,7 @@ test('it runs behind everybody else', async () => {
   expect(Number(stdout)).toBe(Math.min(19, getPriority() + 5));
 });
 
-test.skipIf(offlinePrefix().length === 0)(
+test.skipIf(wayApart().prefix.length === 0)(
   'it reaches no network, not even this machine (skipped where the kernel forbids namespaces)',
   async () => {
     const calls: string[] = [];

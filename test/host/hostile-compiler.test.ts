@@ -5,10 +5,12 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
+import { wayApart } from '../../toolchain/confine.ts';
 import { compileUnit, isOutside, linkCandidate, type Unit } from '../../toolchain/index.ts';
+import { Tools, usualLimits } from '../../toolchain/tools.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
@@ -37,7 +39,7 @@ const unit = (compiler: string, limits: Unit['limits'] = {}): Unit => ({
   headers: {},
   limits,
 });
-/** Processes of our compilers that are still there. */
+/** Processes of our compilers that are still there: what names the compiler in its command, as its parts do. */
 const alive = (): readonly string[] =>
   readdirSync('/proc').filter((p) => {
     try {
@@ -46,6 +48,12 @@ const alive = (): readonly string[] =>
       return false;
     }
   });
+
+/** Asked for, the system takes a moment to end what has left the group. */
+const nothingLeft = (): Promise<void> =>
+  vi.waitFor(() => expect(alive()).toEqual([]), { timeout: 20_000, interval: 20 });
+/** Starts a part that nobody has a hold of: in a session of its own, all pipes closed. */
+const leave = `setsid sh -c 'while :; do sleep 1000; done' "$0" < /dev/null > /dev/null 2>&1 &`;
 
 const ends: readonly (readonly [what: string, code: string, body: string, limits: Unit['limits'], detail: RegExp])[] = [
   ['refuses', 'COMPILE_FAILED', 'echo "x.c:1: error: no" >&2; exit 1', {}, /^kernel_7: x\.c:1: error: no$/],
@@ -59,7 +67,7 @@ const ends: readonly (readonly [what: string, code: string, body: string, limits
     {},
     /exit code 4.*Segmentation fault/,
   ],
-  ['hangs', 'COMPILE_TIMEOUT', 'sleep 1000 & sleep 1000', { timeMs: 300 }, /time limit/],
+  ['hangs', 'COMPILE_TIMEOUT', `sh -c 'while :; do sleep 1000; done' "$0" & sleep 1000`, { timeMs: 300 }, /time limit/],
   ['burns the CPU', 'COMPILE_TIMEOUT', 'while :; do :; done', { timeMs: 300 }, /time limit/],
   ['cannot be asked to stop', 'COMPILE_TIMEOUT', 'trap "" TERM INT HUP; sleep 1000', { timeMs: 300 }, /time limit/],
   ['writes without end', 'COMPILE_OUTPUT', 'exec cat /dev/zero > "$out"', { fileMiB: 1 }, /larger file/],
@@ -86,8 +94,39 @@ for (const [what, code, body, limits, detail] of ends)
     expect(done).toMatchObject({ ok: false, error: { stage: 'compile', code } });
     expect(done.ok ? '' : done.error.detail).toMatch(detail);
     expect(isOutside(code)).toBe(false);
-    expect([runs(), alive(), readdirSync(cache()).filter((f) => !f.startsWith('include-'))]).toEqual([1, [], []]);
+    expect([runs(), readdirSync(cache()).filter((f) => !f.startsWith('include-'))]).toEqual([1, []]);
+    await nothingLeft();
   });
+
+const { holds } = wayApart();
+const parts: readonly (readonly [what: string, code: string, body: string, limits: Unit['limits']])[] = [
+  ['ends before its part', 'COMPILE_FAILED', `${leave}\nexit 1`, {}],
+  ['hangs with its part', 'COMPILE_TIMEOUT', `${leave}\nsleep 1000`, { timeMs: 300 }],
+  ['has very many parts', 'COMPILE_PROCESSES', `for i in $(seq 40); do ${leave}\ndone; sleep 1000`, { processes: 16 }],
+];
+for (const [what, code, body, limits] of parts)
+  test.skipIf(holds === 'group')(
+    `a compiler whose part has left its group, and that ${what}: ${code}, and nothing is left of either (skipped where the kernel forbids namespaces)`,
+    async () => {
+      const done = await compileUnit(unit(compiler(body), limits), cache());
+      expect(done).toMatchObject({ ok: false, error: { code } });
+      await nothingLeft();
+    },
+  );
+
+test('where a part cannot be held, nobody waits for it', async () => {
+  const command = [compiler(`setsid sh -c 'echo $$ > "$0.part"; exec sleep 1000' "$0" & sleep 1000`)];
+  const ran = await new Tools().run({
+    command,
+    prefix: [],
+    holds: 'group',
+    env: process.env,
+    input: '',
+    limits: { ...usualLimits, timeMs: 2000 },
+  });
+  expect(ran.stopped).toBe('time');
+  process.kill(Number(readFileSync(`${command[0]}.part`, 'utf8')), 'SIGKILL');
+});
 
 test("the kernel's limits hold for a real compiler: memory and file size", async () => {
   const large = { ...unit(''), target: mps2An386.target, source: 'int a[9000000] = {1};' };

@@ -9,29 +9,32 @@ import { wasKilled } from '../../toolchain/process.ts';
 
 const toolchain = join(import.meta.dirname, '../../toolchain/index.ts');
 
-/** Ids of processes with this in their command. */
-const running = (what: string): readonly number[] =>
+const commandOf = (pid: number | string): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+/** Ids of processes that sleep for so long. */
+const sleeping = (time: string): readonly number[] =>
   readdirSync('/proc').flatMap((p) => {
     try {
-      return /^\d+$/.test(p) && readFileSync(`/proc/${p}/cmdline`, 'utf8').includes(what) ? [Number(p)] : [];
+      return /^\d+$/.test(p) && commandOf(p) === `sleep\0${time}\0` ? [Number(p)] : [];
     } catch {
       return [];
     }
   });
 /** A time for `sleep` that no other test has. */
 const unique = (n: number): string => `1000.${process.pid}${n}`;
-/** Its group is not the one of the daemon: looked for by what started it. */
-const parentOf = (pid: number): number =>
-  Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+/** Its group is not the one of the daemon: looked for by what started it, with some programs in between. */
+function starterOf(pid: number): number {
+  const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  return commandOf(parent).includes('starter-process.ts') ? parent : starterOf(parent);
+}
 
 test('whoever is killed outright leaves no compiler running', async () => {
   const sleep = unique(1);
   const source = `import { run } from ${JSON.stringify(toolchain)}; await run(['sleep', '${sleep}']);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'ignore' });
-  await vi.waitFor(() => expect(running(`sleep\0${sleep}`)).toHaveLength(1), { timeout: 60_000, interval: 50 });
+  await vi.waitFor(() => expect(sleeping(sleep)).toHaveLength(1), { timeout: 60_000, interval: 50 });
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await vi.waitFor(() => expect(running(`sleep\0${sleep}`)).toEqual([]), { timeout: 60_000, interval: 50 });
+  await vi.waitFor(() => expect(sleeping(sleep)).toEqual([]), { timeout: 60_000, interval: 50 });
 });
 
 test('without anything to do it keeps nobody', async () => {
@@ -50,11 +53,11 @@ test('without anything to do it keeps nobody', async () => {
 test('killed, its tools count as killed, and the next tool gets another one', async () => {
   const sleep = unique(2);
   const ended = run(['sleep', sleep]);
-  const [tool] = await vi.waitUntil(() => running(`sleep\0${sleep}`).length === 1 && running(`sleep\0${sleep}`), {
+  const [tool] = await vi.waitUntil(() => sleeping(sleep).length === 1 && sleeping(sleep), {
     timeout: 60_000,
     interval: 50,
   });
-  const starter = parentOf(tool as number);
+  const starter = starterOf(tool as number);
   expect(starter).not.toBe(process.pid);
   process.kill(starter, 'SIGKILL');
   expect(wasKilled(await ended)).toBe(true);
