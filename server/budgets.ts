@@ -12,7 +12,7 @@ import { type Attempt, attempt, type BuildOptions, type Built, type TooBig } fro
 import type { Memories } from './memories.ts';
 import type { KnownOffer, OffersByTask } from './offers.ts';
 import { type Portfolio, portfolioOf } from './portfolio.ts';
-import { needsAtLeast, type Trades, tradesOf } from './trades.ts';
+import { needsAtLeast, type Outside, type Trades, tradesOf } from './trades.ts';
 
 /** What a user may spend; memory that is not named is the board's. */
 export type Wishes = Partial<Memories>;
@@ -57,9 +57,24 @@ export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
 function fittingOf(o: BudgetedBuild, selected: readonly Selected[], built: Built, known: boolean): Fitting {
   const trades = async (): Promise<Trades> => {
     const portfolio = await portfolioFor(o);
-    return tradesOf(portfolio, o.budgets, built.memory, known ? portfolio.points[0] : undefined);
+    return known
+      ? tradesOf(portfolio, o.budgets, built.memory, portfolio.points[0])
+      : tradesOf(portfolio, o.budgets, outsideOf(selected, built), undefined);
   };
   return { options: { ...o, selected }, built, trades };
+}
+
+/** A network with layouts between layers, as the tables of trades show it. */
+function outsideOf(selected: readonly Selected[], { memory, library }: Built): Outside {
+  const cycles = selected.map(({ offer }) => offer.cycles?.count ?? offer.expected);
+  const known = cycles.filter((n) => n !== undefined);
+  return {
+    ramBytes: memory.ramBytes,
+    flashBytes: memory.flashBytes,
+    arenaBytes: library.arenaBytes,
+    cycles: known.length < cycles.length ? undefined : known.reduce((sum, n) => sum + n, 0),
+    counted: selected.every(({ offer }) => offer.cycles !== undefined) ? 'here' : 'elsewhere',
+  };
 }
 
 /** All networks that can be made of what is known. */

@@ -22,9 +22,30 @@ export interface Trades {
 /** Rows of a table of trades. */
 const mostRows = 8;
 
-/** What the last kilobytes buy. `built`: what `point` came to, which tells what estimates leave out. */
-export function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memories, point: Point | undefined): Trades {
+/** A network that was built although the portfolio does not know it, as one with layouts between layers. */
+export interface Outside extends Memories {
+  readonly arenaBytes: number;
+  /** By what is known of its layers; undefined where nothing is known of one. */
+  readonly cycles: number | undefined;
+  /** Were they counted on this board? */
+  readonly counted: 'here' | 'elsewhere';
+}
+
+/**
+ * What the last kilobytes buy. `built`: what `point` came to, which tells what estimates leave out; or a network outside of the
+ * portfolio, with which both tables begin then: what comes behind it takes less than it does.
+ */
+export function tradesOf(
+  portfolio: Portfolio,
+  budgets: Memories,
+  built: Memories | Outside,
+  point: Point | undefined,
+): Trades {
   const { points } = portfolio;
+  const outside = point === undefined && 'cycles' in built ? built : undefined;
+  const fastest = outside?.cycles ?? points[0]?.cycles;
+  const relativeOf = (cycles: number | undefined): number | null =>
+    cycles === undefined ? null : ratio(cycles, fastest ?? cycles);
   const expected = point === undefined ? built : portfolio.estimate(point);
   const extra = {
     ramBytes: built.ramBytes - expected.ramBytes,
@@ -37,23 +58,34 @@ export function tradesOf(portfolio: Portfolio, budgets: Memories, built: Memorie
       flashBytes: flashBytes + extra.flashBytes,
     };
     const stands = selected.every(({ offer }) => offer.cycles !== undefined);
-    const relative = cycles === undefined ? null : ratio(cycles, points[0]?.cycles ?? cycles);
-    return { ...needs, arenaBytes, cycles: stands ? (cycles ?? null) : null, relative };
+    return { ...needs, arenaBytes, cycles: stands ? (cycles ?? null) : null, relative: relativeOf(cycles) };
   };
   const within = (memory: keyof Memories): readonly Point[] =>
     points.filter((p) => needsAtLeast(p)[memory] + extra[memory] <= budgets[memory]);
-  const flash = steps(
-    stairs(within('ramBytes'), (p) => p.flashBytes),
-    (p) => p.flashBytes,
-  );
-  const ram = steps(stairs(within('flashBytes'), ramOf), ramOf);
+  const first = outside === undefined ? [] : [tradeOf(outside, relativeOf(outside.cycles))];
+  const rowsOf = (memory: keyof Memories, other: keyof Memories, bytes: (p: Point) => number): readonly Point[] =>
+    steps(stairs(within(other), bytes, outside?.[memory] ?? Number.POSITIVE_INFINITY), bytes, mostRows - first.length);
+  const flash = rowsOf('flashBytes', 'ramBytes', (p) => p.flashBytes);
+  const ram = rowsOf('ramBytes', 'flashBytes', ramOf);
   // Which arena comes out smallest is known of those that are planned: where layers shift against each other, bounds promise too much.
   const least = points.reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
   const { arenaBytes, arenaLowerBound } = [least, ...flash, ...ram]
     .map((p) => portfolio.estimate(p))
     .reduce((a, b) => (b.arenaBytes < a.arenaBytes ? b : a));
-  return { flash: flash.map(trade), ram: ram.map(trade), smallestArena: { arenaBytes, arenaLowerBound } };
+  return {
+    flash: [...first, ...flash.map(trade)],
+    ram: [...first, ...ram.map(trade)],
+    smallestArena: { arenaBytes, arenaLowerBound },
+  };
 }
+
+const tradeOf = ({ ramBytes, flashBytes, arenaBytes, cycles, counted }: Outside, relative: number | null): Trade => ({
+  ramBytes,
+  flashBytes,
+  arenaBytes,
+  cycles: counted === 'here' ? (cycles ?? null) : null,
+  relative,
+});
 
 /** To three digits behind the point. */
 const ratio = (a: number, b: number): number => Math.round((1000 * a) / Math.max(1, b)) / 1000;
@@ -61,18 +93,18 @@ const ratio = (a: number, b: number): number => Math.round((1000 * a) / Math.max
 /** Of a point, but for what a plan of the arena adds. */
 export const needsAtLeast = (p: Point): Memories => ({ ramBytes: ramOf(p), flashBytes: p.flashBytes });
 
-/** From the fastest on, each with less of a memory than all before. */
-function stairs(points: readonly Point[], bytes: (p: Point) => number): readonly Point[] {
+/** From the fastest on, each with less of a memory than all before, and than `below`. */
+function stairs(points: readonly Point[], bytes: (p: Point) => number, below: number): readonly Point[] {
   const out: Point[] = [];
-  for (const p of points) if (out.every((o) => bytes(p) < bytes(o))) out.push(p);
+  for (const p of points) if (bytes(p) < Math.min(below, ...out.slice(-1).map(bytes))) out.push(p);
   return out;
 }
 
-/** The fastest at each of a few budgets, from what the fastest takes down to the least. */
-function steps(points: readonly Point[], bytes: (p: Point) => number): readonly Point[] {
+/** The fastest at each of `count` budgets, from what the fastest takes down to the least. */
+function steps(points: readonly Point[], bytes: (p: Point) => number, count: number): readonly Point[] {
   const [most = 0, least = 0] = [points[0], points.at(-1)].map((p) => (p === undefined ? 0 : bytes(p)));
-  const rows = Array.from({ length: mostRows }, (_, i) => {
-    const budget = most - (i * (most - least)) / (mostRows - 1);
+  const rows = Array.from({ length: count }, (_, i) => {
+    const budget = most - (i * (most - least)) / (count - 1);
     return points.find((p) => bytes(p) <= budget);
   });
   return [...new Set(rows.filter((p) => p !== undefined))];

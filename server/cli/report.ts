@@ -113,8 +113,8 @@ export function tradesText({ trades, kind }: Report): string {
     const lines = of.map((t) => [time(t), ...[t.flashBytes, t.ramBytes, t.arenaBytes].map(count)]);
     return of.length < 2 ? [] : [title, table(columns, lines)];
   };
-  const by = counted ? 'by the trials of the layers' : 'estimated from other boards or layers';
-  const less = [...rows(`What flash buys, ${by}:`, trades.flash), ...rows('What RAM buys:', trades.ram)];
+  const by = counted ? 'added up from trials of single layers' : 'estimated from other boards or layers';
+  const less = [...rows(`What flash buys, ${by}:`, trades.flash), ...rows(`What RAM buys, ${by}:`, trades.ram)];
   const { arenaBytes, arenaLowerBound } = trades.smallestArena;
   const smallest = `smallest arena  ${count(arenaBytes)} bytes (no plan can be below ${count(arenaLowerBound)})`;
   return less.length === 0 ? '' : [...less, smallest].join('\n');

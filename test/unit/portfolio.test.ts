@@ -9,7 +9,7 @@ import { type Task, tasksOf } from '../../compiler/tasks.ts';
 import { defaultSchedule, type Schedule, templatesFor } from '../../kernels/index.ts';
 import type { KnownOffer } from '../../server/offers.ts';
 import { type Portfolio, portfolioOf } from '../../server/portfolio.ts';
-import { tradesOf } from '../../server/trades.ts';
+import { type Outside, tradesOf } from '../../server/trades.ts';
 import type { Sizes } from '../../tuner/types.ts';
 import { Draft } from './graphs.ts';
 import { Random } from './random.ts';
@@ -188,6 +188,28 @@ test('the table: counts of another board only say how much slower a network is',
     [150, 1.5],
     [400, 4],
   ]);
+});
+
+test('the table begins with a network that the portfolio does not know, and goes on with what takes less', () => {
+  const budgets = { ramBytes: 1000, flashBytes: 1000 };
+  const built = { ramBytes: 64, flashBytes: 800, arenaBytes: 55, cycles: 80, counted: 'here' } as const;
+  const rows = (more: Partial<Outside>) => {
+    const { flash, ram } = tradesOf(three, budgets, { ...built, ...more }, undefined);
+    return [flash, ram].map((t) => t.map((r) => [r.cycles, r.relative, r.ramBytes, r.flashBytes]));
+  };
+  const own = [80, 1, 64, 800];
+  const [second, last] = [
+    [150, 1.875, 68, 500],
+    [400, 5, 28, 300],
+  ];
+  expect(rows({})).toEqual([
+    [own, second, last],
+    [own, [100, 1.25, 58, 900], last],
+  ]);
+  // Nothing takes less than one that is as small: it stands alone.
+  expect(rows({ ramBytes: 20, flashBytes: 200 })).toEqual([[[80, 1, 20, 200]], [[80, 1, 20, 200]]]);
+  expect(rows({ counted: 'elsewhere' })[0]?.[0]).toEqual([null, 1, 64, 800]);
+  expect(rows({ cycles: undefined })[0]?.map((r) => r[1])).toEqual([null, 1.5, 4]);
 });
 
 test('the smallest arena is that of a plan, whatever others promise', () => {
