@@ -4,7 +4,7 @@
  * cannot see it. Must stay true: every axis has a name with its unit.
  */
 import { h } from './dom.js';
-import { count, roundStep, short, tickText } from './format.js';
+import { axisTicks, count, roundStep, short, tickText } from './format.js';
 import uPlot from './uplot.js';
 
 /**
@@ -45,6 +45,9 @@ export const chartLegend = (series) => h('ul', { class: 'legend' }, series.map(l
 /** @param {Pick<Series, 'label' | 'colour' | 'as'>} s */
 const legend = (s) =>
   h('li', null, h('span', { class: `swatch ${s.as}`, style: { '--colour': `var(${s.colour})` } }), s.label);
+
+/** Beside the plot, for the numbers of its y axis and its name. */
+const yAxisPixels = 58;
 
 const heightOf = (/** @type {ChartData} */ d) => d.height ?? 260;
 
@@ -122,10 +125,10 @@ function optionsOf(d, now, element) {
         d.xLabel,
         d.ticks === undefined
           ? undefined
-          : (v) => cut(now()?.ticks?.[v] ?? '', element.clientWidth / (d.ticks?.length ?? 1)),
+          : (v) => axisTicks(now()?.ticks ?? [], element.clientWidth - yAxisPixels)[v] ?? '',
         d,
       ),
-      { ...axis(d.yLabel, short, d), size: 58 },
+      { ...axis(d.yLabel, short, d), size: yAxisPixels },
     ],
     series: [{}, ...d.series.map(drawnSeries)],
     plugins: [tips(now)],
@@ -175,12 +178,6 @@ function axis(label, words, d) {
         }),
   };
 }
-
-/** As much of a word as has room in so many pixels. @param {string} word @param {number} room */
-const cut = (word, room) => {
-  const letters = Math.max(3, Math.floor(room / 8));
-  return word.length <= letters ? word : `${word.slice(0, letters - 1)}…`;
-};
 
 /** There is no half a trial. */
 const wholeSteps = Array.from({ length: 12 }, (_, e) => [1, 2, 5].map((m) => m * 10 ** e)).flat();

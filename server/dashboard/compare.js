@@ -1,7 +1,7 @@
 // @ts-check
 /** Two jobs beside each other, layer by layer. Counts of different kinds are shown, but no ratio is made of them. */
 import { h } from './dom.js';
-import { count, kindWords, layerName, short, speedUp, unit } from './format.js';
+import { count, counted, kindWords, layerName, short, speedUp, unit } from './format.js';
 import { linkedLayers } from './job-layers.js';
 import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
@@ -54,6 +54,24 @@ function choices(jobs, a, b) {
   );
 }
 
+/** @param {string} text */
+const note = (text) => (text === '' ? null : h('p', { class: 'note', role: 'note' }, text));
+
+/** What two networks have in common, where that is not everything. @param {readonly Pair[]} rows */
+function commonWords(rows) {
+  const common = rows.filter(isCommon).length;
+  if (common === rows.length) return '';
+  return common === 0
+    ? 'These two networks have no layer in common: below are the layers of both, and none has anything to be compared with.'
+    : `These are two networks that have ${common} of ${counted(rows.length, 'layer')} in common; only those compare.`;
+}
+
+/** Of the first and of the second. @param {Pair} r */
+const schedules = ({ a, b }) => [
+  a?.schedule ?? '–',
+  a?.schedule && b?.schedule === a.schedule ? 'the same' : (b?.schedule ?? '–'),
+];
+
 /** @param {[Side, Side]} sides @returns {import('./ui.js').Child[]} */
 function both([a, b]) {
   const sameKind = a.job.kind === b.job.kind;
@@ -64,13 +82,12 @@ function both([a, b]) {
       { class: 'two' },
       [a, b].map((s, i) => head(s.job, i === 0 ? '--series-1' : '--series-2')),
     ),
-    sameKind
-      ? null
-      : h(
-          'p',
-          { class: 'note', role: 'note' },
-          `One side counts ${kindWords(a.job.kind)}, the other ${kindWords(b.job.kind)}: these do not compare, so no ratio is shown.`,
-        ),
+    note(
+      sameKind
+        ? ''
+        : `One side counts ${kindWords(a.job.kind)}, the other ${kindWords(b.job.kind)}: these do not compare, so no ratio is shown.`,
+    ),
+    note(commonWords(rows)),
     section('Layer by layer', layerTable(rows, a.job, b.job, sameKind)),
   ];
 }
@@ -79,7 +96,7 @@ function both([a, b]) {
 const head = (j, colour) =>
   h(
     'article',
-    { class: 'card', key: j.id },
+    { class: 'card' },
     h(
       'div',
       { class: 'card-head' },
@@ -98,68 +115,86 @@ const head = (j, colour) =>
     ),
   );
 
+/** A layer of either side or of both. @typedef {{ name: string, a: Layer | undefined, b: Layer | undefined }} Pair */
+
 /**
- * Layers by their place where both have as many, else by task.
+ * Layers by their place where both have as many, else by task; what only the second has comes last.
  * @param {Side['layers']} a
  * @param {Side['layers']} b
- * @returns {{ name: string, a: Layer, b: Layer | undefined }[]}
+ * @returns {readonly Pair[]}
  */
 function pairs(a, b) {
   if (a.length === b.length && a.every((l, i) => l.op === b[i]?.op))
     return a.map((l, i) => ({ name: l.name, a: l, b: b[i] }));
-  const other = new Map(b.map((l) => [l.task, l]));
-  return a.map((l) => ({ name: l.name, a: l, b: other.get(l.task) }));
+  const byTask = (/** @type {Side['layers']} */ side) => new Map(side.map((l) => [l.task, l]));
+  const [ofA, ofB] = [byTask(a), byTask(b)];
+  return [
+    ...a.map((l) => ({ name: l.name, a: l, b: ofB.get(l.task) })),
+    ...b.filter((l) => ofA.get(l.task) === undefined).map((l) => ({ name: l.name, a: undefined, b: l })),
+  ];
 }
 
-/** The whole network as a last row. @param {ReturnType<typeof pairs>} rows @returns {(typeof rows)[number]} */
+/** @param {Pair} r */
+const isCommon = (r) => r.a !== undefined && r.b !== undefined;
+
+/** A last row, of layers that both have: the whole network where they have all in common. @param {readonly Pair[]} rows @returns {Pair} */
 function whole(rows) {
-  const sum = (/** @type {(r: (typeof rows)[number]) => number | null | undefined} */ of) =>
-    rows.some((r) => of(r) === null || of(r) === undefined) ? null : rows.reduce((n, r) => n + (of(r) ?? 0), 0);
-  const nothing = { name: 'whole network', op: '', schedule: null };
+  const common = rows.filter(isCommon);
+  const sum = (/** @type {(r: Pair) => number | null | undefined} */ of) =>
+    common.some((r) => of(r) === null || of(r) === undefined) ? null : common.reduce((n, r) => n + (of(r) ?? 0), 0);
+  const nothing = {
+    name: common.length === rows.length ? 'whole network' : 'layers in common',
+    op: '',
+    schedule: null,
+  };
   return {
     name: nothing.name,
-    a: { ...nothing, cycles: sum((r) => r.a.cycles) },
+    a: { ...nothing, cycles: sum((r) => r.a?.cycles) },
     b: { ...nothing, cycles: sum((r) => r.b?.cycles) },
   };
 }
 
-/** @param {ReturnType<typeof pairs>} rows @param {Job} ja @param {Job} jb @param {boolean} sameKind */
+/** @param {readonly Pair[]} rows @param {Job} ja @param {Job} jb @param {boolean} sameKind */
 function layerTable(rows, ja, jb, sameKind) {
-  const most = [Math.max(1, ...rows.map((r) => r.a.cycles ?? 0)), Math.max(1, ...rows.map((r) => r.b?.cycles ?? 0))];
+  const most = [Math.max(1, ...rows.map((r) => r.a?.cycles ?? 0)), Math.max(1, ...rows.map((r) => r.b?.cycles ?? 0))];
   const scale = sameKind ? [Math.max(...most), Math.max(...most)] : most;
   const bar = (/** @type {number | null | undefined} */ v, /** @type {number} */ i) =>
     h('span', {
       class: 'pair-bar',
       style: { '--share': String((v ?? 0) / (scale[i] ?? 1)), '--colour': `var(--series-${i + 1})` },
     });
-  const ratio = (/** @type {(typeof rows)[number]} */ r) => (sameKind ? speedUp(r.a.cycles, r.b?.cycles) : '–');
+  const ratio = (/** @type {Pair} */ r) => (sameKind ? speedUp(r.a?.cycles, r.b?.cycles) : '–');
   return table({
     label: 'Layer by layer',
     rows,
-    key: (r) => r.name,
-    foot: whole(rows),
+    key: (r) => `${r.a?.name} ${r.b?.name}`,
+    ...(rows.some(isCommon) && { foot: whole(rows) }),
     columns: [
       {
         name: 'layer',
-        cell: (r) => (r.a.href === undefined ? layerName(r.name) : h('a', { href: r.a.href }, layerName(r.name))),
+        cell: (r) => {
+          const href = r.a?.href ?? r.b?.href;
+          return href === undefined ? layerName(r.name) : h('a', { href }, layerName(r.name));
+        },
       },
       {
         name: 'both',
         cell: (r) =>
-          r.a.op !== '' && h('div', { class: 'pair', 'aria-hidden': 'true' }, bar(r.a.cycles, 0), bar(r.b?.cycles, 1)),
+          r.a?.op !== '' &&
+          h('div', { class: 'pair', 'aria-hidden': 'true' }, bar(r.a?.cycles, 0), bar(r.b?.cycles, 1)),
       },
-      { name: `${ja.board}, ${unit(ja.kind)}`, as: 'right', cell: (r) => count(r.a.cycles) },
+      { name: `${ja.board}, ${unit(ja.kind)}`, as: 'right', cell: (r) => count(r.a?.cycles) },
       { name: `${jb.board}, ${unit(jb.kind)}`, as: 'right', cell: (r) => count(r.b?.cycles) },
       { name: 'first over second', as: 'right', cell: ratio },
       {
         name: 'schedules, first and second',
         as: 'wide',
         cell: (r) =>
+          r.a?.op !== '' &&
           h(
             'div',
             { class: 'schedules muted' },
-            h('span', null, r.a.schedule ?? '–'),
-            r.b?.schedule === r.a.schedule ? h('span', null, 'the same') : h('span', null, r.b?.schedule ?? '–'),
+            schedules(r).map((words) => h('span', null, words)),
           ),
       },
     ],

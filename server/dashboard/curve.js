@@ -1,7 +1,7 @@
 // @ts-check
 /** The best count against the number of trials: of a job, with the default schedules and random search as lines to compare with. */
 import { chart } from './charts.js';
-import { axisWords, short, unit } from './format.js';
+import { axisWords, counted, short, unit } from './format.js';
 
 /** @typedef {{ kind: string, default: number | null, points: readonly { n: number, cycles: number }[] }} Curve */
 
@@ -32,7 +32,7 @@ export function curveChart(curve, o = {}) {
       as: 'dashes',
     });
   return chart({
-    label: `Best ${unit(curve.kind)} against trials: from ${short(first)} to ${short(last)} after ${x.at(-1) ?? 0} trials`,
+    label: `Best ${unit(curve.kind)} against trials: from ${short(first)} to ${short(last)} after ${counted(x.at(-1) ?? 0, 'trial')}`,
     xLabel: 'trials',
     yLabel: axisWords(curve.kind),
     x,

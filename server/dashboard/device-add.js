@@ -1,6 +1,7 @@
 // @ts-check
 /** The form that adds a device: a serial path or a host and port, or some more emulated ones. */
 import { h } from './dom.js';
+import { counted } from './format.js';
 import { field, select } from './ui.js';
 
 /**
@@ -13,16 +14,13 @@ export function addDevice(page, boards, reload) {
     e.preventDefault();
     const form = /** @type {HTMLFormElement} */ (e.target);
     const data = new FormData(form);
-    const [board, address, emulate] = ['board', 'address', 'emulate'].map((n) => String(data.get(n) ?? '').trim());
+    const [board, address, number] = ['board', 'address', 'emulate'].map((n) => String(data.get(n) ?? '').trim());
+    const emulate = Number(number || 1);
     return page.act(async () => {
-      await page.api.send(
-        'POST',
-        '/v1/devices',
-        address ? { board, address } : { board, emulate: Number(emulate || 1) },
-      );
+      await page.api.send('POST', '/v1/devices', address ? { board, address } : { board, emulate });
       form.reset();
       await reload();
-      return `A device of ${board} is added.`;
+      return `${board}: ${counted(address ? 1 : emulate, 'device')} more`;
     });
   };
   return h(

@@ -2,7 +2,7 @@
 /** Devices: what each does and how well it is, how busy the night was, and what a user can do to one. */
 import { addDevice } from './device-add.js';
 import { h } from './dom.js';
-import { count, kindWords, percent, when } from './format.js';
+import { count, counted, kindWords, percent, when } from './format.js';
 import { heatStrip } from './heat.js';
 import { to } from './router.js';
 import { button, chip, empty, filterField, matches, section, select, stat, stats, table } from './ui.js';
@@ -93,7 +93,7 @@ class Devices {
           h(
             'details',
             { open: used.length === 0 || this.text !== '' },
-            h('summary', null, `${unused.length} emulated devices that no job has needed yet`),
+            h('summary', null, `${counted(unused.length, 'emulated device')} that no job has needed yet`),
             this.table(unused),
           ),
       ),

@@ -14,6 +14,12 @@ export const count = (n) =>
         .toString()
         .replace(/\B(?=(\d{3})+$)/g, thin);
 
+/** @param {number} n @param {string} one What is counted: "trial" -> "trial" of one, "trials" of any other number. */
+export const plural = (n, one) => (n === 1 ? one : `${one}s`);
+
+/** @param {number} n @param {string} one 1 -> "1 trial", 2000 -> "2 000 trials" */
+export const counted = (n, one) => `${count(n)} ${plural(n, one)}`;
+
 /** @param {number | null | undefined} n 5174000 -> "5.17 M", to three digits */
 export function short(n) {
   if (n === null || n === undefined) return '–';
@@ -31,6 +37,23 @@ const three = (n) => (Math.abs(n) >= 999.5 || Number.isInteger(n) ? String(Math.
 
 /** For an axis: some of its lines have no number, which is no number that is missing. @param {(n: number) => string} words */
 export const tickText = (words) => (/** @type {number | null} */ n) => (n === null ? '' : words(n));
+
+/**
+ * Words under an axis, one for each place, so that none touches the next: as they are, else cut, else '' at some places. Numbers
+ * are never cut.
+ * @param {readonly string[]} words
+ * @param {number} pixels  That all places have together.
+ */
+export function axisTicks(words, pixels) {
+  const room = pixels / Math.max(1, words.length);
+  const longest = Math.max(0, ...words.map((w) => w.length));
+  const least = words.every((w) => w !== '' && Number.isFinite(Number(w))) ? longest : Math.min(longest, 5);
+  const step = Math.max(1, Math.ceil((least * letterPixels + gapPixels) / room));
+  const letters = Math.floor((step * room - gapPixels) / letterPixels);
+  return words.map((w, i) => (i % step > 0 ? '' : w.length <= letters ? w : `${w.slice(0, letters - 1)}…`));
+}
+/** Of the font of axes: a wide letter, and what is left free between two words. */
+const [letterPixels, gapPixels] = [8, 6];
 
 /** @param {number} size The least of 1, 2, 5 times a power of ten that is no smaller: what marks of an axis are apart. */
 export function roundStep(size) {
@@ -54,6 +77,18 @@ const kinds = {
 /** @param {Kind} kind The same for an axis, where there is little room. */
 export const axisWords = (kind) =>
   kind === 'model' ? 'cycles (model)' : kind === 'host' ? 'ticks (this computer)' : unit(kind);
+
+/**
+ * Why what single layers took does not add up to what the network takes that was made of them.
+ * @param {number | null | undefined} whole  What that one took as a whole.
+ * @param {Kind} kind
+ */
+export const sumWords = (whole, kind) =>
+  `Added up from what each layer took alone in its trial.${
+    whole === null || whole === undefined
+      ? ''
+      : ` The network that was built took ${count(whole)} ${unit(kind)} as a whole: with the calls between its layers, and with code and constants where they ship.`
+  }`;
 
 /** @param {number | null | undefined} before @param {number | null | undefined} after "4.98×" */
 export const speedUp = (before, after) => (before && after ? `${(before / after).toFixed(2)}×` : '–');

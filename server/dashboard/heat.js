@@ -1,7 +1,7 @@
 // @ts-check
 /** How busy each device was, a cell a stretch of time: the darker, the busier; a red foot where trials failed. */
 import { h } from './dom.js';
-import { count, percent, when } from './format.js';
+import { counted, percent, when } from './format.js';
 import { absent } from './ui.js';
 
 /** @typedef {{ at: string, busyMs: number, trials: number, failed: number }} Bucket */
@@ -38,7 +38,7 @@ export function heatStrip(night, shown) {
 function strip(device, buckets, ms) {
   const trials = buckets.reduce((n, b) => n + b.trials, 0);
   const busy = buckets.reduce((n, b) => n + b.busyMs, 0);
-  const label = `${device}: busy ${percent(busy, ms * buckets.length)} of the time, ${count(trials)} trials`;
+  const label = `${device}: busy ${percent(busy, ms * buckets.length)} of the time, ${counted(trials, 'trial')}`;
   return h(
     'div',
     { class: 'heat-row', key: device },
@@ -51,7 +51,7 @@ function strip(device, buckets, ms) {
           key: i,
           class: b.failed > 0 ? 'cell failed' : 'cell',
           style: { '--share': String(Math.min(1, b.busyMs / ms)) },
-          title: `${when(b.at)}: busy ${percent(b.busyMs, ms)}, ${b.trials} trials, ${b.failed} failed`,
+          title: `${when(b.at)}: busy ${percent(b.busyMs, ms)}, ${counted(b.trials, 'trial')}, ${b.failed} failed`,
         }),
       ),
     ),

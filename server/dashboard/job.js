@@ -2,10 +2,10 @@
 /** One job: how far it is, its curve, where the cycles go before and after, its events, what it made. */
 import { curveChart } from './curve.js';
 import { h } from './dom.js';
-import { axisWords, bytes, count, short, span, speedUp, unit, when } from './format.js';
+import { axisWords, bytes, count, counted, short, span, speedUp, sumWords, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
 import { layersPart, linkedLayers } from './job-layers.js';
-import { randomReference } from './reference.js';
+import { randomReference, referenceWords } from './reference.js';
 import { to } from './router.js';
 import { empty, progressBar, section, stat, stats, table } from './ui.js';
 import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
@@ -38,7 +38,7 @@ class JobView {
     this.model = undefined;
     /** @type {import('./curve.js').Curve | undefined} */
     this.curve = undefined;
-    /** @type {number | undefined} */
+    /** @type {import('./reference.js').Reference | undefined} */
     this.random = undefined;
     /** What events said of progress, where the daemon has no curves. @type {{ n: number, cycles: number }[]} */
     this.seen = [];
@@ -56,7 +56,7 @@ class JobView {
     this.model ??= await this.page.get(`/v1/models/${encodeURIComponent(this.job.model)}`);
     this.show();
     this.curve = await this.page.find(`/v1/stats/curve?job=${encodeURIComponent(this.job.id)}`);
-    this.random ??= await randomReference(this.page, this.job);
+    this.random = await randomReference(this.page, this.job);
     this.show();
   }
 
@@ -199,11 +199,13 @@ class JobView {
     const curve = this.curve?.points.length
       ? this.curve
       : { kind: j.kind, default: j.cycles.default, points: this.seen };
-    const about = 'Sums over the layers of the network, once each was measured.';
+    const about = ['Sums over the layers of the network, once each was measured.', referenceWords(this.random)].join(
+      ' ',
+    );
     return section(
       'Progress',
       curve.points.length > 1
-        ? curveChart(curve, { random: this.random })
+        ? curveChart(curve, { random: this.random?.cycles })
         : empty('No curve yet.', 'It begins when every layer was measured once.'),
       h('p', { class: 'muted hint' }, about),
     );
@@ -239,15 +241,19 @@ function made(j) {
   if (report === null || report === undefined) return null;
   return section(
     'Result',
-    h('p', null, `The firmware's outputs equal the model's, bit for bit, on ${report.verifiedInputs} inputs.`),
+    h(
+      'p',
+      null,
+      `The firmware's outputs equal the model's, bit for bit, on ${counted(report.verifiedInputs, 'input')}.`,
+    ),
     h(
       'div',
       { class: 'buttons' },
       download(j, 'artifact', `${j.id}.tar.gz`, 'C library and firmware (.tar.gz)'),
       download(j, 'report.html', `${j.id}.html`, 'Report (one file)'),
     ),
-    trades('What flash buys', report.trades?.flash, report.kind),
-    trades('What RAM buys', report.trades?.ram, report.kind),
+    trades('What flash buys', report.trades?.flash, report),
+    trades('What RAM buys', report.trades?.ram, report),
   );
 }
 
@@ -255,8 +261,8 @@ function made(j) {
 const download = (j, what, name, words) =>
   h('a', { class: 'button', 'data-download': name, href: `/v1/jobs/${encodeURIComponent(j.id)}/${what}` }, words);
 
-/** @param {string} title @param {readonly any[] | undefined} rows @param {string} kind */
-const trades = (title, rows, kind) =>
+/** @param {string} title @param {readonly any[] | undefined} rows @param {{ kind: string, cycles: number | null }} report */
+const trades = (title, rows, { kind, cycles }) =>
   rows === undefined || rows.length < 2
     ? null
     : h(
@@ -278,4 +284,5 @@ const trades = (title, rows, kind) =>
             { name: 'of it arena', as: 'right', cell: (t) => bytes(t.arenaBytes) },
           ],
         }),
+        h('p', { class: 'muted hint' }, sumWords(cycles, kind)),
       );

@@ -6,7 +6,7 @@ import { kindWords, short, speedUp, unit, when } from './format.js';
 import { jobButtons } from './job-buttons.js';
 import { to } from './router.js';
 import { button, empty, filterField, matches, progressBar, section, stat, stats, table } from './ui.js';
-import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
+import { isOpen, jobTitle, stateChip, stateWords, trialsText, trialsWords, usedShare } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
 /** @typedef {import('./page.js').Page} Page */
@@ -101,17 +101,13 @@ class Jobs {
       'article',
       { class: 'card', key: j.id, 'data-row': true, 'aria-label': `${jobTitle(j)} on ${j.board}` },
       h('div', { class: 'card-head' }, h('h3', null, h('a', { href: to('jobs', j.id) }, jobTitle(j))), stateChip(j)),
-      h(
-        'p',
-        { class: 'muted' },
-        `${j.board} · ${j.policy}${j.priority && j.priority !== 'normal' ? ` · ${j.priority} priority` : ''}`,
-      ),
+      h('p', { class: 'muted' }, `${j.board} · ${j.policy}`),
       progressBar(Math.round(usedShare(j) * 1000), 1000, `Used of the budget of ${jobTitle(j)}`),
       h(
         'p',
         { class: 'card-state' },
         h('span', null, stateWords(j)),
-        h('span', { class: 'num muted' }, `${trialsText(j)} trials`),
+        h('span', { class: 'num muted' }, trialsWords(j)),
       ),
       stats(
         stat('best', short(j.cycles.best), unit(j.kind)),

@@ -5,7 +5,7 @@
  */
 import { chart, chartLegend } from './charts.js';
 import { h } from './dom.js';
-import { axisWords, count, plain, short } from './format.js';
+import { axisWords, count, counted, plain, short } from './format.js';
 
 /** @typedef {{ template: string, knob: string, value: unknown, trials: number, failed: number, best: number | null, median: number | null }} KnobRow */
 /** @typedef {import('../schemas/index.ts').RecordBody} RecordBody */
@@ -107,7 +107,7 @@ function effect(knob, found, records, kind) {
             `${knob} = ${plain(r.value)}`,
             `best ${count(r.best)}`,
             `median ${count(r.median)}`,
-            `${r.trials} trials, ${r.failed} failed`,
+            `${counted(r.trials, 'trial')}, ${r.failed} failed`,
           ];
     },
   });

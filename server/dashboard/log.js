@@ -1,7 +1,7 @@
 // @ts-check
 /** The log of trials: filters as chips, columns that sort, page by page. The address holds the filters, so that it can be passed on. */
 import { h } from './dom.js';
-import { axisWords, count, knobText, when } from './format.js';
+import { axisWords, count, counted, knobText, when } from './format.js';
 import { filterForm, filters } from './log-filters.js';
 import { to } from './router.js';
 import { button, chip, empty, table } from './ui.js';
@@ -73,7 +73,7 @@ class Log {
       h(
         'p',
         { class: 'foot' },
-        h('span', { class: 'muted num' }, `${count(this.items.length)} trials in ${Math.round(this.ms)} ms`),
+        h('span', { class: 'muted num' }, `${counted(this.items.length, 'trial')} in ${Math.round(this.ms)} ms`),
         this.next !== null &&
           button('Next page', () => void this.load(this.next ?? undefined).catch((e) => this.page.failed(e))),
         this.downloads(),

@@ -2,7 +2,7 @@
 /** What the cost model makes of a task: how well it foretells, which knobs and features it goes by. */
 import { chart } from './charts.js';
 import { h } from './dom.js';
-import { unit } from './format.js';
+import { counted, plural, unit } from './format.js';
 import { share, stat, stats, table } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').TaskModelBody} ModelBody */
@@ -17,7 +17,7 @@ export function modelPart(m, kind) {
     'div',
     null,
     stats(
-      stat('trained on', m.trained, 'trials'),
+      stat('trained on', m.trained, plural(m.trained, 'trial')),
       stat(
         'rank correlation',
         m.rank === null ? '–' : m.rank.toFixed(2),
@@ -50,7 +50,7 @@ export function modelPart(m, kind) {
 function predicted(m, kind) {
   const points = [...m.points].sort((a, b) => a.measured - b.measured);
   return chart({
-    label: `Predicted against measured ${unit(kind)} of ${points.length} trials`,
+    label: `Predicted against measured ${unit(kind)} of ${counted(points.length, 'trial')}`,
     xLabel: `measured ${unit(kind)}`,
     yLabel: `predicted ${unit(kind)}`,
     x: points.map((p) => p.measured),

@@ -1,21 +1,47 @@
 // @ts-check
-/** What random search came to on the tasks of a job, as a line to compare its curve with. */
+/**
+ * What random search came to on the network of a job, as a line to compare its curve with. It is measured, not modelled: the best
+ * that trials of the policy "random" found, in whatever job. The
+ * default schedule is there for everybody: a layer without random trials, as one that has no other schedule and was measured by
+ * an earlier job, counts with it.
+ */
+import { counted } from './format.js';
 
 /**
- * The network's sum with the best that trials of the policy "random" found; undefined where some task has none, and for a job
- * that is random itself.
- * @param {import('./page.js').Page} page
- * @param {import('../schemas/index.ts').JobBody} job
- * @returns {Promise<number | undefined>}
+ * @typedef {object} Reference
+ * @property {number} cycles  Of the network: a sum over its layers.
+ * @property {number} trials  Of random search that it rests on.
+ * @property {number} without  Tasks that have none.
+ */
+
+/**
+ * Undefined where no task has a trial of random search or one has no count at all, and for a job that is random itself.
+ * @param {Pick<import('./page.js').Page, 'find'>} page
+ * @param {Pick<import('../schemas/index.ts').JobBody, 'policy' | 'model' | 'board' | 'kind' | 'tasks'>} job
+ * @returns {Promise<Reference | undefined>}
  */
 export async function randomReference(page, job) {
   if (job.policy === 'random') return undefined;
-  let sum = 0;
+  const of = new URLSearchParams({ network: job.model, board: job.board, kind: job.kind, policy: 'random' });
+  /** @type {readonly { task: string, best: number | null, trials: number }[]} */
+  const found = (await page.find(`/v1/stats/best?${of}`))?.items ?? [];
+  const known = new Map(found.flatMap((f) => (f.best === null ? [] : [[f.task, { ...f, best: f.best }]])));
+  const sum = { cycles: 0, trials: 0, without: 0 };
   for (const t of job.tasks) {
-    const of = new URLSearchParams({ task: t.id, board: job.board, kind: job.kind, policy: 'random' });
-    const best = (await page.find(`/v1/stats/curve?${of}`))?.points?.at(-1)?.cycles;
-    if (typeof best !== 'number') return undefined;
-    sum += best * t.occurrences;
+    const random = known.get(t.id);
+    const counts = [random?.best, t.default].filter((n) => typeof n === 'number');
+    if (counts.length === 0) return undefined;
+    const cycles = Math.min(...counts);
+    sum.cycles += cycles * t.occurrences;
+    sum.trials += random?.trials ?? 0;
+    sum.without += random === undefined ? 1 : 0;
   }
-  return job.tasks.length === 0 ? undefined : sum;
+  return sum.without === job.tasks.length ? undefined : sum;
+}
+
+/** What the line is, in a sentence. @param {Reference | undefined} r */
+export function referenceWords(r) {
+  if (r === undefined) return '';
+  const rest = r.without === 0 ? '' : `; ${counted(r.without, 'task')} without any by default schedules`;
+  return `Random search: the best of ${counted(r.trials, 'trial')} of that policy on the same tasks, of any job${rest}.`;
 }

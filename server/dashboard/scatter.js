@@ -1,7 +1,7 @@
 // @ts-check
 /** All trials of a task in their order, coloured by template; those that failed stand on the ground line. */
 import { chart } from './charts.js';
-import { axisWords, count, unit, when } from './format.js';
+import { axisWords, count, counted, unit, when } from './format.js';
 
 /** @typedef {{ record: string, n?: number, at: string, cycles: number | null, template: string, status: string, job?: string | null }} Trial */
 
@@ -16,8 +16,8 @@ const colourOf = (template, i) => (template === 'default' ? '--muted' : (palette
  * @param {(record: string) => void} pick
  */
 export function scatterChart(trials, kind, pick) {
-  const counted = trials.flatMap((t) => (t.cycles === null ? [] : [t.cycles]));
-  const ground = counted.length === 0 ? 1 : Math.min(...counted) * 0.96;
+  const cycles = trials.flatMap((t) => (t.cycles === null ? [] : [t.cycles]));
+  const ground = cycles.length === 0 ? 1 : Math.min(...cycles) * 0.96;
   const templates = [...new Set(trials.filter((t) => t.cycles !== null).map((t) => t.template))].sort(
     (a, b) => Number(a === 'default') - Number(b === 'default') || (a < b ? -1 : 1),
   );
@@ -28,7 +28,7 @@ export function scatterChart(trials, kind, pick) {
     return Number.isFinite(best) ? best : null;
   });
   return chart({
-    label: `${trials.length} trials by ${templates.join(', ')}; the best took ${count(counted.length === 0 ? null : Math.min(...counted))} ${unit(kind)}`,
+    label: `${counted(trials.length, 'trial')} by ${templates.join(', ')}; the best took ${count(cycles.length === 0 ? null : Math.min(...cycles))} ${unit(kind)}`,
     xLabel: 'trials of this task, in their order',
     yLabel: axisWords(kind),
     x: trials.map((t, i) => t.n ?? i + 1),

@@ -2,7 +2,7 @@
 /** SQL over the log: a box, saved queries, the columns there are; the answer as a table and as CSV. */
 import { Problem, save } from './api.js';
 import { h } from './dom.js';
-import { count, plain } from './format.js';
+import { count, counted, plain } from './format.js';
 import { to } from './router.js';
 import { absent, button, problem, section, table } from './ui.js';
 
@@ -134,7 +134,7 @@ class Sql {
       h(
         'p',
         { class: 'muted num', role: 'status' },
-        `${count(rows.length)} rows in ${Math.round(ms)} ms${truncated ? '; there are more' : ''}`,
+        `${counted(rows.length, 'row')} in ${Math.round(ms)} ms${truncated ? '; there are more' : ''}`,
       ),
       table({
         label: 'Answer',

@@ -1,6 +1,6 @@
 // @ts-check
 /** What a job is doing, in words. */
-import { count, span, when } from './format.js';
+import { count, counted, span, when } from './format.js';
 import { chip } from './ui.js';
 
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
@@ -59,11 +59,16 @@ export const isOpen = (j) => j.state === 'running' || j.state === 'queued' || j.
 /** The budget of trials of a job that only its other limits end, as server/jobs/request.ts has it. */
 export const endless = 10_000_000;
 
+/** @param {JobRow} j */
+const isEndless = (j) => j.timeMs !== null && j.trials.budget >= endless;
+
 /** Trials against the budget; a budget of time alone has no number of trials. @param {JobRow} j */
 export const trialsText = (j) =>
-  j.timeMs !== null && j.trials.budget >= endless
-    ? count(j.trials.done)
-    : `${count(j.trials.done)} / ${count(j.trials.budget)}`;
+  isEndless(j) ? count(j.trials.done) : `${count(j.trials.done)} / ${count(j.trials.budget)}`;
+
+/** The same in words: "3 / 400 trials". @param {JobRow} j */
+export const trialsWords = (j) =>
+  isEndless(j) ? counted(j.trials.done, 'trial') : `${count(j.trials.done)} / ${counted(j.trials.budget, 'trial')}`;
 
 /** How much of the budget is used, 0 to 1. @param {JobRow} j */
 export const usedShare = (j) =>

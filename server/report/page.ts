@@ -2,7 +2,19 @@
  * The report of a job as one HTML file that needs nothing else: no script, no font, no request. For whoever looks in the morning, and
  * for whoever gets it by mail. Same job, same bytes.
  */
-import { bytes, count, kindWords, layerName, percent, short, span, speedUp, unit } from '../dashboard/format.js';
+import {
+  bytes,
+  count,
+  counted,
+  kindWords,
+  layerName,
+  percent,
+  short,
+  span,
+  speedUp,
+  sumWords,
+  unit,
+} from '../dashboard/format.js';
 import type { Layer } from '../dashboard/layers.js';
 import type { ReportData } from './data.ts';
 import { documentOf, el, type Html, type Part } from './html.ts';
@@ -52,7 +64,7 @@ function summary({ job, made }: ReportData): string {
   const proof =
     made === undefined
       ? `The job is ${job.state}.`
-      : `The firmware's outputs equal the model's bit for bit on ${made.verifiedInputs} inputs.`;
+      : `The firmware's outputs equal the model's bit for bit on ${counted(made.verifiedInputs, 'input')}.`;
   const kind = job.kind === 'silicon' ? '' : ` Counts are ${kindWords(job.kind)}.`;
   return `${so} ${proof}${kind}`;
 }
@@ -160,6 +172,7 @@ function memory({ made, job }: ReportData): Part {
     made.trades !== undefined && [
       trade('What the last kilobytes of flash bought', made.trades.flash),
       trade('What the last kilobytes of RAM bought', made.trades.ram),
+      el('p', { class: 'muted' }, sumWords(made.cycles, job.kind)),
     ],
   );
 }
@@ -181,7 +194,7 @@ function trials({ job, devices, stages }: ReportData): Html {
     el(
       'p',
       {},
-      `${count(job.trials.done)} trials were measured, ${count(job.trials.failed)} of them failed; what failed is never a result.`,
+      `${counted(job.trials.done, 'trial')} ${job.trials.done === 1 ? 'was' : 'were'} measured, ${count(job.trials.failed)} of them failed; what failed is never a result.`,
     ),
     devices.length > 0 && table(columns('device'), devices),
     stages.length > 0 && [el('h3', {}, 'Failures by stage'), table(columns('stage'), stages)],

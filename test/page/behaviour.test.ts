@@ -119,7 +119,7 @@ test('what the daemon refuses is said where it was asked, and nothing is lost', 
   expect(bench.store.jobs()).toHaveLength(1);
 });
 
-test('a job is paused, taken up again, cloned and cancelled by its buttons; several boards make several jobs', async () => {
+test('a job is paused, taken up again, put before others, cloned and cancelled by its buttons; several boards make several jobs', async () => {
   const bench = await startBench();
   const url = await bench.app.listen({ host: '127.0.0.1', port: 0 });
   const job = await bench.submit(1);
@@ -132,6 +132,12 @@ test('a job is paused, taken up again, cloned and cancelled by its buttons; seve
   ] as const) {
     await page.getByRole('button', { name: button }).click();
     await page.locator('.head .chip', { hasText: state }).waitFor();
+    if (button === 'Resume') {
+      await page.getByRole('combobox', { name: /^Priority of/ }).selectOption('high');
+      await page.getByRole('status').getByText('high priority').waitFor();
+      expect(bench.store.job(job.id)?.priority).toBe('high');
+      expect(await page.getByRole('combobox', { name: /^Priority of/ }).inputValue()).toBe('high');
+    }
   }
   await page.getByRole('link', { name: 'Clone…' }).click();
   await page.getByRole('checkbox', { name: /^pico/ }).check();
