@@ -3,6 +3,7 @@
  * command line's progress). The store is the truth; a listener is only told that there is more to read.
  */
 import type { JobEvent, JobRow, NewJob, Store } from '../db/types.ts';
+import type { WaitingBody } from './schemas/index.ts';
 
 /** For those who listen to all of them. */
 export const everyJob = '*';
@@ -34,6 +35,12 @@ export class Feed {
     const event = this.store.addEvent(id, type, data);
     this.announce(id);
     return event;
+  }
+
+  /** Why a job does not move, or that it does (null); nothing where that was told last, by an earlier daemon too. */
+  waiting(id: string, waiting: WaitingBody | null): void {
+    const last = this.store.lastEvent(id, 'waiting')?.data.waiting as WaitingBody | null | undefined;
+    if (last?.code !== waiting?.code) this.event(id, 'waiting', { waiting });
   }
 
   /** Leaves of a job's events what tells its story: a long one says the same thing many times. */

@@ -6,6 +6,7 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
+import { failureIn } from './failure-in.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -22,7 +23,16 @@ export function openLog(dataDir: string, level: LogLevel, bounds: LogBounds = us
   const file = boundedFile(join(dataDir, 'log'), bounds);
   const streams: pino.StreamEntry[] = [{ level: level === 'debug' ? 'debug' : 'info', stream: file }];
   if (level !== 'silent') streams.push({ level, stream: pino.destination({ dest: 2, sync: true }) });
-  return pino({ level: level === 'debug' ? 'debug' : 'info' }, pino.multistream(streams));
+  return pino(
+    { level: level === 'debug' ? 'debug' : 'info', serializers: { err: errorInLog } },
+    pino.multistream(streams),
+  );
+}
+
+/** What the machine did is told by code and detail; only an error of ours with the place where it happened. */
+function errorInLog(error: unknown): object {
+  const failure = failureIn(error);
+  return failure.code === 'INTERNAL' && error instanceof Error ? pino.stdSerializers.err(error) : failure;
 }
 
 /** A file that is set aside when it is full; the oldest one goes. A full disk must not end the daemon for the sake of its log. */

@@ -65,6 +65,8 @@ export class Run {
   private movedMs = 0;
   private since: number;
   private why: WaitingBody | null = null;
+  /** Of that, what events have said last. */
+  private told: WaitingBody | null = null;
   private latest: Report | undefined;
   private sentMs = Number.NEGATIVE_INFINITY;
   private events = 0;
@@ -105,14 +107,21 @@ export class Run {
   }
   /** It stands still for this reason, or moves again (null). Time that it stands still is not spent. */
   wait(why: WaitingBody | null): void {
-    const before = this.why;
-    if (this.over || (before === null && why === null)) return;
+    if (this.over) return;
     const now = this.clock.now();
-    if (before === null) this.movedMs += now - this.since;
-    this.since = now;
-    this.pace.rest(now);
+    if (this.why === null && why !== null) this.movedMs += now - this.since;
+    if (this.why !== null || why !== null) {
+      this.since = now;
+      this.pace.rest(now);
+    }
     this.why = why;
-    if (before?.code !== why?.code) this.say('waiting', { waiting: why });
+    this.tellWhy();
+  }
+  /** Where that cannot be written it is owed, and told the next time. */
+  private tellWhy(): void {
+    if (this.told === this.why && this.why === null) return;
+    this.feed.waiting(this.job.id, this.why);
+    this.told = this.why;
   }
 
   log(phase: string, message: string): void {

@@ -4,6 +4,7 @@
  */
 import type { JobRow, Priority } from '../../db/types.ts';
 import type { Client } from '../../tuner/fair-turns.ts';
+import type { WaitingBody } from '../schemas/index.ts';
 import { ended } from './states.ts';
 import { knownWindow, type Window, windowAt } from './window.ts';
 
@@ -32,6 +33,13 @@ export function closedUntil(job: JobRow, now: number): number | undefined {
   const window = windowOf(job);
   const state = window && windowAt(window, now);
   return state === undefined || state.open ? undefined : state.until;
+}
+/** Why a job that may still run does not: its window, or the `atOnce` jobs that go before it. */
+export function heldBack(job: JobRow, now: number, atOnce: number): WaitingBody {
+  const opens = closedUntil(job, now);
+  return opens === undefined
+    ? { code: 'TURN', detail: `as many jobs are under way as may be: ${atOnce}`, until: null }
+    : { code: 'WINDOW', detail: `it runs ${job.window}`, until: new Date(opens).toISOString() };
 }
 
 /** Those that may begin or go on now, in order: what an earlier daemon left running, then whoever is due first. */

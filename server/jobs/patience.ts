@@ -5,9 +5,9 @@
  */
 import type { Logger } from 'pino';
 import type { Failure } from '../../compiler/result.ts';
-import { StoreError } from '../../db/index.ts';
 import type { Store } from '../../db/types.ts';
-import { systemFailure } from '../../toolchain/index.ts';
+import type { Attempts } from '../attempts.ts';
+import { failureIn } from '../failure-in.ts';
 import type { Feed } from '../feed.ts';
 import type { WaitingBody } from '../schemas/index.ts';
 import type { Clock } from './clock.ts';
@@ -23,14 +23,6 @@ const patience = {
 export type Passing = Failure & { readonly code: keyof typeof patience };
 export const passes = (failure: Failure): failure is Passing => Object.hasOwn(patience, failure.code);
 
-/** What was thrown, as a failure: of the database, of the system, or an error of ours. */
-export function failureIn(error: unknown): Failure {
-  if (error instanceof StoreError) return error.failure;
-  const system = systemFailure('job', error);
-  if (system !== undefined && !system.ok) return system.error;
-  return { stage: 'job', code: 'INTERNAL', detail: error instanceof Error ? error.message : String(error) };
-}
-
 /** Milliseconds until the next look, after so many: a second, doubling, up to a minute. */
 const restAfter = (looks: number): number => Math.min(60_000, 1000 * 2 ** (looks - 1));
 /** A trouble that comes back after so long is a new one, ms. */
@@ -38,6 +30,8 @@ const forgottenAfter = 10 * 60_000;
 
 interface Rest {
   readonly waiting: WaitingBody;
+  /** What met the trouble last: the job's run, or a look at the database. */
+  readonly of: 'run' | 'database';
   /** Looks in this trouble, this one included. */
   readonly looks: number;
   /** When it began last. */
@@ -47,10 +41,11 @@ interface Rest {
 }
 
 export interface RestingOptions {
-  readonly store: Pick<Store, 'probe' | 'lastEvent'>;
-  readonly feed: Pick<Feed, 'event'>;
+  readonly store: Pick<Store, 'probe'>;
+  readonly feed: Pick<Feed, 'waiting'>;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly attempts: Attempts;
   /** A job that rested may go on. */
   readonly again: () => void;
   /** What was tried often enough, or will not pass. */
@@ -73,8 +68,13 @@ export class Resting {
     return rest?.callOff === undefined ? undefined : rest.waiting;
   }
 
+  /** Whether a job that does not rest is only let go to see whether its trouble is over. */
+  tries(id: string): boolean {
+    return this.rests.has(id);
+  }
+
   /** Lays a job to rest. It keeps its state, which may be impossible to write. */
-  lay(id: string, failure: Passing): void {
+  lay(id: string, failure: Passing, of: Rest['of'] = 'run'): void {
     const { code, detail } = failure;
     const before = this.rests.get(id);
     const told = this.why(id)?.code === code;
@@ -84,8 +84,9 @@ export class Resting {
     const ms = restAfter(looks);
     const waiting = { code, detail, until: new Date(this.o.clock.wall() + ms).toISOString() };
     const callOff = this.o.clock.after(ms, () => this.look(id));
-    this.rests.set(id, { waiting, looks, since: this.o.clock.now(), callOff });
-    this.o.log.warn({ job: id, code, detail }, 'job rests');
+    this.rests.set(id, { waiting, of, looks, since: this.o.clock.now(), callOff });
+    // The looks behind the first find what is known.
+    if (looks === 1) this.o.log.warn({ job: id, code, detail }, 'job rests');
     if (!told) this.tell(id, waiting);
   }
   private looksAfter(before: Rest | undefined, code: string): number {
@@ -97,6 +98,7 @@ export class Resting {
   forget(id: string): void {
     this.rests.get(id)?.callOff?.();
     this.rests.delete(id);
+    this.o.attempts.forget(id);
   }
 
   /** Nobody is looked at any more. */
@@ -110,24 +112,20 @@ export class Resting {
       this.o.store.probe();
     } catch (error) {
       const failure = failureIn(error);
-      return passes(failure) ? this.lay(id, failure) : this.o.broken(error);
+      return passes(failure) ? this.lay(id, failure, 'database') : this.o.broken(error);
     }
     const rest = this.rests.get(id);
     if (rest === undefined) return;
     this.rests.set(id, { ...rest, callOff: undefined });
+    if (rest.of === 'database') this.o.log.info({ job: id }, 'the database can be written again');
     // What was full or locked could not take down why the job rested.
-    if ((this.o.store.lastEvent(id, 'waiting')?.data.waiting ?? null) === null) this.tell(id, rest.waiting);
+    this.tell(id, rest.waiting);
     this.tell(id, null);
     this.o.again();
   }
 
   /** Tells whoever listens, if that can be written down. */
   private tell(id: string, waiting: WaitingBody | null): void {
-    try {
-      this.o.feed.event(id, 'waiting', { waiting });
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.o.log.warn({ job: id, err: error }, 'why it rests could not be written');
-    }
+    this.o.attempts.make('why it rests could not be written', id, () => this.o.feed.waiting(id, waiting));
   }
 }

@@ -4,14 +4,15 @@
  */
 import type { Logger } from 'pino';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
-import { StoreError } from '../../db/index.ts';
 import type { JobRow, JobState, Priority } from '../../db/types.ts';
+import { Attempts } from '../attempts.ts';
+import { failureIn } from '../failure-in.ts';
 import type { Feed } from '../feed.ts';
 import { Run } from '../progress.ts';
 import type { JobRequest, WaitingBody } from '../schemas/index.ts';
-import { closedUntil, inOrder, nextChange, weightOf } from './choice.ts';
+import { closedUntil, heldBack, inOrder, nextChange, weightOf } from './choice.ts';
 import type { Clock } from './clock.ts';
-import { failureIn, passes, Resting } from './patience.ts';
+import { passes, Resting } from './patience.ts';
 import { jobsOf, type RequestContext, requestLike } from './request.ts';
 
 /** How a run of a job ended. `stopped`: the signal was heard; the job's state says why. */
@@ -47,13 +48,16 @@ export class Jobs {
   /** By id, from the start of a run until it has let go of everything. */
   private readonly current = new Map<string, Current>();
   private readonly resting: Resting;
+  private readonly attempts: Attempts;
   private callOff: () => void = () => undefined;
   private stopping = false;
 
   constructor(options: JobsOptions) {
     this.o = options;
+    this.attempts = new Attempts(options.log);
     this.resting = new Resting({
       ...options,
+      attempts: this.attempts,
       again: () => this.look(),
       spent: (id, failure) => this.fail(id, failure),
       broken: (error) => this.giveUp(error),
@@ -83,10 +87,7 @@ export class Jobs {
     if (run !== undefined && row.state === 'running') return run.waiting;
     const rests = this.resting.why(row.id);
     if (rests !== undefined) return rests;
-    const opens = closedUntil(row, this.o.clock.wall());
-    if (opens !== undefined)
-      return { code: 'WINDOW', detail: `it runs ${row.window}`, until: new Date(opens).toISOString() };
-    return { code: 'TURN', detail: `as many jobs are under way as may be: ${this.o.atOnce}`, until: null };
+    return heldBack(row, this.o.clock.wall(), this.o.atOnce);
   }
 
   /** Goes on with whatever an earlier daemon left, then takes what comes. */
@@ -189,6 +190,7 @@ export class Jobs {
   private put(id: string, to: 'cancelled' | 'paused' | 'queued'): void {
     const mine = this.current.get(id);
     mine?.run.end();
+    if (to !== 'queued') this.o.feed.waiting(id, null);
     this.o.feed.update(id, { state: to, ...(to === 'cancelled' && { endedAt: this.today() }) });
     this.o.log.info({ job: id }, `job ${to}`);
     if (to !== 'queued') this.resting.forget(id);
@@ -205,6 +207,7 @@ export class Jobs {
     const jobs = this.o.store.openJobs();
     const others = inOrder(jobs, now).filter((j) => !this.current.has(j.id) && this.resting.why(j.id) === undefined);
     for (const row of others.slice(0, Math.max(0, this.o.atOnce - this.current.size))) this.tryToBegin(row);
+    this.tellWaits(jobs);
     this.callOff();
     const change = nextChange(jobs, now);
     if (change !== undefined)
@@ -212,12 +215,16 @@ export class Jobs {
   }
   /** A database that is busy or full for a moment must not end the daemon: windows are looked at again. */
   private look(): void {
-    try {
-      this.next();
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.o.log.error({ err: error }, 'windows could not be looked at');
+    if (this.attempts.make('the queue could not be looked at', undefined, () => this.next()) === 'failed')
       this.callOff = this.o.clock.after(lookEveryMs, () => this.look());
+  }
+  /** What cannot be written now would only hold up the others, too. */
+  private tellWaits(jobs: readonly JobRow[]): void {
+    for (const row of jobs) {
+      const waiting = this.current.has(row.id) ? null : this.waitingOf(row);
+      if (waiting === null || this.resting.why(row.id) !== undefined) continue;
+      const tell = (): void => this.o.feed.waiting(row.id, waiting);
+      if (this.attempts.make('why the job waits could not be written', row.id, tell) === 'failed') return;
     }
   }
 
@@ -236,8 +243,9 @@ export class Jobs {
     const controller = new AbortController();
     const again = row.startedAt !== null;
     const started = this.o.feed.update(row.id, { state: 'running', startedAt: row.startedAt ?? this.today() });
+    this.o.feed.waiting(row.id, null);
     const run: Run = new Run(started, this.o.feed, this.o.clock, () => this.shareOf(run.job));
-    this.o.log.info({ job: row.id }, again ? 'job goes on' : 'job started');
+    this.o.log[this.resting.tries(row.id) ? 'debug' : 'info']({ job: row.id }, again ? 'job goes on' : 'job started');
     const over = this.perform(run, controller.signal)
       .catch((error: unknown) => this.refused(run, error))
       .then(() => {
@@ -279,8 +287,11 @@ export class Jobs {
 
   /** The one place where an error of a run is judged: whatever was thrown is what its job ends with, or rests for. */
   private judge(run: Run, signal: AbortSignal, error: unknown): Outcome {
-    if (!signal.aborted) this.o.log.error({ job: run.job.id, err: error }, 'a run was ended by an error');
-    return { state: 'failed', error: failureIn(error) };
+    const failure = failureIn(error);
+    // With the place where it happened; the others are told with what becomes of the job.
+    if (!signal.aborted && failure.code === 'INTERNAL')
+      this.o.log.error({ job: run.job.id, err: error }, 'a run was ended by an error');
+    return { state: 'failed', error: failure };
   }
 
   private conclude(run: Run, outcome: Outcome): void {
@@ -289,6 +300,7 @@ export class Jobs {
     run.end();
     switch (outcome.state) {
       case 'done':
+        this.o.feed.waiting(id, null);
         this.o.feed.update(id, { state: 'done', endedAt: this.today(), report: outcome.report });
         this.o.log.info({ job: id }, 'job done');
         break;
@@ -301,6 +313,7 @@ export class Jobs {
     this.o.feed.thin(id);
   }
   private fail(id: string, error: Failure): void {
+    this.o.feed.waiting(id, null);
     this.o.feed.update(id, { state: 'failed', endedAt: this.today(), error });
     this.o.log.warn({ job: id, error }, 'job failed');
     this.resting.forget(id);

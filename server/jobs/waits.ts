@@ -1,7 +1,7 @@
 /** Why a run under way does not move: its devices are gone, or other jobs have its tasks. Looked at again and again while it runs. */
 import type { Logger } from 'pino';
-import { StoreError } from '../../db/index.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
+import { Attempts } from '../attempts.ts';
 import type { Run } from '../progress.ts';
 import type { WaitingBody } from '../schemas/index.ts';
 
@@ -15,14 +15,14 @@ const sameTasks: WaitingBody = {
 export class Waits {
   private readonly run: Run;
   private readonly pool: Pick<DevicePool, 'gone'>;
-  private readonly log: Logger;
+  private readonly attempts: Attempts;
   private othersHaveAll = false;
   private callOff: () => void;
 
   constructor(run: Run, pool: Pick<DevicePool, 'gone'>, log: Logger) {
     this.run = run;
     this.pool = pool;
-    this.log = log;
+    this.attempts = new Attempts(log);
     this.callOff = run.clock.after(everyMs, this.look);
   }
 
@@ -40,13 +40,8 @@ export class Waits {
 
   private readonly look = (): void => {
     this.callOff = this.run.clock.after(everyMs, this.look);
-    try {
-      this.tell();
-    } catch (error) {
-      // That it could not be told is no reason to end the daemon.
-      if (!(error instanceof StoreError)) throw error;
-      this.log.error({ job: this.run.job.id, err: error }, 'why the job waits could not be written');
-    }
+    // That it could not be told is no reason to end the daemon.
+    this.attempts.make('why the job waits could not be written', this.run.job.id, () => this.tell());
   };
 
   private tell(): void {

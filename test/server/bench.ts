@@ -70,7 +70,7 @@ const localService: Service = {
 export async function startBench(
   opened: Store = openBenchStore(),
   change: Partial<Service> = {},
-  queue: Partial<Pick<JobsOptions, 'atOnce' | 'clock' | 'work' | 'broken'>> = {},
+  queue: Partial<Pick<JobsOptions, 'atOnce' | 'clock' | 'work' | 'broken' | 'log'>> = {},
   devices: Partial<FarmOptions> = {},
 ): Promise<Bench> {
   const service: Service = { ...localService, ...change };

@@ -3,7 +3,7 @@
  * says why it rests, reads go on, and it goes on by itself when the trouble is over. A night passes on a clock of ours; the database
  * is a real file.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -11,7 +11,11 @@ import { databaseName } from '../../db/index.ts';
 import { openDatabase } from '../../db/open.ts';
 import { storeOn } from '../../db/store.ts';
 import type { Store } from '../../db/types.ts';
+import { Feed } from '../../server/feed.ts';
 import type { JobWork, Outcome } from '../../server/jobs/queue.ts';
+import { Waits } from '../../server/jobs/waits.ts';
+import { openLog } from '../../server/log.ts';
+import { Run } from '../../server/progress.ts';
 import type { JobBody, RecordPage } from '../../server/schemas/index.ts';
 import { room } from '../unit/db-helpers.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -26,6 +30,7 @@ interface Farm {
   readonly clock: VirtualClock;
   readonly db: Database.Database;
   readonly store: Store;
+  /** Of the database; the log is in there, too. */
   readonly dir: string;
   readonly broken: string[];
   /** Ids of jobs, one for each run that began. */
@@ -46,6 +51,7 @@ async function farm(before: Before): Promise<Farm> {
   onTestFinished(() => void db.close());
   const clock = new VirtualClock('2026-01-31T22:00:00Z');
   const store = storeOn(db, () => new Date(clock.wall()));
+  const log = openLog(dir, 'silent');
   const runs: string[] = [];
   const broken: string[] = [];
   const work: JobWork = async ({ job }) => {
@@ -59,7 +65,13 @@ async function farm(before: Before): Promise<Farm> {
     }
     return { state: 'done', report: { trials } };
   };
-  const queue = { atOnce: 2, clock, work, broken: ({ code }: { readonly code: string }) => void broken.push(code) };
+  const queue = {
+    atOnce: 2,
+    clock,
+    work,
+    broken: ({ code }: { readonly code: string }) => void broken.push(code),
+    log,
+  };
   const bench = await startBench(store, {}, queue);
   const f: Farm = {
     ...{ bench, clock, db, store, dir, broken, runs },
@@ -146,6 +158,60 @@ for (const { code, begin, end } of troubles)
     expect(after.length).toBe(2 * trials);
     expect(f.broken).toEqual([]);
   });
+
+/** Lines of a farm's log, from some number on. */
+const linesOf = ({ dir }: Farm, from = 0): readonly Readonly<Record<string, unknown>>[] =>
+  readFileSync(join(dir, 'log'), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(from)
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+
+for (const { code, begin, end } of troubles)
+  test(`${code} for hours: the log tells each job's trouble once, by code and detail, and that it is over`, async () => {
+    let trouble = 0;
+    const f = await farm((farm, _, done) => {
+      if (done === 2 && trouble++ === 0) begin(farm);
+      return undefined;
+    });
+    const ids = [(await f.bench.submit(1)).id, (await f.bench.submit(2)).id];
+    await f.clock.pass(5 * minute);
+    const lines = linesOf(f);
+    expect(new Set(lines.filter((l) => l.msg === 'job rests').map((l) => l.job))).toEqual(new Set(ids));
+    expect(lines.filter((l) => l.level === 50 || JSON.stringify(l).includes('stack'))).toEqual([]);
+    const troubled = lines.filter((l) => JSON.stringify(l).includes(code));
+    for (const l of troubled) expect(l.err ?? l).toMatchObject({ code, detail: expect.any(String) });
+    // That it rests, and that this could not be written; of what ended its run a line at most.
+    expect(troubled.length).toBeLessThanOrEqual(3 * ids.length);
+    await f.clock.pass(5 * 60 * minute);
+    expect(linesOf(f, lines.length)).toEqual([]);
+    end(f);
+    await f.clock.pass(2 * minute);
+    for (const job of ids)
+      expect(linesOf(f, lines.length)).toContainEqual(
+        expect.objectContaining({ job, msg: 'the database can be written again' }),
+      );
+  });
+
+test('what a run waits for, looked at each second while nothing can be written, is one line, and is told when it can be', async () => {
+  const f = await farm(() => undefined);
+  const { id } = await f.bench.submit(1);
+  await f.bench.post(`/v1/jobs/${id}/pause`);
+  const [row] = f.store.jobs();
+  if (row === undefined) throw new Error('the job is not there');
+  f.db.pragma('query_only = 1');
+  const run = new Run(row, new Feed(f.store), f.clock);
+  const gone = { since: '2026-01-31T21:00:00Z', code: 'NO_DEVICE', detail: 'all of them' };
+  const waits = new Waits(run, { gone }, openLog(f.dir, 'silent'));
+  await f.clock.pass(10 * minute);
+  const lines = linesOf(f).filter((l) => l.msg === 'why the job waits could not be written');
+  expect(lines).toMatchObject([{ job: id, err: { code: 'DATA_DIR_READONLY' } }]);
+  f.db.pragma('query_only = 0');
+  await f.clock.pass(2000);
+  expect(f.waits(id)).toEqual(['NO_DEVICE']);
+  waits.end();
+  expect(f.waits(id)).toEqual(['NO_DEVICE', null]);
+});
 
 test('what only one job meets holds up no other: a cache without room', async () => {
   let room: 'none' | 'some' = 'none';
