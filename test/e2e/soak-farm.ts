@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { databaseName } from '../../db/index.ts';
-import type { DeviceList, JobBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
+import type { DeviceBody, DeviceList, JobBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
 import type { Random } from '../unit/random.ts';
 import { firmwareIn, workFolder } from '../wire/host-board.ts';
 import { compilersOf, type DaemonProcess, startDaemonProcess, until } from './daemon-process.ts';
@@ -109,10 +109,10 @@ export class SoakFarm {
   }
   /** It hangs until somebody has noticed. */
   async freezeBoard(): Promise<void> {
-    const board = this.random.pick(this.boards);
-    const before = await this.failuresOf(board);
+    const board = await this.boardAtWork();
+    const noticed = await this.noticing(board);
     board.freeze();
-    await this.unlessEnded('a device that hangs is noticed', async () => (await this.failuresOf(board)) > before);
+    await this.unlessEnded('a device that hangs is noticed', noticed);
     board.thaw();
   }
   /** All of them hang until nobody hopes for one any more. */
@@ -123,15 +123,32 @@ export class SoakFarm {
   }
   /** It lies until somebody has noticed. */
   async lie(about: 'counts' | 'answers'): Promise<void> {
-    const board = this.random.pick(this.boards);
-    const before = await this.failuresOf(board);
+    const board = await this.boardAtWork();
+    const noticed = await this.noticing(board);
     board.lie = about;
-    await this.unlessEnded('a device that lies is noticed', async () => (await this.failuresOf(board)) > before);
+    await this.unlessEnded('a device that lies is noticed', noticed);
     board.lie = 'none';
   }
-  private async failuresOf({ address }: SoakBoard): Promise<number> {
+  /** In quarantine nobody would notice anything for minutes, nor believe it. */
+  private async boardAtWork(): Promise<SoakBoard> {
     const { items } = await this.daemon.get<DeviceList>('/v1/devices');
-    return items.find((d) => d.name === address)?.failures ?? 0;
+    const kept = new Set(items.filter((d) => d.state === 'quarantined').map((d) => d.name));
+    const working = this.boards.filter((b) => !kept.has(b.address));
+    return this.random.pick(working.length > 0 ? working : this.boards);
+  }
+  /** Looks whether a board has failed since, or is kept from work. */
+  private async noticing(board: SoakBoard): Promise<() => Promise<boolean>> {
+    const { failures } = await this.deviceOf(board);
+    return async () => {
+      const now = await this.deviceOf(board);
+      return now.failures > failures || now.state === 'quarantined';
+    };
+  }
+  private async deviceOf({ address }: SoakBoard): Promise<DeviceBody> {
+    const { items } = await this.daemon.get<DeviceList>('/v1/devices');
+    const found = items.find((d) => d.name === address);
+    if (found === undefined) throw new Error(`${address} is no device of the farm any more`);
+    return found;
   }
 
   /** Compilers of this farm that run now. */

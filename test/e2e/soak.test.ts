@@ -10,7 +10,6 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { databaseName } from '../../db/index.ts';
 import type { JobBody, RecordBody, ReplayBody } from '../../server/schemas/index.ts';
-import { samples } from '../samples.ts';
 import { smallModel } from '../server/model.ts';
 import { Random } from '../unit/random.ts';
 import { until } from './daemon-process.ts';
@@ -47,16 +46,19 @@ const faults: Readonly<Record<string, Fault>> = {
   'the database is locked': (f) => f.lockDatabase(),
   'a board lies about counts': (f) => f.lie('counts'),
   'a board lies about answers': (f) => f.lie('answers'),
+  // It takes minutes until nobody hopes for a device any more.
+  'all boards are gone': (f) => f.freezeAll(),
 };
 const onSmallDisk: typeof faults = { ...faults, 'the disk is full': (f) => f.fillDisk() };
-/** It takes minutes until nobody hopes for a device any more. */
-const slowFaults: typeof faults = { 'all boards are gone': (f) => f.freezeAll() };
+
+/** How long a night is: it is for long runs alone (vitest.config.ts). Trials are of three jobs; `every`: most between two faults. */
+const night = { boards: 3, trials: 2100, every: 12, diskMiB: 768 } as const;
 
 /** All faults in a random order, again and again, every few trials, until all jobs have ended; what was done. */
-async function attack(f: SoakFarm, all: typeof faults, random: Random, every: number): Promise<readonly string[]> {
+async function attack(f: SoakFarm, all: typeof faults, random: Random): Promise<readonly string[]> {
   const did: string[] = [];
   for (let left: string[] = []; ; ) {
-    const next = (await f.done()) + random.int(1, every);
+    const next = (await f.done()) + random.int(1, night.every);
     await f.unlessEnded(`trial ${next} is done`, async () => (await f.done()) >= next);
     if (await f.ended()) return did;
     if (left.length === 0) left = Object.keys(all);
@@ -117,17 +119,21 @@ test(
   'a night under attack: every trial once, nothing of a sick device counts, the best is reproducible, all jobs end',
   async ({ annotate }) => {
     const random = new Random(7);
-    const { dir, small } = smallDisk(samples(96, 768));
+    const { dir, small } = smallDisk(night.diskMiB);
     const { url, heard } = await ear();
-    const f = await SoakFarm.start(dir, samples(2, 3), ['--webhook', url], random);
-    const trials = Math.ceil(samples(90, 2100) / 3);
+    const f = await SoakFarm.start(dir, night.boards, ['--webhook', url], random);
     for (const [i, policy] of (['random', 'evolutionary', 'guided'] as const).entries()) {
       const { id: model } = await f.daemon.upload(smallModel(1 + i, 4 + i, 8));
-      const job = await f.daemon.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials, seed: i, policy });
+      const job = await f.daemon.post<JobBody>('/v1/jobs', {
+        model,
+        board: 'mps2-an386',
+        trials: night.trials / 3,
+        seed: i,
+        policy,
+      });
       f.jobs.push(job.id);
     }
-    const usual = small === 'mounted' ? onSmallDisk : faults;
-    const did = await attack(f, samples(0, 1) === 1 ? { ...usual, ...slowFaults } : usual, random, samples(6, 12));
+    const did = await attack(f, small === 'mounted' ? onSmallDisk : faults, random);
     const records = await f.records();
     const jobs = await f.bodies();
     const lies = f.boards.reduce((n, b) => n + b.lies, 0);
