@@ -25,7 +25,7 @@ import { makeDir } from '../db/make-dir.ts';
 import { compileUnit, type ObjectFile } from '../toolchain/index.ts';
 import { type CompiledSource, hasFrames, librarySizes, stackUsageFlag } from './library-sizes.ts';
 import { limitText, type Memories } from './memories.ts';
-import { tensorsOf, type Verified } from './run-network.ts';
+import { type Outline, outlineOf, tensorsOf, type Verified } from './run-network.ts';
 
 export * from './run-network.ts';
 
@@ -45,6 +45,7 @@ export interface BuildOptions {
 }
 export interface Built {
   readonly network: Network;
+  readonly outline: Outline;
   readonly library: Library;
   readonly firmware: BuiltFirmware;
   /** Of the library alone; the firmware's own sizes are in `firmware.sizes`. */
@@ -93,7 +94,8 @@ export async function attempt(o: BuildOptions): Promise<Result<Attempt>> {
     return firmware.error.code === 'MODEL_TOO_BIG'
       ? ok(crowded(network, memory, o.board, firmware.error.detail))
       : firmware;
-  const built = { network, library, firmware: firmware.value, memory, flashBytes: memory.flashBytes };
+  const outline = outlineOf(network);
+  const built = { network, outline, library, firmware: firmware.value, memory, flashBytes: memory.flashBytes };
   return ok({ kind: 'built', built });
 }
 
@@ -203,19 +205,29 @@ const largest = (rows: readonly { readonly name: string; readonly bytes: number 
     .join(', ');
 
 /** What was written, below the output folder: another network's files may lie there too. */
-const filesOf = ({ name, outDir }: BuildOptions) => {
+const filesOf = ({ name, outDir }: Pick<BuildOptions, 'name' | 'outDir'>) => {
   const made = (path: string): string | null => (existsSync(join(outDir, path)) ? path : null);
   const firmware = { elf: made(`firmware/${name}.elf`), bin: made(`firmware/${name}.bin`) };
   return { header: `${name}.h`, source: `${name}.c`, ...firmware };
 };
+
+/** What report.json says of a layer's schedule. */
+export interface Chosen {
+  readonly choice: Pick<Selected['choice'], 'words'>;
+  readonly offer: Pick<Selected['offer'], 'record'>;
+  readonly refused: Selected['refused'];
+}
+export interface ArtifactOptions extends Pick<BuildOptions, 'graph' | 'name' | 'board' | 'outDir'> {
+  readonly selected: readonly Chosen[];
+}
 
 /**
  * Writes report.json. `stable`: counts of a board that does not count the same each time stay out of it, so that equal
  * models and schedules give equal artifacts, byte for byte. A tuning job is about its counts and wants `all`.
  */
 export function finishArtifact(
-  built: Built,
-  o: BuildOptions,
+  built: Pick<Built, 'memory' | 'firmware'>,
+  o: ArtifactOptions,
   verified: Verified,
   extra: Readonly<Record<string, unknown>>,
   counts: 'stable' | 'all' = 'stable',

@@ -58,14 +58,14 @@ export function infer(
 async function inferOn(
   device: Device,
   board: BoardModule,
-  { network }: Runnable,
+  { outline }: Runnable,
   graph: Graph,
   input: Uint8Array,
   caches: Caches,
 ): Promise<Result<Inference>> {
   const counters = board.counters === undefined ? undefined : board.counters.bind(board, device);
   const before = await counters?.();
-  const macs = network.layers.reduce((n, l) => n + l.macs, 0);
+  const macs = outline.layers.reduce((n, l) => n + l.macs, 0);
   const cold = await runOnDevice(device, macs, input);
   if (!cold.ok) return cold;
   const mode = caches === 'cold' ? 'settled' : 'continued';
@@ -73,14 +73,14 @@ async function inferOn(
   if (!ran.ok) return ran;
   if (Buffer.compare(expectedOutputs(graph, input), ran.value.outputs) !== 0)
     return failed('verify', 'VERIFY_FAILED', `the output of ${board.id} differs from the model's`);
-  const times = await timeLayers(device, network, input, counters, mode);
+  const times = await timeLayers(device, outline, input, counters, mode);
   if (!times.ok) return times;
   const after = await counters?.();
-  const init = await timeInit(device, network);
+  const init = await timeInit(device, outline);
   if (!init.ok) return init;
-  const layers = network.layers.map((l, i): LayerRun => {
+  const layers = outline.layers.map((l, i): LayerRun => {
     const { cycles, causes } = times.value[i] ?? { cycles: 0 };
-    return { name: l.name, op: l.choice.workload.op, macs: l.macs, cycles, causes };
+    return { name: l.name, op: l.op, macs: l.macs, cycles, causes };
   });
   const initCycles = init.value;
   return ok({

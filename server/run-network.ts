@@ -11,6 +11,16 @@ import type { CallRequest, Device, DeviceInfo } from '../firmware-rpc/host/devic
 import { fillBytes } from '../tuner/measure/bench.ts';
 import { linkErrors } from '../tuner/measure/link-errors.ts';
 
+/** What of a network one must know to run it layer by layer. */
+export interface Outline {
+  readonly layers: readonly { readonly name: string; readonly op: string; readonly macs: number }[];
+  readonly constantBytes: number;
+}
+export const outlineOf = (n: Network): Outline => ({
+  layers: n.layers.map(({ name, choice, macs }) => ({ name, op: choice.workload.op, macs })),
+  constantBytes: constantBytes(n),
+});
+
 /** Milliseconds that a call may take on the device: generous, scaled by the work. */
 const deadlineFor = (macs: number): number => Math.ceil(2000 + macs / 2000);
 
@@ -78,7 +88,7 @@ export interface LayerTime {
  */
 export async function timeLayers(
   device: Device,
-  network: Network,
+  { layers }: Outline,
   input: Uint8Array,
   counters?: () => Promise<TwinCounters>,
   first: CallRequest['mode'] = 'settled',
@@ -87,7 +97,7 @@ export async function timeLayers(
   if (!fed.ok) return fed;
   const out: LayerTime[] = [];
   let before = await counters?.();
-  for (const [i, layer] of network.layers.entries()) {
+  for (const [i, layer] of layers.entries()) {
     const mode = i === 0 ? first : 'continued';
     const one = await callOnce(device, fed.value.layer, [i], deadlineFor(layer.macs), mode);
     if (!one.ok) return failed('run', one.error.code, `${layer.name}: ${one.error.detail}`);
@@ -99,10 +109,10 @@ export async function timeLayers(
   return ok(out);
 }
 /** Cycles of the library's init alone: what it costs to copy the constants that kernels read from RAM. */
-export async function timeInit(device: Device, network: Network): Promise<Result<number>> {
+export async function timeInit(device: Device, { layers, constantBytes: bytes }: Outline): Promise<Result<number>> {
   const table = device.info.network;
   if (table === undefined) return noNetwork;
-  const init = await callOnce(device, table.layer, [network.layers.length], deadlineFor(constantBytes(network)));
+  const init = await callOnce(device, table.layer, [layers.length], deadlineFor(bytes));
   return init.ok ? ok(init.value.cycles) : init;
 }
 
@@ -161,9 +171,12 @@ export interface Verified {
 }
 /** What of a build a device needs. */
 export interface Runnable {
-  readonly network: Network;
+  readonly outline: Outline;
   readonly firmware: BuiltFirmware;
 }
+
+/** What the model says to an input, worked out wherever there is time for it. */
+export type Expected = (input: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /** Times that a device may vanish, or not come up, before its network is given up: an emulator can be killed like any process. */
 const attempts = 3;
@@ -178,17 +191,16 @@ export async function verify(
   board: BoardModule,
   graph: Graph,
   count: number,
+  expected: Expected = (input) => expectedOutputs(graph, input),
 ): Promise<Result<Verified>> {
+  const absent = `${board.id} is not emulated; attach one with --device ${board.id}=PATH`;
   for (let attempt = 1; ; attempt++) {
-    const done = await verifyOnce(built, board, graph, count);
+    const done = await onStarted(board, built, { stage: 'verify', absent }, (device) =>
+      compare(device, built.outline, graph, count, expected),
+    );
     const vanished = !done.ok && (done.error.code === 'LINK' || done.error.code === 'DEVICE_UNREACHABLE');
     if (!vanished || attempt === attempts) return done;
   }
-}
-
-function verifyOnce(built: Runnable, board: BoardModule, graph: Graph, count: number): Promise<Result<Verified>> {
-  const absent = `${board.id} is not emulated; attach one with --device ${board.id}=PATH`;
-  return onStarted(board, built, { stage: 'verify', absent }, (device) => compare(device, built.network, graph, count));
 }
 
 /**
@@ -211,14 +223,20 @@ export async function onStarted<T>(
   }
 }
 
-async function compare(device: Device, network: Network, graph: Graph, count: number): Promise<Result<Verified>> {
-  const macs = network.layers.reduce((n, l) => n + l.macs, 0);
+async function compare(
+  device: Device,
+  outline: Outline,
+  graph: Graph,
+  count: number,
+  expected: Expected,
+): Promise<Result<Verified>> {
+  const macs = outline.layers.reduce((n, l) => n + l.macs, 0);
   let [cycles, stackBytes] = [0, 0];
   for (let seed = 1; seed <= count; seed++) {
     const input = randomInput(graph, seed);
     const got = await runOnDevice(device, macs, input);
     if (!got.ok) return got;
-    const want = expectedOutputs(graph, input);
+    const want = await expected(input);
     if (Buffer.compare(want, got.value.outputs) !== 0) {
       const crcs = `${crc32(got.value.outputs)}, the model's ${crc32(want)}`;
       return failed('verify', 'VERIFY_FAILED', `input ${seed - 1}: the device's output has CRC ${crcs}`);
@@ -226,15 +244,13 @@ async function compare(device: Device, network: Network, graph: Graph, count: nu
     cycles = Math.max(cycles, got.value.cycles);
     stackBytes = Math.max(stackBytes, got.value.stackBytes);
   }
-  const times = await timeLayers(device, network, randomInput(graph, 1));
+  const times = await timeLayers(device, outline, randomInput(graph, 1));
   if (!times.ok) return times;
-  const init = await timeInit(device, network);
+  const init = await timeInit(device, outline);
   if (!init.ok) return init;
-  const layers = network.layers.map((l, i) => ({
-    name: l.name,
-    op: l.choice.workload.op,
-    cycles: times.value[i]?.cycles ?? 0,
-    macs: l.macs,
-  }));
+  const layers = outline.layers.map(({ name, op, macs: of }, i) => {
+    const cycles = times.value[i]?.cycles ?? 0;
+    return { name, op, cycles, macs: of };
+  });
   return ok({ inputs: count, cycles, initCycles: init.value, stackBytes, layers });
 }

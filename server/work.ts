@@ -19,8 +19,8 @@ import { policies } from '../tuner/policies/index.ts';
 import { SharedPlaces } from '../tuner/shared-places.ts';
 import { tune } from '../tuner/tune.ts';
 import { artifactDir } from './artifact.ts';
-import { budgetsOf, buildWithin, type Fitting } from './budgets.ts';
-import { type BuildOptions, type Built, build, finishArtifact, type Verified, verify } from './build.ts';
+import { budgetsOf } from './budgets.ts';
+import { finishArtifact, type Verified, verify } from './build.ts';
 import type { Farm } from './devices.ts';
 import { clientOf } from './jobs/choice.ts';
 import type { JobWork, Outcome } from './jobs/queue.ts';
@@ -28,10 +28,12 @@ import { Waits } from './jobs/waits.ts';
 import { Journal } from './journal.ts';
 import type { Memories } from './memories.ts';
 import type { Models, Prepared } from './models.ts';
-import { offersFor, selectKnown, type Toolchain, toolchainOf } from './offers.ts';
+import { offersFor, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { type JobRecords, recordsOfJob } from './records.ts';
-import { roomForScratch } from './scratch-room.ts';
+import type { Folders, Made } from './thinking/questions.ts';
+import { Thread } from './thinking/thread.ts';
+import type { Trades } from './trades.ts';
 
 export interface WorkOptions {
   readonly store: Store;
@@ -71,9 +73,9 @@ export function workOf(options: WorkOptions): JobWork {
 
 /** A network, built and run on a device. */
 interface Proven {
-  readonly built: Built;
+  readonly made: Made;
   readonly verified: Verified;
-  readonly options: BuildOptions;
+  readonly folders: Folders;
 }
 /** The answer of a step that heard the signal; nobody is told it, as the job's state says more. */
 const stopped = failed('job', 'CANCELLED', 'the job was stopped');
@@ -121,20 +123,35 @@ class Work {
     const version = await toolchainVersion(this.board.target);
     if (!version.ok) return version;
     const toolchain = toolchainOf(this.board, version.value);
-    this.run.log('baseline', 'building the network with default schedules');
-    const baseline = await this.proveDefault(toolchain);
-    if (!baseline.ok) return baseline;
-    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.size} devices`);
-    const tuned = await this.tune(pool, toolchain, waits);
-    if (!tuned.ok) return tuned;
-    this.run.log('build', 'building the network with the best schedules');
-    const best = await this.proveBest(toolchain);
-    if (!best.ok) return best;
-    const { fitting } = best.value;
-    return ok(await this.finish(baseline.value, best.value, fitting));
+    const { id, kind, target } = this.board;
+    const thread = new Thread({ prepared: this.prepared, board: { id, kind, target }, toolchain }, (why) =>
+      this.run.log('build', `the fastest schedules are too big, trying smaller ones: ${why}`),
+    );
+    try {
+      return await this.onThread(thread, pool, toolchain, waits);
+    } finally {
+      await thread.close();
+    }
   }
 
-  private async tune(pool: DevicePool, toolchain: Toolchain, waits: Waits): Promise<Result<void>> {
+  private async onThread(
+    thread: Thread,
+    pool: DevicePool,
+    toolchain: Toolchain,
+    waits: Waits,
+  ): Promise<Result<Readonly<Record<string, unknown>>>> {
+    this.run.log('baseline', 'building the network with default schedules');
+    const baseline = await this.proveDefault(thread);
+    if (!baseline.ok) return baseline;
+    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.size} devices`);
+    const tuned = await this.tune(thread, pool, toolchain, waits);
+    if (!tuned.ok) return tuned;
+    this.run.log('build', 'building the network with the best schedules');
+    const best = await this.proveBest(thread, toolchain);
+    return best.ok ? ok(await this.finish(baseline.value, best.value, await thread.ask('trades', {}))) : best;
+  }
+
+  private async tune(thread: Thread, pool: DevicePool, toolchain: Toolchain, waits: Waits): Promise<Result<void>> {
     const { job } = this.run;
     const policy = policies[job.policy];
     if (policy === undefined) return failed('tune', 'POLICY_UNKNOWN', `policy ${job.policy} is not there any more`);
@@ -145,6 +162,7 @@ class Work {
     const journal = new Journal({ ...this.o, records, board, run, toolchain });
     const made = this.o.store.madeBy(job.id);
     const until = journal.until();
+    const room = job.ramBudget === null ? undefined : await thread.ask('scratch', { ramBytes: this.budgets.ramBytes });
     const end = await tune({
       graph: this.prepared.graph,
       tasks: this.prepared.tasks,
@@ -153,6 +171,7 @@ class Work {
       templates: { templates, defaultSchedule },
       policy,
       policyName: job.policy,
+      minds: thread.minds(job.policy),
       seed: job.seed,
       budget: {
         trials: job.trials,
@@ -160,14 +179,7 @@ class Work {
         ...(until !== undefined && { until }),
       },
       ...(job.only !== null && { only: new Set(job.only) }),
-      ...(job.ramBudget !== null && {
-        scratchBytes: roomForScratch({
-          ...this.prepared,
-          board: this.board,
-          toolchain,
-          ramBytes: this.budgets.ramBytes,
-        }),
-      }),
+      ...(room !== undefined && { scratchBytes: (task) => room.get(task.id) ?? 0 }),
       cores: this.o.cores,
       cacheDir: this.o.cacheDir,
       client: clientOf(run),
@@ -189,27 +201,24 @@ class Work {
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
   }
 
-  /** With default schedules and all of the board's memory: budgets are for what is handed out. */
-  private async proveDefault(toolchain: Toolchain): Promise<Result<Proven>> {
-    const selected = selectKnown(this.prepared.tasks, this.board, undefined, toolchain);
-    const options = { ...this.folders('default'), selected };
-    const built = await build(options);
-    return built.ok ? this.prove({ built: built.value, options }, 1) : built;
+  private async proveDefault(thread: Thread): Promise<Result<Proven>> {
+    const folders = this.folders('default');
+    const made = await thread.ask('plain', folders);
+    return made.ok ? this.prove(thread, made.value, folders, 1) : made;
   }
 
   /** The fastest network within the job's budgets. */
-  private async proveBest(toolchain: Toolchain): Promise<Result<Proven & { readonly fitting: Fitting }>> {
+  private async proveBest(thread: Thread, toolchain: Toolchain): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
-    const fitting = await buildWithin({
-      ...this.folders('out'),
-      budgets: this.budgets,
-      tasks: this.prepared.tasks,
-      known: offersFor(this.prepared.tasks, this.board, this.records, toolchain),
-      told: (why) => this.run.log('build', `the fastest schedules are too big, trying smaller ones: ${why}`),
-    });
-    if (!fitting.ok) return fitting;
-    const proven = await this.prove(fitting.value, this.o.verifiedInputs);
-    return proven.ok ? ok({ ...proven.value, fitting: fitting.value }) : proven;
+    for (const task of this.prepared.tasks) {
+      // Of a long log there are thousands: others have their turn between two tasks.
+      await new Promise((others) => setImmediate(others));
+      const offers = offersFor([task], this.board, this.records, toolchain).get(task.id) ?? [];
+      thread.tell('offers', { task: task.id, offers });
+    }
+    const folders = this.folders('out');
+    const made = await thread.ask('fastest', { ...folders, budgets: this.budgets });
+    return made.ok ? this.prove(thread, made.value, folders, this.o.verifiedInputs) : made;
   }
 
   private get budgets(): Memories {
@@ -220,40 +229,31 @@ class Work {
     });
   }
 
-  /** What is built, and into which of the job's folders. */
-  private folders(folder: string): Omit<BuildOptions, 'selected'> {
+  /** Where one of the job's networks is built: nothing is left of what was there. */
+  private folders(folder: string): Folders {
     const outDir = join(artifactDir(this.o.dataDir, this.run.job.id), '..', folder);
     rmSync(outDir, { recursive: true, force: true });
-    return {
-      graph: this.prepared.graph,
-      name: identifier(this.prepared.name.replace(/\.[a-z]+$/i, '')),
-      board: this.board,
-      outDir,
-      cacheDir: this.o.cacheDir,
-    };
+    return { name: identifier(this.prepared.name.replace(/\.[a-z]+$/i, '')), outDir, cacheDir: this.o.cacheDir };
   }
 
   /** Compares `inputs` answers with the model's. */
-  private async prove({ built, options }: Omit<Proven, 'verified'>, inputs: number): Promise<Result<Proven>> {
+  private async prove(thread: Thread, made: Made, folders: Folders, inputs: number): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
     this.run.log('verify', `running it on ${inputs} inputs`);
     const { model } = this.prepared;
     const verified = await this.o.farm.exclusively(
       this.board,
-      (board) => verify(built, board, model, inputs),
+      (board) => verify(made, board, model, inputs, (input) => thread.ask('expected', { input })),
       this.signal,
     );
-    return verified.ok ? ok({ built, verified: verified.value, options }) : verified;
+    return verified.ok ? ok({ made, verified: verified.value, folders }) : verified;
   }
 
   /** Completes the artifact; the report, as report.json has it. */
-  private async finish(
-    baseline: Proven,
-    best: Proven,
-    { trades }: Fitting,
-  ): Promise<Readonly<Record<string, unknown>>> {
+  private async finish(baseline: Proven, best: Proven, trades: Trades): Promise<Readonly<Record<string, unknown>>> {
     const { job } = this.run;
-    const { outDir } = best.options;
+    const { graph } = this.prepared;
+    const { outDir } = best.folders;
     const layers = best.verified.layers.map((l, i) => {
       const defaultCycles = baseline.verified.layers[i]?.cycles ?? 0;
       return { ...l, defaultCycles, speedup: ratio(defaultCycles, l.cycles) };
@@ -261,16 +261,17 @@ class Work {
     const extra = {
       defaultCycles: baseline.verified.cycles,
       speedup: ratio(baseline.verified.cycles, best.verified.cycles),
-      defaultArenaBytes: baseline.built.library.arenaBytes,
-      defaultFlashBytes: baseline.built.flashBytes,
+      defaultArenaBytes: baseline.made.arenaBytes,
+      defaultFlashBytes: baseline.made.flashBytes,
       trials: this.o.store.counts(job.id),
       budgets: this.budgets,
-      trades: await trades(),
+      trades,
       policy: job.policy,
       seed: job.seed,
     };
-    finishArtifact(best.built, best.options, { ...best.verified, layers }, extra, 'all');
-    rmSync(baseline.options.outDir, { recursive: true, force: true });
+    const options = { ...best.folders, graph, board: this.board, selected: best.made.selected };
+    finishArtifact(best.made, options, { ...best.verified, layers }, extra, 'all');
+    rmSync(baseline.folders.outDir, { recursive: true, force: true });
     return JSON.parse(readFileSync(join(outDir, 'report.json'), 'utf8')) as Readonly<Record<string, unknown>>;
   }
 }

@@ -7,6 +7,8 @@ export interface Random {
   pick<T>(list: readonly T[]): T;
   /** A generator of its own, decided by this one's state and a name. */
   fork(name: string): Random;
+  /** The seed of a generator that goes on as this one does. */
+  readonly state: number;
 }
 
 export function seeded(seed: number): Random {
@@ -19,6 +21,9 @@ export function seeded(seed: number): Random {
   };
   const below = (n: number): number => Math.floor(next() * n);
   return {
+    get state() {
+      return state;
+    },
     next,
     below,
     pick: (list) => {

@@ -1,14 +1,15 @@
 /** What the tune loop knows of one task: its space, its policy, what was measured, how it is getting on. */
 import type { Task } from '../compiler/tasks.ts';
-import { type Candidate, candidateMaker, withoutHopeless } from './candidates.ts';
+import type { Candidate, Proposed } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
 import { alone, type Listener, type Seat } from './exchange.ts';
 import { inOtherLayouts, LayoutTrials, noLayouts } from './layouts.ts';
-import { type Bench, benchOf } from './measure/bench.ts';
+import type { Bench } from './measure/bench.ts';
 import { scratchRoom } from './measure/rooms.ts';
-import type { Policy } from './policies/index.ts';
+import { groundOf, type Mind, mindHere } from './mind.ts';
+import type { Seen } from './policies/index.ts';
 import type { Random } from './random.ts';
-import { configKey, type SearchSpace, spaceOf } from './space.ts';
+import { configKey, type SearchSpace } from './space.ts';
 import type { Progress } from './task-scheduler.ts';
 import type { Known, TaskProgress, TuneRequest } from './tune.ts';
 import { type Config, lostDevice, type MeasureResult } from './types.ts';
@@ -18,12 +19,8 @@ export interface Measured {
   readonly id: string;
   readonly result: MeasureResult;
 }
-/** Known measurements taken in between two turns of the event loop: the daemon answers meanwhile. */
-const atOnce = 8;
-
 export class TaskState implements Progress {
   readonly task: Task;
-  readonly bench: Bench;
   readonly weight: number;
   /** By binary; a promise while it is being measured (undefined: it came to nothing). */
   readonly binaries = new Map<string, Measured | Promise<Measured | undefined>>();
@@ -47,8 +44,10 @@ export class TaskState implements Progress {
   /** Measurements of others, by record. */
   private readonly foreign = new Map<string, { readonly config: Config; readonly result: MeasureResult }>();
   private readonly space: SearchSpace;
-  private readonly policy: Policy;
-  private readonly propose: ReturnType<typeof candidateMaker>;
+  private readonly bench: Bench;
+  private readonly mind: Mind;
+  /** At once and in this thread: for the few that cannot wait. */
+  private readonly propose: (config: Config) => Proposed;
   private trials: number;
   private failed: number;
   private default: number | null = null;
@@ -71,15 +70,12 @@ export class TaskState implements Progress {
     [this.trials, this.failed] = [made.trials, made.failed];
     this.layouts = new LayoutTrials(task, r.templates.templates, layouts);
     this.weight = task.occurrences.length;
-    this.bench = benchOf(task, r.graph);
-    this.space = spaceOf(task.workload, r.board.target.features, r.templates);
-    this.propose = candidateMaker(task, this.space, {
-      board: r.board,
-      scratchBytes: Math.min(scratchRoom(r.board, this.bench), r.scratchBytes?.(task) ?? Number.POSITIVE_INFINITY),
-    });
-    // What was measured before is proposed to be told, however slow it was; what a policy draws must have a chance.
-    const propose = withoutHopeless(this.propose, () => this.best);
-    this.policy = r.policy.make({ space: this.space, random, propose, costModel: trainer?.model() });
+    const wished = r.scratchBytes?.(task) ?? Number.POSITIVE_INFINITY;
+    const scratchOf = (bench: Bench): number => Math.min(scratchRoom(r.board, bench), wished);
+    const ground = groundOf(task, r, scratchOf);
+    [this.space, this.bench, this.propose] = [ground.space, ground.bench, ground.propose];
+    const subject = { task, random, scratchBytes: scratchOf(ground.bench), best: () => this.best };
+    this.mind = r.minds?.(subject) ?? mindHere(ground, r.policy, subject, trainer?.model());
     const first = this.propose(this.space.fallback);
     this.ready = first.ok ? [first.candidate] : [];
   }
@@ -105,12 +101,19 @@ export class TaskState implements Progress {
   get layoutTrials(): number {
     return this.chosen ? this.layouts.most : 0;
   }
-  readyLayouts(): void {
+  async readyLayouts(): Promise<void> {
     if (!this.available) return;
-    this.laid = this.layouts
-      .next()
-      .map(this.propose)
-      .flatMap((made) => (made.ok ? [made.candidate] : []));
+    const laid: Candidate[] = [];
+    for (const config of this.layouts.next()) {
+      const made = await this.mind.propose(config);
+      if (made.ok) laid.push(made.candidate);
+    }
+    this.laid = laid;
+  }
+  /** What candidates are tested with; the vector that `n` stands for is worked out. */
+  async benchWith(n: number): Promise<Bench> {
+    const vector = await this.mind.vector(n);
+    return { ...this.bench, vector: () => vector };
   }
 
   /** Makes it this search's. */
@@ -170,8 +173,9 @@ export class TaskState implements Progress {
   /** What was measured before, or by others, is told, not measured again. */
   async takeKnown(known: readonly Known[], signal: AbortSignal): Promise<void> {
     const done = new Set<string>();
-    for (const [i, k] of known.entries()) {
-      if (i % atOnce === atOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+    for (const k of known) {
+      // Each is replayed: whoever needs the event loop has it before.
+      await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) break;
       if (lostDevice(k.result)) continue;
       this.foreign.set(k.id, { config: k.config, result: k.result });
@@ -180,7 +184,7 @@ export class TaskState implements Progress {
       const key = configKey(config);
       if (done.has(key)) continue;
       done.add(key);
-      const made = this.propose(config);
+      const made = await this.mind.propose(config);
       if (made.ok) this.learn(made.candidate, k.result);
       if (k.result.status === 'ok') this.ready = this.ready.filter((c) => configKey(c.config) !== key);
     }
@@ -196,7 +200,7 @@ export class TaskState implements Progress {
   }
 
   async ask(count: number): Promise<void> {
-    const asked = await this.policy.ask(count);
+    const asked = await this.mind.policy.ask(count);
     if (asked.length === 0) this.exhausted = true;
     // Something may have been withdrawn meanwhile, and stands here to be tried again.
     this.ready.push(...asked);
@@ -253,14 +257,13 @@ export class TaskState implements Progress {
     this.trials++;
     if (result.status === 'failed') this.failed++;
   }
-  private learn(candidate: Candidate, result: MeasureResult): void {
-    this.layouts.note(candidate.config, result);
+  private learn(seen: Seen, result: MeasureResult): void {
+    this.layouts.note(seen.config, result);
     // What its neighbours pay for is not better: no policy hears of it.
-    if (inOtherLayouts(candidate.config)) return;
-    if (candidate.config.template === 'default') {
-      if (result.status === 'ok') this.default = result.cycles;
-    } else this.policy.tell(candidate, result);
+    if (inOtherLayouts(seen.config)) return;
     this.note(result);
+    if (seen.config.template !== 'default') this.mind.policy.tell(seen, result);
+    else if (result.status === 'ok') this.default = result.cycles;
   }
   private note(result: MeasureResult): void {
     const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;

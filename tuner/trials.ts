@@ -142,10 +142,11 @@ export class Trials {
 
   private async onDevice(state: TaskState, candidate: Candidate, built: Built): Promise<MeasureResult> {
     const vector = vectorOf(built);
+    const bench = await state.benchWith(vector);
     let last: MeasureResult = lost({ stage: 'run', code: 'LINK', detail: 'stopped before it ran' }, built);
     for (let attempt = 0; attempt <= retries && !this.r.signal.aborted; attempt++) {
       const used = await this.r.pool.use(
-        (station) => station.measure({ kernel: candidate.kernel, built, bench: state.bench, vector }),
+        (station) => station.measure({ kernel: candidate.kernel, built, bench, vector }),
         this.client,
         this.r.signal,
       );

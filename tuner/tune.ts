@@ -16,6 +16,7 @@ import type { Client } from './fair-turns.ts';
 import { Gains } from './gains.ts';
 import { layoutsIn } from './layouts.ts';
 import type { DevicePool } from './measure/pool.ts';
+import type { Mind, Subject } from './mind.ts';
 import type { NamedPolicy } from './policies/index.ts';
 import { seeded } from './random.ts';
 import type { SharedPlaces } from './shared-places.ts';
@@ -68,6 +69,8 @@ export interface TuneRequest {
   readonly templates: TemplateSource;
   readonly policy: NamedPolicy;
   readonly policyName: string;
+  /** Where the thinking is done that `policy` and the rest ask for; in this thread, where it is left out. */
+  readonly minds?: (subject: Subject) => Mind;
   readonly seed: number;
   readonly budget: Budget;
   /** Ids of the tasks to tune; all, where it is left out. Of the others it only takes what is known. */
@@ -119,11 +122,14 @@ export type TuneEnd =
 const batch = 8;
 /** Of the trials one in so many may go to layouts between layers. */
 const shareOfLayouts = 8;
+/** Others' turn at the event loop. */
+const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
 
 export async function tune(request: TuneRequest): Promise<TuneEnd> {
-  const trainer = request.policy.model === 'with' ? startTrainer() : undefined;
-  const loop = new Loop(request, trainer);
+  const trainer = request.policy.model === 'with' && request.minds === undefined ? startTrainer() : undefined;
+  const loop = new Loop(request);
   try {
+    await loop.open(trainer);
     return await loop.run();
   } finally {
     loop.close();
@@ -133,7 +139,7 @@ export async function tune(request: TuneRequest): Promise<TuneEnd> {
 
 class Loop {
   private readonly r: TuneRequest;
-  private readonly states: readonly TaskState[];
+  private readonly states: TaskState[] = [];
   private readonly trials: Trials;
   private readonly gains: Gains;
   /** Resolved when another search has changed something. */
@@ -150,21 +156,28 @@ class Loop {
   /** A bug, or a database that refuses: thrown once all trials under way have ended. */
   private crash: { readonly error: unknown } | undefined;
 
-  constructor(r: TuneRequest, trainer: Trainer | undefined) {
+  constructor(r: TuneRequest) {
     this.r = r;
     this.trials = new Trials(r, (state, candidate, recorded) => this.withdrawn(state, candidate, recorded));
     this.gains = new Gains(r.budget.until);
+  }
+
+  /** Looks at each task, whose default schedule is its first candidate. */
+  async open(trainer: Trainer | undefined): Promise<void> {
+    const { r } = this;
     const random = seeded(r.seed);
     const stir = (): void => this.stirred.resolve();
-    const layouts = layoutsIn(r.graph, r.tasks, r.templates.templates, r.board.target.features);
-    this.states = r.tasks.map(
-      (task) => new TaskState(task, r, random.fork(task.id), trainer, stir, layouts.get(task.id)),
-    );
     r.signal.addEventListener('abort', stir);
+    const layouts = layoutsIn(r.graph, r.tasks, r.templates.templates, r.board.target.features);
+    for (const task of r.tasks) {
+      await turn();
+      this.states.push(new TaskState(task, r, random.fork(task.id), trainer, stir, layouts.get(task.id)));
+    }
   }
 
   async run(): Promise<TuneEnd> {
     for (const s of this.states) {
+      await turn();
       this.spent += s.spent;
       s.begin(this.r.known(s.task));
       await s.takeWhatMatters(this.r.signal);
@@ -173,7 +186,7 @@ class Loop {
     this.report();
     for (;;) {
       await this.listen().catch(this.crashed);
-      const end = this.ended();
+      const end = await this.ended();
       const next = end === undefined && this.left() > 0 ? await this.next().catch(this.crashed) : undefined;
       if (next !== undefined) {
         this.start(next.state, next.candidate);
@@ -231,10 +244,10 @@ class Loop {
   private left(): number {
     return this.r.budget.trials - this.spent - this.underWay.size;
   }
-  private ended(): TuneEnd | undefined {
+  private async ended(): Promise<TuneEnd | undefined> {
     if (this.broken !== undefined) return { reason: 'failed', error: this.broken };
     if (this.r.signal.aborted || this.crash !== undefined) return { reason: 'stopped' };
-    if (this.gains.quiet && !this.layoutsLeft()) return { reason: 'until' };
+    if (this.gains.quiet && !(await this.layoutsLeft())) return { reason: 'until' };
     return (this.r.budget.timeLeft?.() ?? 1) <= 0 ? { reason: 'time' } : undefined;
   }
 
@@ -244,8 +257,8 @@ class Loop {
     return Math.min(wanted, Math.floor(this.r.budget.trials / shareOfLayouts));
   }
   /** Whether something is left to be tried in other layouts, now that the search has come to its end. */
-  private layoutsLeft(): boolean {
-    if (!this.laidOut) for (const s of this.states) s.readyLayouts();
+  private async layoutsLeft(): Promise<boolean> {
+    if (!this.laidOut) for (const s of this.states) await s.readyLayouts();
     this.laidOut = true;
     return this.states.some((s) => s.available && s.laid.length > 0);
   }
@@ -256,7 +269,7 @@ class Loop {
       const open = this.states.filter((s) => s.available);
       const nothing = !open.some((s) => s.ready.length > 0) && nextTask(open) === undefined;
       const last = nothing ? this.underWay.size === 0 : this.gains.quiet || this.left() <= this.reserve;
-      const laid = last && this.layoutsLeft() ? open.find((s) => s.laid.length > 0) : undefined;
+      const laid = last && (await this.layoutsLeft()) ? open.find((s) => s.laid.length > 0) : undefined;
       const layout = laid?.laid.shift();
       if (laid !== undefined && layout !== undefined) {
         laid.take();

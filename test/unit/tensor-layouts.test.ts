@@ -135,7 +135,7 @@ test('a setting comes in all layouts but the one it has', () => {
   expect(inLayouts(setting, task, templates, { x: ['planes0'], y: [] })).toEqual([]);
 });
 
-test("what is best is tried in other layouts, once; no policy hears of it, and it is nobody's best", () => {
+test("what is best is tried in other layouts, once; no policy hears of it, and it is nobody's best", async () => {
   const graph = separable('once');
   const [, task] = tasksOf(graph, { rounding: 'double' });
   if (task === undefined) throw new Error('no task');
@@ -151,20 +151,20 @@ test("what is best is tried in other layouts, once; no policy hears of it, and i
     y: ['wide'],
   });
   expect(state.layoutTrials).toBe(3);
-  state.readyLayouts();
+  await state.readyLayouts();
   expect(state.laid).toEqual([]);
   const space = spaceOf(task.workload, ['dsp', 'fpu'], request.templates);
   const propose = candidateMaker(task, space, { board: request.board, scratchBytes: 2 ** 20 });
   const made = space.openings.map(propose).find((p) => p.ok && p.candidate.config.template === 'depthwise');
   if (!made?.ok) throw new Error('no candidate');
   state.took(made.candidate, 'a', measured(1000), 'measured');
-  state.readyLayouts();
+  await state.readyLayouts();
   const { laid } = state;
   expect(laid.map(({ config }) => ('knobs' in config ? [config.knobs.x, config.knobs.y] : []))).toHaveLength(3);
   for (const candidate of laid) state.took(candidate, 'b', measured(10), 'measured');
   expect(told).toEqual([made.candidate]);
   expect(state.progress()).toMatchObject({ trials: 4, best: 1000 });
-  state.readyLayouts();
+  await state.readyLayouts();
   expect(state.laid).toEqual([]);
 });
 const measured = (cycles: number): MeasureResult => ({

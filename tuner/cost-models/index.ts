@@ -1,6 +1,6 @@
 /** Cost models: told what was measured, they rank what was not. To add one: copy the tree model here. */
 import { Worker } from 'node:worker_threads';
-import { type Forest, predict, type Sample } from './trees.ts';
+import { type Forest, predict, type Sample, train } from './trees.ts';
 
 export interface CostModel {
   /** Learns from all samples so far. */
@@ -36,16 +36,18 @@ export function startTrainer(): Trainer {
       worker.ref();
       worker.postMessage({ id, samples });
     });
+  return { model: () => modelBy(ask), close: async () => void (await worker.terminate()) };
+}
+
+/** A model that is trained where it is asked for: for whoever has a thread of their own. */
+export const modelHere = (): CostModel => modelBy(async (samples) => train(samples));
+
+function modelBy(trained: (samples: readonly Sample[]) => Promise<Forest>): CostModel {
+  let forest: Forest = { trees: [], rate: 0 };
   return {
-    model: () => {
-      let forest: Forest = { trees: [], rate: 0 };
-      return {
-        fit: async (samples) => {
-          forest = await ask(samples);
-        },
-        rank: (features) => predict(forest, features),
-      };
+    fit: async (samples) => {
+      forest = await trained(samples);
     },
-    close: async () => void (await worker.terminate()),
+    rank: (features) => predict(forest, features),
   };
 }

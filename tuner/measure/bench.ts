@@ -42,7 +42,8 @@ export function fillBytes(bytes: number, seed: number): Uint8Array {
   return out;
 }
 
-const vectors = 3;
+/** Test vectors of a task. */
+export const vectors = 3;
 
 export function benchOf(task: Task, graph: Graph): Bench {
   const node = graph.nodes[task.occurrences[0]?.node ?? -1];

@@ -7,8 +7,8 @@
 import { type Candidate, isHopeless } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
-import type { Config, MeasureResult } from '../types.ts';
-import { type Policy, type PolicyContext, type PolicyFactory, patience } from './policy.ts';
+import type { Config } from '../types.ts';
+import { type Came, type Policy, type PolicyContext, type PolicyFactory, patience, type Seen } from './policy.ts';
 
 /** Candidates bred for each one measured. */
 const breeding = 4;
@@ -69,10 +69,10 @@ class Evolution implements Policy {
     return out;
   }
 
-  tell({ config, features, cycles }: Candidate, result: MeasureResult): void {
+  tell({ config, features, cycles }: Seen, came: Came): void {
     const key = configKey(config);
     this.seen.add(key);
-    const cost = result.status === 'ok' ? Math.log2(1 + result.cycles) : failedCost;
+    const cost = came.status === 'ok' ? Math.log2(1 + came.cycles) : failedCost;
     this.told.set(key, { config, features, cost, prior: priorOf(cycles) });
   }
 

@@ -6,6 +6,11 @@ import type { Random } from '../random.ts';
 import type { SearchSpace } from '../space.ts';
 import type { Config, MeasureResult } from '../types.ts';
 
+/** What a policy is told of a candidate. */
+export type Seen = Pick<Candidate, 'config' | 'features' | 'cycles'>;
+/** What it is told of a measurement. */
+export type Came = Pick<MeasureResult & { readonly status: 'ok' }, 'status' | 'cycles'> | { readonly status: 'failed' };
+
 export interface PolicyContext {
   readonly space: SearchSpace;
   readonly random: Random;
@@ -19,7 +24,7 @@ export interface Policy {
   /** At most `count`; none when the space is exhausted. */
   ask(count: number): Promise<readonly Candidate[]>;
   /** Also told what was measured before this search began. */
-  tell(candidate: Candidate, result: MeasureResult): void;
+  tell(seen: Seen, came: Came): void;
 }
 export type PolicyFactory = (context: PolicyContext) => Policy;
 

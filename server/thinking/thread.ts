@@ -1,0 +1,95 @@
+/**
+ * The thread of one job, for all that takes a processor seconds and needs neither the database nor a device: candidates, cost models,
+ * networks, what the model says to an input. Must stay true: the daemon answers meanwhile; it comes to the same as if it were done
+ * here; when the job ends, the thread and all that it held are gone.
+ */
+import { Worker } from 'node:worker_threads';
+import { vectors } from '../../tuner/measure/bench.ts';
+import type { Mind, Subject } from '../../tuner/mind.ts';
+import type { Beginning, Questions, Reply, Tellings, Thrown } from './questions.ts';
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+export class Thread {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+  /** Why nothing is answered any more. */
+  private over: Error | undefined;
+
+  /** `said`: hears why the fastest network is not built. */
+  constructor(beginning: Beginning, said: (why: string) => void) {
+    this.worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: beginning });
+    // Whoever waits for an answer is kept alive by what the daemon does.
+    this.worker.unref();
+    this.worker.on('message', (reply: Reply) => this.heard(reply, said));
+    this.worker.on('error', (error: Error) => this.lost(error));
+    this.worker.on('exit', () => this.lost(new Error('the thread of a job has ended')));
+  }
+
+  ask<K extends keyof Questions>(kind: K, q: Parameters<Questions[K]>[0]): Promise<ReturnType<Questions[K]>> {
+    if (this.over !== undefined) return Promise.reject(this.over);
+    return new Promise((resolve, reject) => {
+      const id = ++this.last;
+      this.waiting.set(id, { resolve: (answer) => resolve(answer as ReturnType<Questions[K]>), reject });
+      this.worker.postMessage({ kind, id, q });
+    });
+  }
+  tell<K extends keyof Tellings>(kind: K, t: Parameters<Tellings[K]>[0]): void {
+    this.worker.postMessage({ kind, t });
+  }
+
+  /** Minds of a search by this policy, one for each task. */
+  minds(policy: string): (subject: Subject) => Mind {
+    return ({ task: { id: task }, random, scratchBytes, best }) => {
+      this.tell('search', { task, policy, random: random.state, scratchBytes });
+      const made = new Map<number, ReturnType<Mind['vector']>>();
+      return {
+        policy: {
+          ask: (count) => this.ask('candidates', { task, count, best: best() }),
+          tell: ({ config, features, cycles }, came) =>
+            this.tell('measured', {
+              task,
+              best: best(),
+              seen: { config, features, cycles },
+              came: came.status === 'ok' ? { status: 'ok', cycles: came.cycles } : { status: 'failed' },
+            }),
+        },
+        propose: (config) => this.ask('propose', { task, config }),
+        vector: (number) => {
+          const n = number % vectors;
+          const vector = made.get(n) ?? this.ask('vector', { task, n });
+          made.set(n, vector);
+          return vector;
+        },
+      };
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private heard(reply: Reply, said: (why: string) => void): void {
+    switch (reply.kind) {
+      case 'said':
+        return said(reply.why);
+      case 'answer':
+        this.waiting.get(reply.id)?.resolve(reply.answer);
+        break;
+      case 'thrown':
+        this.waiting.get(reply.id)?.reject(errorOf(reply.error));
+    }
+    this.waiting.delete(reply.id);
+  }
+  private lost(error: Error): void {
+    this.over ??= error;
+    for (const { reject } of this.waiting.values()) reject(this.over);
+    this.waiting.clear();
+  }
+}
+
+const errorOf = ({ message, ...rest }: Thrown): Error => Object.assign(new Error(message), rest);
