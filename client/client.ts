@@ -1,11 +1,17 @@
 /** The daemon's interface as methods. Bodies are those of server/schemas; docs/http.md says what each route does. */
+import type { Kind } from '../boards/board.ts';
 import type { Result } from '../compiler/result.ts';
+import type { FailureKey } from '../db/log-types.ts';
 import type {
+  BackupBody,
+  BestList,
   BoardList,
+  CurveBody,
   DeviceBody,
   DeviceHistory,
   DeviceList,
   DeviceRequest,
+  FailureList,
   HealthBody,
   JobBody,
   JobChange,
@@ -14,13 +20,21 @@ import type {
   JobPatch,
   JobRequest,
   JobSummary,
+  KnobList,
+  LogTaskBody,
+  LogTaskList,
+  LogTaskWhole,
+  MergedBody,
   ModelBody,
   QueryBody,
   QueryRequest,
   RecordBody,
   RecordPage,
   ReplayBody,
+  ScatterList,
   SchemaBody,
+  StorageBody,
+  TaskModelBody,
   TrialBody,
 } from '../server/schemas/index.ts';
 import { follow, type OpenEvents, type ServerEvent } from './events.ts';
@@ -40,8 +54,16 @@ export interface Following {
   readonly patienceMs?: number;
 }
 
+/** Where a task is asked for: trials on other boards, or in other counts, do not compare. */
+export interface Place {
+  readonly task: string;
+  readonly board: string;
+  readonly kind: Kind;
+}
+
 const job = (id: string): string => `/v1/jobs/${encodeURIComponent(id)}`;
 const device = (name: string): string => `/v1/devices/${encodeURIComponent(name)}`;
+const task = (id: string): string => `/v1/tasks/${encodeURIComponent(id)}`;
 const newKey = (): string => crypto.randomUUID();
 const usualPatienceMs = 60_000;
 
@@ -57,6 +79,10 @@ export class Client {
   /** Any route, also one that has no method here. */
   request<T>(path: string, send: Send = {}): Promise<Result<T>> {
     return this.http.json(path, send);
+  }
+  /** The same where nothing is answered. */
+  tell(path: string, send: Send): Promise<Result<void>> {
+    return this.http.done(path, send);
   }
   health(): Promise<Result<HealthBody>> {
     return this.http.json('/healthz');
@@ -168,6 +194,54 @@ export class Client {
   }
   bestRecords(query: Query): Promise<Result<RecordPage>> {
     return this.http.json('/v1/records/best', { query });
+  }
+
+  /** Of each task, board and kind: how many trials, and the best; `query` holds the filters of records. */
+  best(query: Query = {}): Promise<Result<BestList>> {
+    return this.http.json('/v1/stats/best', { query });
+  }
+  failures(by: FailureKey, query: Query = {}): Promise<Result<FailureList>> {
+    return this.http.json('/v1/stats/failures', { query: { ...query, by } });
+  }
+  /** The best against the number of trials: of a `job`, or of a `task` on a `board` in a `kind`. */
+  curve(query: Query): Promise<Result<CurveBody>> {
+    return this.http.json('/v1/stats/curve', { query });
+  }
+  knobs(place: Place & { readonly template?: string }): Promise<Result<KnobList>> {
+    return this.http.json('/v1/stats/knobs', { query: { ...place } });
+  }
+  scatter(place: Place & { readonly job?: string; readonly limit?: number }): Promise<Result<ScatterList>> {
+    return this.http.json('/v1/stats/scatter', { query: { ...place } });
+  }
+
+  /** A page of the tasks in the log. */
+  tasks(query: Query = {}): Promise<Result<LogTaskList>> {
+    return this.http.json('/v1/tasks', { query });
+  }
+  /** Every task that fits the filters. Throws RequestFailed. */
+  eachTask(query: Query = {}): AsyncGenerator<LogTaskBody, void> {
+    return everyItem((cursor) => this.tasks({ ...query, ...(cursor !== undefined && { cursor }) }));
+  }
+  task(id: string): Promise<Result<LogTaskWhole>> {
+    return this.http.json(task(id));
+  }
+  /** What the cost model makes of a task. */
+  taskModel(id: string, where: Omit<Place, 'task'>): Promise<Result<TaskModelBody>> {
+    return this.http.json(`${task(id)}/model`, { query: { ...where } });
+  }
+
+  /** What takes room. */
+  storage(): Promise<Result<StorageBody>> {
+    return this.http.json('/v1/storage');
+  }
+  /** Copies the database, beside it. */
+  backup(): Promise<Result<BackupBody>> {
+    return this.http.json('/v1/backup', { method: 'POST' });
+  }
+  /** Takes over records of another farm: lines of JSON, as `format=jsonl` gives them. */
+  importRecords(lines: string): Promise<Result<MergedBody>> {
+    const headers = { 'content-type': 'application/x-ndjson' };
+    return this.http.json('/v1/records/import', { method: 'POST', body: new TextEncoder().encode(lines), headers });
   }
 
   /** Everything about one trial. */

@@ -4,6 +4,6 @@
  */
 export type { Failure, Result } from '../compiler/result.ts';
 export type * from '../server/schemas/index.ts';
-export { Client, type ClientOptions } from './client.ts';
+export { Client, type ClientOptions, type Following, type Place } from './client.ts';
 export type { ServerEvent } from './events.ts';
 export { type Page, RequestFailed } from './items.ts';

@@ -24,6 +24,7 @@ export const BestList = Type.Object({
     }),
   ),
 });
+export type BestList = Static<typeof BestList>;
 export const FailureList = Type.Object({
   items: Type.Array(
     Type.Object({
@@ -33,6 +34,7 @@ export const FailureList = Type.Object({
     }),
   ),
 });
+export type FailureList = Static<typeof FailureList>;
 export const KnobList = Type.Object({
   items: Type.Array(
     Type.Object({
@@ -45,6 +47,7 @@ export const KnobList = Type.Object({
     }),
   ),
 });
+export type KnobList = Static<typeof KnobList>;
 export const CurveBody = Type.Object({
   job: Nullable(Text),
   kind: Nullable(KindBody),
@@ -53,6 +56,7 @@ export const CurveBody = Type.Object({
     description: 'the best known after n trials: where it changes, and at the end; at most 500',
   }),
 });
+export type CurveBody = Static<typeof CurveBody>;
 export const ScatterList = Type.Object({
   items: Type.Array(
     Type.Object({
@@ -66,6 +70,7 @@ export const ScatterList = Type.Object({
     }),
   ),
 });
+export type ScatterList = Static<typeof ScatterList>;
 
 const FastestBody = Type.Object({ record: Text, cycles: Type.Number(), kind: KindBody, board: Text });
 export const LogTaskBody = Type.Object({
@@ -79,11 +84,14 @@ export const LogTaskBody = Type.Object({
   best: Nullable(FastestBody),
   networks: Type.Array(Type.Object({ id: Text, name: Text })),
 });
+export type LogTaskBody = Static<typeof LogTaskBody>;
 export const LogTaskList = Type.Object({ items: Type.Array(LogTaskBody), next: Nullable(Text) });
+export type LogTaskList = Static<typeof LogTaskList>;
 export const LogTaskWhole = Type.Object({
   ...LogTaskBody.properties,
   bests: Type.Array(FastestBody, { description: 'of each board and kind' }),
 });
+export type LogTaskWhole = Static<typeof LogTaskWhole>;
 
 const Files = Type.Object({ files: Count, bytes: Count });
 export const StorageBody = Type.Object({
@@ -107,3 +115,4 @@ export const MergedBody = Type.Object({
   duplicates: Type.Integer({ description: 'known already' }),
   conflicts: Type.Integer({ description: 'left out: the id is known with another content' }),
 });
+export type MergedBody = Static<typeof MergedBody>;

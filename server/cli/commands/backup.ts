@@ -21,7 +21,7 @@ export function addBackup(program: Command, act: Act): void {
 async function backup(_io: Io, o: CommonOptions & RemoteOptions): Shows {
   const made = await askOrRead<BackupBody>(
     o,
-    (client) => client.request('/v1/backup', { method: 'POST' }),
+    (client) => client.backup(),
     () => backupHere(o.data),
   );
   if (!made.ok) return made;

@@ -57,11 +57,7 @@ const mergeHere = (from: Store, data: string): Result<Merged> =>
 async function mergeThere(from: Store, client: Client): Promise<Result<Merged>> {
   const merged: Merged[] = [];
   for (const records of pieces(from)) {
-    const answer = await client.request<Merged>('/v1/records/import', {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson' },
-      body: Buffer.from(recordsToJsonLines(records)),
-    });
+    const answer = await client.importRecords(recordsToJsonLines(records));
     if (!answer.ok) return answer;
     merged.push(answer.value);
   }
