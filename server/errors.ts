@@ -319,6 +319,12 @@ export const errors = {
     'Files of the build cache were deleted while they were needed.',
     'Nothing: what was being built is built again. Leave DATA/cache alone while a daemon runs.',
   ),
+  TOO_MANY_PROCESSES: row(
+    503,
+    4,
+    'The system starts no more processes for the daemon.',
+    'End some, or raise the limit: of the user (ulimit -u), or of the service (TasksMax).',
+  ),
   DB_MISSING: row(
     404,
     4,

@@ -14,6 +14,7 @@ export const fail = (stage: string, code: string, detail: string): { ok: false }
 const outside: ReadonlySet<string> = new Set([
   'TOOL_MISSING',
   'DISK_FULL',
+  'TOO_MANY_PROCESSES',
   'CACHE_LOST',
   'DATA_DIR_READONLY',
   'DATA_DIR_BAD',
@@ -30,6 +31,19 @@ export const firstLines = (text: string): string =>
     .slice(0, 1200);
 
 export const noRoom = (ran: Ran): boolean => /no space left on device|disk quota exceeded/i.test(ran.stderr);
+/** As gcc, a shell, Node and what makes namespaces say it, of which there may be too many as well. */
+const noProcess = (ran: Ran): boolean =>
+  ran.stopped === undefined &&
+  /fork: Resource temporarily unavailable|fork failed|Cannot fork|spawn \S+ EAGAIN|^unshare: .*No space left/m.test(
+    ran.stderr,
+  );
+
+/** The failure of a tool that met the machine's bounds, whatever it worked on; undefined where it did not. */
+function outsideFailure(stage: string, what: string, ran: Ran): (Result<never> & { readonly ok: false }) | undefined {
+  const said = firstLines(ran.stderr);
+  if (noProcess(ran)) return fail(stage, 'TOO_MANY_PROCESSES', `no process can be started to ${what}: ${said}`);
+  return noRoom(ran) ? fail(stage, 'DISK_FULL', `no room left to ${what}: ${said}`) : undefined;
+}
 
 /** What a compiler that did not succeed came to: its code, and what to say if it said nothing itself. */
 function endOf(ran: Ran): readonly [code: string, words: string] {
@@ -47,9 +61,10 @@ function endOf(ran: Ran): readonly [code: string, words: string] {
   return ['COMPILE_FAILED', `the compiler ended with ${ran.code}`];
 }
 
-/** The failure of a compiler; `name` is what it compiled. Code DISK_FULL: not the source's fault. */
+/** The failure of a compiler; `name` is what it compiled. Codes of isOutside() are not the source's fault. */
 export function compileFailure(name: string, ran: Ran): Result<never> {
-  if (noRoom(ran)) return fail('compile', 'DISK_FULL', `no room left to compile ${name}: ${firstLines(ran.stderr)}`);
+  const outside = outsideFailure('compile', `compile ${name}`, ran);
+  if (outside !== undefined) return outside;
   const [code, words] = endOf(ran);
   // Of a tool that was stopped in the middle, what it had said until then explains nothing.
   const said = ran.stopped === undefined ? firstLines(ran.stderr) : '';
@@ -59,8 +74,9 @@ export function compileFailure(name: string, ran: Ran): Result<never> {
 
 /** The failure of a linker; `code` where the linker itself refused. */
 export function linkFailure(ran: Ran, code: 'LINK_FAILED' | 'MODEL_TOO_BIG' = 'LINK_FAILED'): Result<never> {
+  const outside = outsideFailure('link', 'link', ran);
+  if (outside !== undefined) return outside;
   const said = firstLines(ran.stderr);
-  if (noRoom(ran)) return fail('link', 'DISK_FULL', `no room left to link: ${said}`);
   const how = ran.stopped === 'time' ? 'was stopped at its time limit' : `ended with ${ran.signal ?? ran.code}`;
   return fail('link', code, said || `the linker ${how}`);
 }

@@ -19,6 +19,7 @@ const reasons = {
   DISK_FULL: 'the disk is full',
   DB_BUSY: 'the database is held by somebody else',
   DATA_DIR_READONLY: 'the data directory cannot be written',
+  TOO_MANY_PROCESSES: 'the system starts no more processes',
   CACHE_LOST: 'files of the build cache are gone, and are made again',
   SAME_TASKS: 'another job tunes the same tasks',
 };

@@ -1,6 +1,6 @@
 /**
- * Troubles of the machine that pass by themselves, or when somebody has seen to them: a full disk, a locked database, a build cache
- * that was deleted. Must stay true: none of them ends a job; it rests, is looked at again after growing waits, and goes on from what
+ * Troubles of the machine that pass by themselves, or when somebody has seen to them: a full disk, a locked database, no process
+ * left to start, a build cache that was deleted. Must stay true: none of them ends a job; it rests, is looked at again after growing waits, and goes on from what
  * is recorded.
  */
 import type { Logger } from 'pino';
@@ -17,6 +17,7 @@ const patience = {
   DISK_FULL: Number.POSITIVE_INFINITY,
   DB_BUSY: Number.POSITIVE_INFINITY,
   DATA_DIR_READONLY: Number.POSITIVE_INFINITY,
+  TOO_MANY_PROCESSES: Number.POSITIVE_INFINITY,
   // Somebody deletes files now and then; files that are never there are a mistake of ours.
   CACHE_LOST: 5,
 } as const;

@@ -101,6 +101,7 @@ export const WaitingBody = Type.Object({
     Type.Literal('DISK_FULL'),
     Type.Literal('DB_BUSY'),
     Type.Literal('DATA_DIR_READONLY'),
+    Type.Literal('TOO_MANY_PROCESSES'),
     Type.Literal('CACHE_LOST'),
   ]),
   detail: Type.String(),

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { getuid } from 'node:process';
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { host } from '../../boards/host/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
@@ -157,6 +158,20 @@ test('a compiler that was killed is tried once more; killed again, it says so', 
   const part = compiler('echo "gcc: fatal error: Killed signal terminated program cc1" >&2; exit 1');
   expect(await compileUnit(unit(part), cache())).toMatchObject({ error: { code: 'COMPILE_KILLED' } });
   expect(runs()).toBe(2);
+});
+
+test('where the system starts no more processes, that is no fault of the source: TOO_MANY_PROCESSES', async () => {
+  // Root is not counted.
+  const anybody = getuid?.() === 0 ? 'setpriv --reuid=65533 --regid=65533 --clear-groups' : '';
+  const bounded = `exec ${anybody} prlimit --nproc=1 ${host.target.compiler} "$@"`;
+  const done = await compileUnit(unit(compiler(bounded)), cache());
+  expect(done).toMatchObject({ ok: false, error: { stage: 'compile', code: 'TOO_MANY_PROCESSES' } });
+  expect(done.ok ? '' : done.error.detail).toMatch(/kernel_7: .*Resource temporarily unavailable/);
+  expect(isOutside('TOO_MANY_PROCESSES')).toBe(true);
+  for (const said of ['sh: 0: Cannot fork', 'unshare: unshare failed: No space left on device', 'spawn /bin/sh EAGAIN'])
+    expect(await compileUnit(unit(compiler(`echo "${said}" >&2; exit 1`)), cache())).toMatchObject({
+      error: { code: 'TOO_MANY_PROCESSES' },
+    });
 });
 
 test('a cache that is deleted, before or during a build, is made again', async () => {

@@ -118,6 +118,7 @@ const cases: Readonly<Record<Code, Case>> = {
   DISK_FULL: trouble('DISK_FULL'),
   DB_BUSY: trouble('DB_BUSY'),
   DATA_DIR_READONLY: trouble('DATA_DIR_READONLY'),
+  TOO_MANY_PROCESSES: trouble('TOO_MANY_PROCESSES'),
   CACHE_LOST: trouble('CACHE_LOST'),
 };
 
