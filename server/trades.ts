@@ -47,21 +47,18 @@ export function tradesOf(
   const relativeOf = (cycles: number | undefined): number | null =>
     cycles === undefined ? null : ratio(cycles, fastest ?? cycles);
   const expected = point === undefined ? built : portfolio.estimate(point);
-  const extra = {
-    ramBytes: built.ramBytes - expected.ramBytes,
-    flashBytes: built.flashBytes - expected.flashBytes,
-  };
+  const corrected = (memory: keyof Memories, bytes: number): number => learnt(bytes, expected[memory], built[memory]);
   const trade = (p: Point): Trade => {
     const { ramBytes, flashBytes, arenaBytes, cycles, selected } = portfolio.estimate(p);
     const needs = {
-      ramBytes: Math.max(arenaBytes, ramBytes + extra.ramBytes),
-      flashBytes: flashBytes + extra.flashBytes,
+      ramBytes: Math.max(arenaBytes, corrected('ramBytes', ramBytes)),
+      flashBytes: corrected('flashBytes', flashBytes),
     };
     const stands = selected.every(({ offer }) => offer.cycles !== undefined);
     return { ...needs, arenaBytes, cycles: stands ? (cycles ?? null) : null, relative: relativeOf(cycles) };
   };
   const within = (memory: keyof Memories): readonly Point[] =>
-    points.filter((p) => needsAtLeast(p)[memory] + extra[memory] <= budgets[memory]);
+    points.filter((p) => corrected(memory, needsAtLeast(p)[memory]) <= budgets[memory]);
   const first = outside === undefined ? [] : [tradeOf(outside, relativeOf(outside.cycles))];
   const rowsOf = (memory: keyof Memories, other: keyof Memories, bytes: (p: Point) => number): readonly Point[] =>
     steps(stairs(within(other), bytes, outside?.[memory] ?? Number.POSITIVE_INFINITY), bytes, mostRows - first.length);
@@ -86,6 +83,13 @@ const tradeOf = ({ ramBytes, flashBytes, arenaBytes, cycles, counted }: Outside,
   cycles: counted === 'here' ? (cycles ?? null) : null,
   relative,
 });
+
+/**
+ * An estimate by what another one came to: what was missing there is missing here too; what was too much was so by as large a part,
+ * or nothing would be left of a small network.
+ */
+const learnt = (estimate: number, expected: number, built: number): number =>
+  built >= expected ? estimate + (built - expected) : Math.round((estimate * built) / expected);
 
 /** To three digits behind the point. */
 const ratio = (a: number, b: number): number => Math.round((1000 * a) / Math.max(1, b)) / 1000;

@@ -190,6 +190,12 @@ test('the table: counts of another board only say how much slower a network is',
   ]);
 });
 
+test('the table: where estimates were too large by a half, a small network still takes something', () => {
+  const built = { ramBytes: 58, flashBytes: 450 };
+  const { flash } = tradesOf(three, { ramBytes: 1000, flashBytes: 1000 }, built, three.points[0]);
+  expect(flash.map((t) => t.flashBytes)).toEqual([450, 250, 150]);
+});
+
 test('the table begins with a network that the portfolio does not know, and goes on with what takes less', () => {
   const budgets = { ramBytes: 1000, flashBytes: 1000 };
   const built = { ramBytes: 64, flashBytes: 800, arenaBytes: 55, cycles: 80, counted: 'here' } as const;
