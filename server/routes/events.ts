@@ -3,20 +3,17 @@
  * saw gets nothing twice and misses nothing but events that were thinned meanwhile; a job's stream ends after the event that ends
  * the job.
  */
-import type { ServerResponse } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import type { JobEvent, JobState } from '../../db/types.ts';
+import type { JobState } from '../../db/types.ts';
 import { type AppContext, jobOf, orThrow } from '../api.ts';
+import { Channel, type Source } from '../event-streams.ts';
 import { everyJob } from '../feed.ts';
 import { ended } from '../jobs/states.ts';
 import { ErrorBody, IdParams } from '../schemas/index.ts';
 
-/** Milliseconds between comments that keep proxies and clients from giving up on a quiet stream. */
-const heartbeatMs = 15_000;
-/** Events read at once: few, as a slow client takes few. */
-const page = 32;
-/** Written by hand, see below. */
+/** Written by hand: event-streams.ts. */
 const Stream = Type.Unsafe<string>({ type: 'string', contentMediaType: 'text/event-stream' });
 const EventId = Type.Optional(Type.Integer({ minimum: 0 }));
 const After = {
@@ -28,6 +25,16 @@ const After = {
 export const eventRoutes =
   (c: AppContext): FastifyPluginAsyncTypebox =>
   async (app) => {
+    /** Those that somebody follows, by job, or `everyJob`. */
+    const channels = new Map<string, Channel>();
+    const follow = (key: string, source: () => Source, after: number, reply: FastifyReply): FastifyReply => {
+      const channel = channels.get(key) ?? new Channel(source());
+      channels.set(key, channel);
+      reply.hijack();
+      channel.follow(after, reply.raw, () => channels.delete(key));
+      return reply;
+    };
+
     app.get(
       '/v1/jobs/:id/events',
       {
@@ -43,9 +50,7 @@ export const eventRoutes =
         const { id, state } = orThrow(jobOf(c, request.params.id));
         const after = request.headers['last-event-id'] ?? request.query.after ?? 0;
         if (ended(state) && c.store.events(id, after, 1).length === 0) return reply.code(204).send(null);
-        reply.hijack();
-        new EventStream(ofJob(c, id), after, reply.raw).start();
-        return reply;
+        return follow(id, () => ofJob(c, id), after, reply);
       },
     );
 
@@ -61,90 +66,20 @@ export const eventRoutes =
       },
       async (request, reply) => {
         const after = request.headers['last-event-id'] ?? request.query.after ?? c.store.lastEventId();
-        reply.hijack();
-        new EventStream(ofAll(c), after, reply.raw).start();
-        return reply;
+        return follow(everyJob, () => ofAll(c), after, reply);
       },
     );
   };
 
-/** Where a stream takes its events from. */
-interface Source {
-  listen(listener: () => void): () => void;
-  read(after: number): readonly JobEvent[];
-  textOf(event: JobEvent): string;
-  isLast(event: JobEvent): boolean;
-}
-const textOf = (e: JobEvent, data: object): string =>
-  `id: ${e.id}\nevent: ${e.type}\ndata: ${JSON.stringify(data)}\n\n`;
-
 const ofJob = ({ store, feed }: AppContext, job: string): Source => ({
   listen: (listener) => feed.listen(job, listener),
-  read: (after) => store.events(job, after, page),
-  textOf: (e) => textOf(e, { ...e.data, at: e.at }),
+  read: (after, limit) => store.events(job, after, limit),
+  dataOf: (e) => ({ ...e.data, at: e.at }),
   isLast: (e) => e.type === 'state' && ended(e.data.state as JobState),
 });
 const ofAll = ({ store, feed }: AppContext): Source => ({
   listen: (listener) => feed.listen(everyJob, listener),
-  read: (after) => store.allEvents(after, page),
-  textOf: (e) => textOf(e, { ...e.data, at: e.at, job: e.job }),
+  read: (after, limit) => store.allEvents(after, limit),
+  dataOf: (e) => ({ ...e.data, at: e.at, job: e.job }),
   isLast: () => false,
 });
-
-class EventStream {
-  private readonly source: Source;
-  private readonly to: ServerResponse;
-  private after: number;
-  private state: 'flowing' | 'full' | 'over' = 'flowing';
-
-  constructor(source: Source, after: number, to: ServerResponse) {
-    this.source = source;
-    this.after = after;
-    this.to = to;
-  }
-
-  start(): void {
-    const stopListening = this.source.listen(() => this.push());
-    const heartbeat = setInterval(() => this.state === 'flowing' && this.write(': here\n\n'), heartbeatMs);
-    this.to.on('close', () => {
-      this.state = 'over';
-      stopListening();
-      clearInterval(heartbeat);
-    });
-    this.to.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache',
-      'x-accel-buffering': 'no',
-    });
-    this.write(': events\n\n');
-    this.push();
-  }
-
-  /** Sends what the store has beyond what was sent, as long as the client takes it. */
-  private push(): void {
-    while (this.state === 'flowing') {
-      const events = this.source.read(this.after);
-      for (const e of events) {
-        if (this.state !== 'flowing') break;
-        this.after = e.id;
-        this.write(this.source.textOf(e));
-        if (this.source.isLast(e)) this.end();
-      }
-      if (events.length < page) return;
-    }
-  }
-
-  private write(text: string): void {
-    if (this.to.write(text) || this.state !== 'flowing') return;
-    this.state = 'full';
-    this.to.once('drain', () => {
-      if (this.state !== 'full') return;
-      this.state = 'flowing';
-      this.push();
-    });
-  }
-  private end(): void {
-    this.state = 'over';
-    this.to.end();
-  }
-}

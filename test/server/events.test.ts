@@ -48,6 +48,26 @@ test('a client that follows sees events as they happen, until the last', async (
   expect(JSON.parse(events.at(-1)?.data ?? '').state).toBe('done');
 });
 
+test('many clients: each gets all events once, and an event is read once for all', async () => {
+  const b = await startBench();
+  const { id } = await b.submit();
+  const clients = 130;
+  const following = Array.from({ length: clients }, () => read(b, id));
+  await new Promise((done) => setImmediate(done));
+  const reads = vi.spyOn(b.store, 'events');
+  for (let i = 0; i < 5; i++) {
+    b.feed.event(id, 'log', { phase: 'tune', message: `line ${i}` });
+    // One comes while the one before is still being handed out.
+    if (i % 2 === 0) await new Promise((done) => setImmediate(done));
+  }
+  b.begun[0]?.end({ state: 'done', report: {} });
+  const all = await Promise.all(following);
+  const ids = b.store.events(id, 0, 100).map((e) => Number(e.id));
+  for (const events of all) expect(events.map((e) => Number(e.id))).toEqual(ids);
+  // By client it would be more than five hundred.
+  expect(reads.mock.calls.length).toBeLessThan(clients);
+});
+
 test('Last-Event-ID: whatever was seen, the rest and only the rest follows', async () => {
   const b = await startBench();
   const id = await endedJob(b, 300);
