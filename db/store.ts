@@ -35,6 +35,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
   const write = <T>(work: () => T): T => translated(db.name, () => db.transaction(work).immediate());
   return {
     file: db.name,
+    farm,
     putModel: (model) => write(() => jobs.putModel(model, at())),
     model: (id) => read(() => jobs.model(id)),
     putLayers: (model, layers) => {

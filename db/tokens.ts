@@ -1,8 +1,8 @@
 /** Tokens that open the daemon to others. Must stay true: what is stored cannot be turned back into a token; a name is given once. */
 import type { Database } from 'better-sqlite3';
 
-/** What a token allows: each allows what the ones before it do. */
-export const scopes = ['read', 'tune', 'admin'] as const;
+/** What a token allows. */
+export const scopes = ['read', 'tune', 'work', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 export interface TokenRow {

@@ -201,6 +201,8 @@ export interface Merged {
 export interface Store {
   /** Path of its file; ':memory:' where it has none. */
   readonly file: string;
+  /** Its name, in its ids: no other database has it. */
+  readonly farm: string;
   /** Bytes that are there already stay under the name they had first. */
   putModel(model: Omit<ModelRow, 'at'>): ModelRow;
   model(id: string): ModelRow | undefined;

@@ -26,6 +26,7 @@ import { storageRoutes } from './routes/storage.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trialRoutes } from './routes/trials.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import { workerRoutes } from './routes/workers.ts';
 import { guardAccess } from './service/access.ts';
 import { tagAnswers } from './service/etag.ts';
 import { httpServer } from './service/http-server.ts';
@@ -104,6 +105,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     errorRoutes,
     tokenRoutes,
     webhookRoutes,
+    workerRoutes,
   ])
     await app.register(routes(c));
   return app;

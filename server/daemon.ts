@@ -21,6 +21,7 @@ import { buildApp } from './app.ts';
 import type { AttachedDevice } from './attached.ts';
 import { type Keep, tidyDaily } from './data/retention.ts';
 import { Farm, type FarmOptions } from './devices.ts';
+import { openRedisQueue } from './farm/redis-queue.ts';
 import { addedBefore } from './farm/roster.ts';
 import { Feed } from './feed.ts';
 import { flasherOf } from './firmware.ts';
@@ -57,6 +58,8 @@ export interface DaemonOptions extends ReachOptions {
   /** Where a GDB server listens, by board. */
   readonly probes?: Readonly<Record<string, string>>;
   readonly pool?: FarmOptions['pool'];
+  /** Address of the Redis through which workers are told what to do; no workers unless given. */
+  readonly redis?: string;
   /** Of POST /v1/query; the usual ones where not given. */
   readonly query?: Partial<QueryLimits>;
   /** Most jobs that run at the same time; 4 unless given. */
@@ -220,6 +223,8 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
   const cores = availableParallelism();
   const models = new Models(store, (id, layers) => noteLayers(store, id, layers, log));
   const feed = new Feed(store);
+  const warn = (message: string): void => log.warn(message);
+  const queue = o.redis === undefined ? undefined : await openRedisQueue(o.redis, store.farm, warn);
   const farm = new Farm({
     boards,
     attached: o.devices,
@@ -228,11 +233,12 @@ async function assemble(o: DaemonOptions, ground: Ground): Promise<Parts> {
     ...(o.powerCycle !== undefined && { powerCycle: o.powerCycle }),
     ...(o.probes !== undefined && { probes: o.probes }),
     ...(o.pool !== undefined && { pool: o.pool }),
+    ...(queue !== undefined && { workers: { queue, version, clock: systemClock } }),
     flasherOf: (board) => flasherOf(board, firmwareDir(dataDir)),
     store: store.devices,
     cores,
     cacheDir,
-    log: (message) => log.warn(message),
+    log: warn,
   });
   // A job may ask for a board that is only there by discovery.
   if (o.discover === 'each-job') await farm.look();

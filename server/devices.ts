@@ -16,6 +16,7 @@ import { bodyOf, type Place } from './farm/place.ts';
 import { Plugs } from './farm/plugs.ts';
 import { Roster } from './farm/roster.ts';
 import { bucketsOf, type Spans } from './farm/spans.ts';
+import { Workers, type WorkersOptions } from './farm/workers.ts';
 import { isEmulated, mixed, productAt, suits } from './product.ts';
 import type { DeviceBody, UtilisationBody } from './schemas/index.ts';
 
@@ -40,6 +41,8 @@ export interface FarmOptions {
   readonly pool?: Pick<PoolOptions, 'check' | 'checkEvery' | 'firmware' | 'restMs' | 'quarantineMs'>;
   /** Where devices are remembered; nowhere, unless given. */
   readonly store?: DeviceStore;
+  /** How workers offer devices; they cannot, unless given. */
+  readonly workers?: WorkersOptions;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly cores: number;
@@ -61,6 +64,8 @@ interface Bay {
 export const mostEmulated = 64;
 
 export class Farm {
+  /** Undefined where there can be none. */
+  readonly workers: Workers | undefined;
   private readonly o: FarmOptions;
   private readonly now: () => number;
   private readonly ledger: Ledger;
@@ -87,15 +92,29 @@ export class Farm {
       poolOf: (id) => this.poolUnderWay({ id }),
       found: (place) => this.arrived(place),
     });
+    this.workers =
+      options.workers &&
+      new Workers({
+        ...options,
+        ...options.workers,
+        roster: this.roster,
+        poolOf: (id) => this.poolUnderWay({ id }),
+        found: (place) => this.arrived(place),
+      });
   }
 
   private stamp(): string {
     return stampOf(this.now());
   }
 
-  /** Whether a board has any device at all; none is started for the answer. */
+  /** Whether a board has the devices that a job needs; none is started for the answer. */
   has(board: BoardModule): boolean {
-    return this.roster.of(board).length > 0;
+    const places = this.roster.of(board);
+    return places.some(isHere) || (places.length > 0 && this.flasherFor(board) === undefined);
+  }
+  /** What flashes the device that a network of this board is run on; undefined where an emulated one is started for it. */
+  private flasherFor(board: BoardModule): Flasher | undefined {
+    return isEmulated(board) ? undefined : this.o.flasherOf?.(board);
   }
 
   /**
@@ -114,9 +133,10 @@ export class Farm {
   }
   private async newBay(board: BoardModule): Promise<Result<Bay>> {
     const places = this.roster.of(board);
-    if (places.length === 0)
+    // A worker may come, or come back.
+    if (places.length === 0 && this.workers === undefined)
       return failed('load', 'NO_DEVICE', `no device of ${board.id} is attached, and none is emulated`);
-    const emulated = places.some((p) => p.attached === undefined);
+    const emulated = places.some((p) => isHere(p) && p.attached === undefined);
     if (!suits(board) && places.some((p) => p.attached !== undefined))
       return failed('load', 'KINDS_MIXED', mixed(board));
     // What keeps all of them from starting is told at once.
@@ -157,7 +177,9 @@ export class Farm {
   async closeAll(): Promise<void> {
     this.over = true;
     this.plugs.stop();
+    this.workers?.stop();
     await Promise.all([...this.bays.values()].map((bay) => this.shut(bay)));
+    await this.workers?.close();
     this.ledger.flush();
   }
   /** Behind it the store is not asked any more. */
@@ -176,16 +198,22 @@ export class Farm {
 
   /**
    * `work` with the board as a network is run on it. An emulated one is started for it; an attached product is had for itself,
-   * without other jobs' trials, and is flashed. The board must be open. Failures: NO_DEVICE where it was closed or `signal` was
-   * heard first; those of `work`.
+   * without other jobs' trials, and is flashed: one of this host. The board must be open. Failures: NO_DEVICE where there is none here,
+   * where the board was closed or `signal` was heard first; those of `work`.
    */
   async exclusively<T>(
     board: BoardModule,
     work: (form: BoardModule) => Promise<Result<T>>,
     signal: AbortSignal,
   ): Promise<Result<T>> {
-    const flasher = isEmulated(board) ? undefined : this.o.flasherOf?.(board);
+    const flasher = this.flasherFor(board);
     if (flasher === undefined) return work(board);
+    if (!this.roster.of(board).some(isHere))
+      return failed(
+        'load',
+        'NO_DEVICE',
+        `networks are run on devices of the farm's own host, and it has no ${board.id}`,
+      );
     const done = await this.bays.get(board.id)?.pool.exclusively(({ name }) => {
       const address = this.roster.get(name)?.attached?.address ?? name;
       return work(productAt(board, address, flasher));
@@ -330,14 +358,18 @@ export class Farm {
     this.plugs.watch();
   }
 
-  private arrived(place: Place): void {
-    this.poolUnderWay(place.board)?.add(place.source);
+  private arrived({ board, name, source, held }: Place): void {
+    const pool = this.poolUnderWay(board);
+    pool?.add(source);
+    if (pool !== undefined) hold(pool, name, held);
   }
   private poolUnderWay({ id }: Pick<BoardModule, 'id'>): DevicePool | undefined {
     const bay = this.bays.get(id);
     return bay?.closed === undefined ? bay?.pool : undefined;
   }
 }
+
+const isHere = (place: Place): boolean => place.far === undefined;
 
 function hold(pool: DevicePool, name: string, held: Held | null): void {
   if (held?.how === 'drained') pool.drain(name);

@@ -490,6 +490,44 @@ export const errors = {
     'Nothing, if it happens now and then: the trial is tried again. Else check cable and power.',
   ),
 
+  // Workers.
+  NO_WORKERS: row(
+    409,
+    4,
+    'This daemon takes no workers: it has no queue.',
+    'Start it with `microtune serve --redis URL` (docs/overnight.md, "A second host").',
+  ),
+  QUEUE_UNREACHABLE: row(
+    503,
+    4,
+    'Redis, through which workers are told what to do, does not answer.',
+    'Start it, or correct --redis. Nothing is lost meanwhile; devices of workers rest.',
+  ),
+  WORKER_MISMATCH: row(
+    409,
+    4,
+    'What devices of this worker count could not be compared with what those of the farm do.',
+    'Bring both hosts to the same microtune and compiler. Where one counts silicon and the other a model: `--emulate BOARD=0` on the farm.',
+  ),
+  WORKER_NOT_FOUND: row(
+    404,
+    2,
+    "No worker has this id, or it is another token's.",
+    'Register again: POST /v1/workers.',
+  ),
+  WORKER_REPLACED: row(
+    409,
+    4,
+    'Another worker registered under the same name.',
+    'End one of the two, or give it another name with --name.',
+  ),
+  LEASE_VOID: row(
+    410,
+    2,
+    "The lease is over: it was answered, or its time has passed, or it was never this worker's.",
+    'Nothing: what was under it has been given to another device.',
+  ),
+
   // Trials: these stand in records; a job goes on after them.
   SCHEDULE_ILLEGAL: row(
     422,

@@ -22,6 +22,7 @@ import { addServe } from './commands/serve.ts';
 import { addToken } from './commands/token.ts';
 import { addTrial } from './commands/trial.ts';
 import { addTune } from './commands/tune.ts';
+import { addWorker } from './commands/worker.ts';
 import { unexpected, usage } from './failures.ts';
 import { errorLine, type Io, ioOf, type Shown, type Shows, type Terminal } from './io.ts';
 import { type CommonOptions, exitCodes } from './options.ts';
@@ -43,6 +44,7 @@ const commands: readonly ((program: Command, act: Act) => void)[] = [
   addFirmware,
   addJobs,
   addDevices,
+  addWorker,
   addToken,
   addBackup,
   addDataDoctor,

@@ -218,6 +218,14 @@ export function wallTime(text: string): string {
   return text;
 }
 
+/** Address of a Redis server; its password may stand in it. */
+export function redis(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '')
+    throw new InvalidArgumentError('An address like redis://127.0.0.1:6379 is needed.');
+  return text;
+}
+
 /** An address that webhooks can be sent to. */
 export function webhook(text: string): string {
   const url = parseWebhook(text);

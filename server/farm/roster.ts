@@ -1,5 +1,5 @@
 /**
- * Every device of the farm, by name: those of the daemon's options, those that somebody added, those that were found. Must stay
+ * Every device of the farm, by name: those of the daemon's options, those that somebody added, those that were found, those of workers. Must stay
  * true: what was added or held back is so again after a restart.
  */
 import type { BoardModule } from '../../boards/index.ts';
@@ -9,6 +9,7 @@ import type { DeviceEvent } from '../../tuner/measure/pool.ts';
 import { type AttachedDevice, AttachedSource } from '../attached.ts';
 import type { FarmOptions } from '../devices.ts';
 import { isEmulated, suits } from '../product.ts';
+import type { FarSource } from './far-source.ts';
 import { Firmwares } from './firmwares.ts';
 import { type DeviceStore, forgetful, type Ledger } from './ledger.ts';
 import type { Place } from './place.ts';
@@ -94,11 +95,17 @@ export class Roster {
         tell: (event, detail) => this.ledger.event(board.id, address, event, detail),
       },
     );
-    return this.put({ name: address, board, source, attached: source, addedAt, held: null });
+    return this.put({ name: address, board, source, attached: source, far: undefined, addedAt, held: null });
   }
   emulate(board: BoardModule, name: string, addedAt: string | null): Place {
     const source = this.firmwares.emulated(board, name);
-    return this.put({ name, board, source, attached: undefined, addedAt, held: null });
+    return this.put({ name, board, source, attached: undefined, far: undefined, addedAt, held: null });
+  }
+  /** A device that a worker offers, as somebody may have held it back the last time. */
+  offer(board: BoardModule, source: FarSource): Place {
+    const { name } = source;
+    const held = this.store.all().find((row) => row.name === name)?.held ?? null;
+    return this.put({ name, board, source, attached: undefined, far: source, addedAt: null, held });
   }
   private put(place: Place): Place {
     this.places.set(place.name, place);
@@ -117,6 +124,10 @@ export class Roster {
   hold(place: Place, held: Held | null): void {
     this.remember({ ...place, held });
     place.held = held;
+  }
+  /** It is not there any more; what somebody wants of it is remembered for when it is. */
+  forget({ name }: Place): void {
+    this.places.delete(name);
   }
   /** It is forgotten, but for its history. */
   drop(place: Place): void {

@@ -1,5 +1,6 @@
 /** Devices over HTTP. */
 import { type Static, Type } from 'typebox';
+import { OneOf } from './filters.ts';
 import { Nullable } from './nullable.ts';
 
 const Tries = Type.Integer({ minimum: 0 });
@@ -9,8 +10,10 @@ export const DeviceBody = Type.Object({
   name: Type.String(),
   board: Type.String(),
   kind: Type.String(),
-  transport: Type.Union([Type.Literal('serial'), Type.Literal('socket'), Type.Literal('emulated')]),
-  address: Nullable(Type.String({ description: 'where it is now; null where it is emulated' })),
+  transport: OneOf(['serial', 'socket', 'emulated', 'worker']),
+  address: Nullable(
+    Type.String({ description: 'where it is now, or the name of its worker; null where it is emulated' }),
+  ),
   state: Type.String({ description: 'closed, idle, busy, quarantined or unplugged' }),
   since: Type.String({ description: 'when it came into this state' }),
   draining: Type.Boolean({ description: 'it gets no new trials' }),

@@ -14,3 +14,4 @@ export * from './stats.ts';
 export * from './tokens.ts';
 export * from './trials.ts';
 export * from './webhooks.ts';
+export * from './workers.ts';

@@ -28,7 +28,9 @@ const below = (url: string, path: string): boolean => url === path || url.starts
 export function scopeOf(method: string, url: string): Scope | undefined {
   if (!guarded.test(url)) return undefined;
   if (below(url, '/v1/tokens')) return 'admin';
-  if (method === 'GET' || method === 'HEAD') return 'read';
+  const reads = method === 'GET' || method === 'HEAD';
+  if (below(url, '/v1/workers') && !(reads && url === '/v1/workers')) return 'work';
+  if (reads) return 'read';
   return admins.some((path) => below(url, path)) ? 'admin' : 'tune';
 }
 

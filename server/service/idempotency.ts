@@ -19,7 +19,7 @@ declare module 'fastify' {
 }
 
 /** Answers that hold a secret are told once. */
-const secret: readonly (string | undefined)[] = ['/v1/tokens'];
+const secret: readonly (string | undefined)[] = ['/v1/tokens', '/v1/workers'];
 const keyPattern = /^[\x21-\x7e]{1,200}$/;
 
 /** Hooks for every POST that names a key. */

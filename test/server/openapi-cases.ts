@@ -2,9 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
+import { host } from '../../boards/host/index.ts';
 import { artifactDir } from '../../server/artifact.ts';
-import type { DeliveryPage, JobBody, ModelBody } from '../../server/schemas/index.ts';
+import type { DeliveryPage, JobBody, ModelBody, WorkerTerms } from '../../server/schemas/index.ts';
+import { toolchainVersion } from '../../toolchain/index.ts';
+import { counted } from '../unit/pool-devices.ts';
+import { expectOk } from '../wire/host-board.ts';
 import { type Bench, recordWith } from './bench.ts';
+import type { MemoryQueue } from './memory-queue.ts';
 import { smallModel } from './model.ts';
 
 export interface Case {
@@ -26,6 +31,9 @@ interface Scene {
   /** Of a closed, emulated device, as it stands in a path. */
   readonly device: string;
   readonly delivery: string;
+  /** A worker, with a lease that it is to fetch. */
+  readonly worker: string;
+  readonly lease: string;
 }
 
 const lines = { 'content-type': 'application/x-ndjson' };
@@ -45,8 +53,8 @@ const call = (request: InjectOptions, status: number, code?: string): Case => ({
 });
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-/** A model, jobs of several states, trials, a webhook that waits. */
-export async function scene(b: Bench): Promise<Scene> {
+/** A model, jobs of several states, trials, a webhook that waits, a worker. */
+export async function scene(b: Bench, queue: MemoryQueue): Promise<Scene> {
   const model = (await b.upload(smallModel(1))).json<ModelBody>();
   const submit = async (more: object = {}): Promise<string> =>
     (await b.post('/v1/jobs', { model: model.id, board: 'mps2-an386', trials: 10, ...more })).json<JobBody>().id;
@@ -61,6 +69,7 @@ export async function scene(b: Bench): Promise<Scene> {
   const running = await submit();
   const paused = await submit();
   await b.post(`/v1/jobs/${paused}/pause`);
+  const worker = (await b.post('/v1/workers', await offered())).json<WorkerTerms>().id;
   const deliveries = (await b.get('/v1/webhooks/deliveries')).json<DeliveryPage>();
   return {
     model: model.id,
@@ -71,7 +80,26 @@ export async function scene(b: Bench): Promise<Scene> {
     record,
     device: encodeURIComponent('mps2-an386#0'),
     delivery: deliveries.items[0]?.id ?? '',
+    worker,
+    lease: await leased(b, queue),
   };
+}
+
+/** A worker's device, as it must be to be taken. */
+async function offered(): Promise<object> {
+  const toolchain = expectOk(await toolchainVersion(host.target));
+  const device = { name: 'host#0', board: 'host', kind: 'host', toolchain, remedies: [] };
+  return { name: 'bench2', version: '0.0.0', devices: [device] };
+}
+/** Somebody wants to measure on it, so that it is to be opened. */
+async function leased(b: Bench, queue: MemoryQueue): Promise<string> {
+  const pool = expectOk(await b.farm.open(host));
+  void pool.use(async () => counted(1));
+  for (;;) {
+    const lease = queue.take('bench2');
+    if (lease !== undefined) return lease;
+    await turn();
+  }
 }
 
 /** By operation, in an order in which none spoils the next. */
@@ -87,6 +115,7 @@ export const casesOf = (x: Scene): Readonly<Record<string, readonly Case[]>> => 
   ...queryCases(),
   ...deviceCases(x),
   ...accessCases(x),
+  ...workerCases(x),
 });
 
 const modelCases = (x: Scene): Record<string, readonly Case[]> => {
@@ -275,3 +304,32 @@ const accessCases = (x: Scene): Record<string, readonly Case[]> => ({
     post('/v1/webhooks/deliveries/nobody/retry', undefined, 404, 'DELIVERY_NOT_FOUND'),
   ],
 });
+
+const workerCases = ({ worker, lease }: Scene): Record<string, readonly Case[]> => {
+  const at = `/v1/workers/${worker}`;
+  const other = { name: 'bench3', version: 'another', devices: [] };
+  const device = { name: 'host#0', board: 'host', kind: 'host', toolchain: '', remedies: [] };
+  return {
+    getWorkers: [get('/v1/workers')],
+    postWorkersIdHeartbeat: [
+      post(`${at}/heartbeat`, undefined, 204),
+      post('/v1/workers/nobody/heartbeat', undefined, 404, 'WORKER_NOT_FOUND'),
+    ],
+    getWorkersIdLeasesLease: [
+      get(`${at}/leases/${lease}`),
+      get(`${at}/leases/none`, 410, 'LEASE_VOID'),
+      get(`/v1/workers/nobody/leases/${lease}`, 404, 'WORKER_NOT_FOUND'),
+    ],
+    postWorkersIdLeasesLeaseAnswer: [
+      post(`${at}/leases/${lease}/answer`, { is: 'open' }, 400, 'BAD_REQUEST'),
+      post(`${at}/leases/${lease}/answer`, { is: 'done' }, 204),
+      post(`${at}/leases/none/answer`, { is: 'done' }, 410, 'LEASE_VOID'),
+    ],
+    postWorkers: [
+      post('/v1/workers', other, 400, 'BAD_REQUEST'),
+      post('/v1/workers', { ...other, devices: [device] }, 409, 'WORKER_MISMATCH'),
+      post('/v1/workers', { ...other, version: '0.0.0', devices: [{ ...device, board: 'x' }] }, 404, 'BOARD_UNKNOWN'),
+    ],
+    deleteWorkersId: [remove(at, 204), remove('/v1/workers/nobody', 404, 'WORKER_NOT_FOUND')],
+  };
+};

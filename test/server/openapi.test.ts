@@ -6,9 +6,11 @@ import type { LightMyRequestResponse } from 'fastify';
 import Schema from 'typebox/schema';
 import { expect, test } from 'vitest';
 import { errorOf } from '../../server/errors.ts';
+import { systemClock } from '../../server/jobs/clock.ts';
 import { tokenHash } from '../../server/service/tokens.ts';
 import { opened, room } from '../unit/db-helpers.ts';
 import { type Bench, errorIn, startBench } from './bench.ts';
+import { MemoryQueue } from './memory-queue.ts';
 import { casesOf, scene } from './openapi-cases.ts';
 
 interface Media {
@@ -50,9 +52,11 @@ function wrong(route: Route, answer: LightMyRequestResponse): string | undefined
 
 test('every route answers as its documentation says, for what works and for each error of its own', async () => {
   // Queries are run by processes of their own, which read the file.
-  const b = await startBench(opened({ dir: room() }));
+  const queue = new MemoryQueue();
+  const workers = { queue, version: '0.0.0', clock: systemClock };
+  const b = await startBench(opened({ dir: room() }), {}, {}, { workers });
   const routes = await routesOf(b);
-  const cases = casesOf(await scene(b));
+  const cases = casesOf(await scene(b, queue));
   expect(Object.keys(cases).toSorted()).toEqual(routes.map((r) => r.operationId).toSorted());
   const byId = new Map(routes.map((r) => [r.operationId, r]));
   const against: string[] = [];

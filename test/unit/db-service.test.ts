@@ -82,17 +82,19 @@ test('a name is given once, also after it was revoked; what is kept is the hash'
     expect(store.tokens.add({ name: scope, scope, hash: hash(scope) })).toEqual(row);
     expect(store.tokens.add({ name: scope, scope: 'admin', hash: hash('other') })).toBeUndefined();
   }
-  expect(store.tokens.valid().map((t) => t.name)).toEqual(['admin', 'read', 'tune']);
+  expect(store.tokens.valid().map((t) => t.name)).toEqual(['admin', 'read', 'tune', 'work']);
   expect(store.tokens.revoke('read')?.revokedAt).toBe(at);
   expect(store.tokens.revoke('nobody')).toBeUndefined();
   expect(store.tokens.valid().map((t) => [t.name, Buffer.from(t.hash)])).toEqual([
     ['admin', hash('admin')],
     ['tune', hash('tune')],
+    ['work', hash('work')],
   ]);
   expect(store.tokens.all().map((t) => [t.name, t.revokedAt])).toEqual([
     ['admin', null],
     ['read', at],
     ['tune', null],
+    ['work', null],
   ]);
   expect(store.tokens.add({ name: 'read', scope: 'read', hash: hash('again') })).toBeUndefined();
   store.close();

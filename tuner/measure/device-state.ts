@@ -8,6 +8,8 @@ export interface DeviceSource extends Remedies {
   readonly name: string;
   /** What stands for it in records, where its uid does not: emulated devices of a kind answer the same, far ones are known by their host. */
   readonly id?: string;
+  /** It is at another host: nobody can have it for what is not a trial. */
+  readonly far?: true;
   open(): Promise<Result<AnyDevice>>;
   /** Build id of the firmware that it would be given today; undefined where that cannot be known. */
   build?(): Promise<string | undefined>;

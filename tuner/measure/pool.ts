@@ -156,7 +156,7 @@ export class DevicePool {
 
   /**
    * `work` with a device that nobody else uses and that is closed: its port is free, and what is on it may be replaced. Waits for
-   * one that works. Undefined where the pool was closed or `signal` was heard before it began.
+   * one of this host that works. Undefined where the pool was closed or `signal` was heard before it began.
    */
   async exclusively<T>(work: (source: DeviceSource) => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
     const slot = await this.wait(anybody, signal, (waiter) => this.alone.push(waiter));
@@ -279,7 +279,8 @@ export class DevicePool {
   private dispatch(): void {
     if (this.closing) return;
     for (const slot of this.slots) if (slot.leaving && !slot.busy) this.letGo(slot);
-    for (const slot of this.slots) if (slot.idle || slot.openable) this.lend(slot, this.alone.shift());
+    for (const slot of this.slots)
+      if ((slot.idle || slot.openable) && slot.source.far === undefined) this.lend(slot, this.alone.shift());
     for (const slot of this.slots) if (slot.idle) this.lend(slot, this.turns.next());
     for (const slot of this.slots)
       if (slot.openable && this.turns.waiting > this.opening.size) this.inHand(slot, () => slot.bringUp());

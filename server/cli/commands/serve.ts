@@ -14,10 +14,12 @@ import {
   type DeviceOptions,
   devices,
   oneOf,
+  redis,
   webhook,
   whole,
 } from '../options.ts';
 import { type ReachFlags, reach, reachOf } from '../reach.ts';
+import { signalled } from '../signalled.ts';
 
 interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, ReachFlags {
   readonly port: number;
@@ -25,6 +27,7 @@ interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, Rea
   readonly keepArtifacts?: Keep;
   readonly queryTime?: number;
   readonly queryRows?: number;
+  readonly redis?: string;
   readonly webhook?: readonly string[];
   readonly webhookSecretFile?: string;
   readonly logLevel: LogLevel;
@@ -46,6 +49,7 @@ export function addServe(program: Command, act: Act): void {
     )
     .option('--query-time <seconds>', 'longest that a query of SQL may take (default: 5)', whole(1, 600))
     .option('--query-rows <n>', 'most rows that a query gives (default: 10000)', whole(1, 1_000_000))
+    .option('--redis <url>', 'let other hosts offer devices (`microtune worker`), through this Redis', redis)
     .option(
       '--webhook <url>',
       'address that is told of the end of every job (docs/webhooks.md); repeatable',
@@ -89,6 +93,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
       ...(o.queryTime !== undefined && { timeMs: 1000 * o.queryTime }),
       ...(o.queryRows !== undefined && { rows: o.queryRows }),
     },
+    ...(o.redis !== undefined && { redis: o.redis }),
     webhooks: o.webhook ?? [],
     ...(o.webhookSecretFile !== undefined && { webhookSecretFile: o.webhookSecretFile }),
     ...(o.records !== undefined && { recordsFile: o.records }),
@@ -105,13 +110,3 @@ async function serve(io: Io, o: ServeOptions): Shows {
   setTimeout(() => process.exit(), 1000).unref();
   return why === undefined ? ok(undefined) : { ok: false, error: why };
 }
-
-/** The first SIGINT, SIGTERM or SIGHUP; the second one is not waited out. */
-const signalled = (): Promise<undefined> =>
-  new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(signal, () => {
-        resolve(undefined);
-        process.once(signal, () => process.exit(130));
-      });
-  });

@@ -23,7 +23,7 @@ export function addToken(program: Command, act: Act): void {
     .argument('<name>', 'whose, or what for')
     .requiredOption(
       '--scope <scope>',
-      'read: look; tune: also jobs; admin: also devices, tokens, backups',
+      'read: look; tune: also jobs; work: offer devices, nothing else; admin: all, also devices, tokens, backups',
       oneOf(...scopes),
     );
   common(add, 'microtune token add ci --scope tune').action(act(addOne));
