@@ -21,6 +21,7 @@ import { tune } from '../tuner/tune.ts';
 import { artifactDir } from './artifact.ts';
 import { budgetsOf } from './budgets.ts';
 import { finishArtifact, type Verified, verify } from './build.ts';
+import { plural } from './dashboard/format.js';
 import type { Farm } from './devices.ts';
 import { clientOf } from './jobs/choice.ts';
 import type { JobWork, Outcome } from './jobs/queue.ts';
@@ -143,7 +144,8 @@ class Work {
     this.run.log('baseline', 'building the network with default schedules');
     const baseline = await this.proveDefault(thread);
     if (!baseline.ok) return baseline;
-    this.run.log('tune', `${this.prepared.tasks.length} tasks on ${pool.size} devices`);
+    const [tasks, devices] = [this.prepared.tasks.length, pool.size];
+    this.run.log('tune', `${tasks} ${plural(tasks, 'task')} on ${devices} ${plural(devices, 'device')}`);
     const tuned = await this.tune(thread, pool, toolchain, waits);
     if (!tuned.ok) return tuned;
     this.run.log('build', 'building the network with the best schedules');
@@ -239,7 +241,7 @@ class Work {
   /** Compares `inputs` answers with the model's. */
   private async prove(thread: Thread, made: Made, folders: Folders, inputs: number): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
-    this.run.log('verify', `running it on ${inputs} inputs`);
+    this.run.log('verify', `running it on ${inputs} ${plural(inputs, 'input')}`);
     const { model } = this.prepared;
     const verified = await this.o.farm.exclusively(
       this.board,

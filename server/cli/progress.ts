@@ -4,7 +4,7 @@
  */
 import type { ProgressBody, TaskBody } from '../schemas/index.ts';
 import type { Screen } from './io.ts';
-import { count, span, speedUp, unit } from './table.ts';
+import { count, counted, span, speedUp, unit } from './table.ts';
 
 export interface Progress {
   /** The job as it stands now. */
@@ -39,35 +39,36 @@ function pace(): (state: ProgressBody) => Moment {
 }
 
 /** "conv2d 1x25x5x64 -> 1x25x5x64 x4: 23 trials, 2.1/s, best 12,345 instructions (2.31x), 32s left". */
-export function taskLine(t: TaskBody, { state, rate }: Moment, counted: string): string {
+export function taskLine(t: TaskBody, { state, rate }: Moment, unitText: string): string {
   const times = t.occurrences > 1 ? ` x${t.occurrences}` : '';
   const best =
-    t.best === null ? 'not measured yet' : `best ${count(t.best)} ${counted} (${speedUp(t.default, t.best)})`;
+    t.best === null ? 'not measured yet' : `best ${count(t.best)} ${unitText} (${speedUp(t.default, t.best)})`;
   const left = t.exhausted ? 'all tried' : leftText(state);
-  return `${t.op} ${t.shape}${times}: ${t.trials} trials, ${rate(t.trials)}, ${best}, ${left}`;
+  return `${t.op} ${t.shape}${times}: ${counted(t.trials, 'trial')}, ${rate(t.trials)}, ${best}, ${left}`;
 }
 
-export function totalLine({ state, rate }: Moment, counted: string): string {
+export function totalLine({ state, rate }: Moment, unitText: string): string {
   const { trials, cycles } = state;
-  const budget = trials.budget >= 1_000_000 ? '' : `/${trials.budget}`;
+  const endless = trials.budget >= 1_000_000;
+  const done = endless ? counted(trials.done, 'trial') : `${trials.done}/${counted(trials.budget, 'trial')}`;
   const best =
-    cycles.best === null ? '' : `, best ${count(cycles.best)} ${counted} (${speedUp(cycles.default, cycles.best)})`;
-  return `whole network: ${trials.done}${budget} trials, ${rate(trials.done)}, ${trials.failed} failed${best}, ${leftText(state)}`;
+    cycles.best === null ? '' : `, best ${count(cycles.best)} ${unitText} (${speedUp(cycles.default, cycles.best)})`;
+  return `whole network: ${done}, ${rate(trials.done)}, ${trials.failed} failed${best}, ${leftText(state)}`;
 }
 
 const leftText = (state: ProgressBody): string =>
   state.leftMs === null ? 'time left unknown' : `${span(state.leftMs)} left`;
 
 /** Lines drawn over the ones before. */
-function live(screen: Screen, counted: string): Progress {
+function live(screen: Screen, unitText: string): Progress {
   const momentOf = pace();
   let drawn = 0;
   let last: Moment | undefined;
   const up = (): string => (drawn > 0 ? `\x1b[${drawn}A\x1b[J` : '');
   const draw = (m: Moment): void => {
     const room = Math.max(2, (screen.rows || 24) - 1);
-    const tasks = m.state.tasks.map((t) => taskLine(t, m, counted)).slice(0, room - 1);
-    const lines = [...tasks, totalLine(m, counted)];
+    const tasks = m.state.tasks.map((t) => taskLine(t, m, unitText)).slice(0, room - 1);
+    const lines = [...tasks, totalLine(m, unitText)];
     const width = Math.max(20, (screen.columns || 80) - 1);
     screen.write(up() + lines.map((l) => `${narrowed(l, width)}\n`).join(''));
     drawn = lines.length;
@@ -94,7 +95,7 @@ function narrowed(line: string, width: number): string {
   return `${line.slice(0, Math.min(colon, head))}~${tail}`.slice(0, width);
 }
 
-function plain(screen: Screen, counted: string, now: () => number): Progress {
+function plain(screen: Screen, unitText: string, now: () => number): Progress {
   const momentOf = pace();
   const told = new Map<string, string>();
   let last: Moment | undefined;
@@ -107,8 +108,8 @@ function plain(screen: Screen, counted: string, now: () => number): Progress {
   };
   const tellAll = (m: Moment): void => {
     toldAt = now();
-    for (const t of m.state.tasks) if (t.trials > 0) tell(t.id, `${t.trials} ${t.best}`, taskLine(t, m, counted));
-    tell('', `${m.state.trials.done} ${m.state.cycles.best}`, totalLine(m, counted));
+    for (const t of m.state.tasks) if (t.trials > 0) tell(t.id, `${t.trials} ${t.best}`, taskLine(t, m, unitText));
+    tell('', `${m.state.trials.done} ${m.state.cycles.best}`, totalLine(m, unitText));
   };
   return {
     show: (state) => {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Trade, Trades } from '../trades.ts';
-import { count, speedUp, table, unit } from './table.ts';
+import { count, counted, speedUp, table, unit } from './table.ts';
 
 /** report.json as server/build.ts writes it. */
 export interface Report {
@@ -100,7 +100,7 @@ export const sizesText = (a: Artifact): string =>
 /** What was proved, and of which network. */
 export const proofText = (a: Report): string => {
   const which = a.defaultCycles === undefined ? "The firmware's" : "The tuned firmware's";
-  return `${which} outputs equal the model's bit for bit on ${a.verifiedInputs} inputs.`;
+  return `${which} outputs equal the model's bit for bit on ${counted(a.verifiedInputs, 'input')}.`;
 };
 
 /** What the last kilobytes of flash and of RAM bought, where there was a choice. */

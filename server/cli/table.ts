@@ -1,4 +1,5 @@
 /** Tables and numbers as people read them. Columns of numbers stand to the right; no line ends in blanks. */
+import { plural } from '../dashboard/format.js';
 
 /** Header and rows of equal length -> a line each, whatever is in them. A column whose name begins with '>' is set to the right. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -15,6 +16,9 @@ const oneLine = (text: string): string => text.replace(/[\t\r\n]+/g, ' ');
 /** 1234567 -> "1,234,567"; nothing measured is a dash. */
 export const count = (n: number | null | undefined): string =>
   n === null || n === undefined ? '-' : Math.round(n).toLocaleString('en-US');
+
+/** 1 -> "1 trial", 2000 -> "2,000 trials". */
+export const counted = (n: number, one: string): string => `${count(n)} ${plural(n, one)}`;
 
 /** What a kind of count counts, in words. */
 export const unit = (kind: string): string => (kind === 'instructions' ? kind : `cycles (${kind})`);

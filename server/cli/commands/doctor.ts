@@ -17,6 +17,7 @@ import { lookAtCompilers, lookAtEmulators, lookAtPorts } from '../doctor/machine
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { attached, type CommonOptions, collect, common } from '../options.ts';
+import { counted } from '../table.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly board?: readonly string[];
@@ -122,7 +123,7 @@ async function lookAtDaemon(o: DoctorOptions): Promise<readonly Finding[]> {
   return devices.value.items.map((d) => ({ subject: d.name, check: 'daemon', ...stateOf(d) }));
 }
 function stateOf(d: DeviceBody) {
-  const says = `${d.state}, ${d.trials} trials, ${d.failures} failures`;
+  const says = `${d.state}, ${counted(d.trials, 'trial')}, ${counted(d.failures, 'failure')}`;
   if (d.quarantine?.by === 'user')
     return warning(`${says}: ${d.quarantine.reason}`, 'It waits for `microtune devices release`.');
   if (d.state === 'quarantined')

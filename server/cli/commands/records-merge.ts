@@ -14,6 +14,7 @@ import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
 import { type CommonOptions, common, type RemoteOptions, remote } from '../options.ts';
 import { changeAlone } from '../store.ts';
+import { counted } from '../table.ts';
 
 /** Records of one request or transaction. */
 const atOnce = 2000;
@@ -47,7 +48,7 @@ function openOther(other: string): Result<Store> {
 }
 
 const textOf = ({ added, duplicates, conflicts }: Merged): string =>
-  `${added} records taken over, ${duplicates} known before${
+  `${counted(added, 'record')} taken over, ${duplicates} known before${
     conflicts === 0 ? '' : `, ${conflicts} left out: their ids are known with another content`
   }`;
 

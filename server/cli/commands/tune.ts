@@ -35,6 +35,7 @@ import {
 import { type Progress, progressOn } from '../progress.ts';
 import { readFile } from '../read-file.ts';
 import { type Artifact, artifactOf, artifactText, type Report } from '../report.ts';
+import { counted } from '../table.ts';
 
 interface TuneOptions extends CommonOptions, CompilerOption, DeviceOptions, JobOptions, RemoteOptions {
   readonly board: readonly string[];
@@ -140,7 +141,9 @@ async function leaveAll(daemon: Daemon, jobs: readonly JobBody[], o: TuneOptions
 /** Shows progress until the job has ended, or the user leaves it. */
 async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ended' | 'detached'>> {
   const progress = progressOn(io.screen, job.kind, () => performance.now());
-  progress.say(`job ${job.id}: ${job.modelName} on ${job.board}, ${job.tasks.length} tasks, seed ${job.seed}`);
+  progress.say(
+    `job ${job.id}: ${job.modelName} on ${job.board}, ${counted(job.tasks.length, 'task')}, seed ${job.seed}`,
+  );
   if (job.waiting !== null) progress.say(`it waits: ${waitText(job.waiting)}`);
   const leaving = new AbortController();
   let choice: Choice | undefined;
@@ -240,7 +243,7 @@ async function bringHome(daemon: Daemon, id: string, o: TuneOptions): Shows {
   const job = got.value;
   if (job.error !== null) return { ok: false, error: job.error };
   if (job.state === 'cancelled')
-    return failed('job', 'CANCELLED', `job ${id} was cancelled after ${job.trials.done} trials`);
+    return failed('job', 'CANCELLED', `job ${id} was cancelled after ${counted(job.trials.done, 'trial')}`);
   const artifact = await fetchArtifact(daemon.client(), job, o);
   if (!artifact.ok) return artifact;
   const { out, elf, bin } = artifact.value;

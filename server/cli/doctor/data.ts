@@ -4,7 +4,7 @@ import type { Health } from '../../../db/health.ts';
 import type { Store } from '../../../db/index.ts';
 import { artifactDir } from '../../artifact.ts';
 import { jobsDir, storageOf } from '../../data/sizes.ts';
-import { count } from '../table.ts';
+import { count, counted } from '../table.ts';
 import { type Finding, failing, fine, type Verdict, warning } from './finding.ts';
 
 /** A device that made no trial for so long is told of. */
@@ -73,15 +73,17 @@ function folders(store: Store, dataDir: string): Verdict {
       `Delete them in ${jobsDir(dataDir)} if nobody wants them.`,
     );
   const gone = jobs.filter((j) => j.state === 'done' && !existsSync(artifactDir(dataDir, j.id))).length;
-  return fine(gone === 0 ? 'each belongs to a job' : `each belongs to a job; the files of ${gone} jobs were removed`);
+  return fine(
+    gone === 0 ? 'each belongs to a job' : `each belongs to a job; the files of ${counted(gone, 'job')} were removed`,
+  );
 }
 
 async function room(store: Store, dataDir: string): Promise<Verdict> {
   const { bytes, trials, artifacts, cache, backups, log } = await storageOf(store, dataDir);
   const mib = (n: number): string => `${count(n / 2 ** 20)} MiB`;
   return fine(
-    `${count(trials)} trials in ${mib(bytes)}; jobs ${mib(artifacts.bytes)}, cache ${mib(cache.bytes)}, ` +
-      `${backups.files} backups ${mib(backups.bytes)}, log ${mib(log.bytes)}`,
+    `${counted(trials, 'trial')} in ${mib(bytes)}; jobs ${mib(artifacts.bytes)}, cache ${mib(cache.bytes)}, ` +
+      `${counted(backups.files, 'backup')} ${mib(backups.bytes)}, log ${mib(log.bytes)}`,
   );
 }
 
