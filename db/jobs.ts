@@ -11,6 +11,7 @@ import type {
   JobRow,
   JobState,
   ModelRow,
+  NewEvent,
   NewJob,
   Page,
   Priority,
@@ -183,7 +184,7 @@ export class Jobs {
     return { items: items.map(jobOf), next };
   }
 
-  update(id: string, change: JobChange, at: string): JobRow {
+  update(id: string, change: JobChange, at: string, event?: NewEvent): JobRow {
     const before = this.job(id);
     if (before === undefined) throw new Error(`no job ${id}`);
     const { state, priority, spentMs, startedAt, endedAt, error, report } = { ...before, ...change };
@@ -194,6 +195,7 @@ export class Jobs {
       .run(state, priority, spentMs, startedAt, endedAt, textOrNull(error), textOrNull(report), id);
     if (change.priority !== undefined) this.addEvent(id, 'priority', { priority }, at);
     if (change.state !== undefined) this.addEvent(id, 'state', error === null ? { state } : { state, error }, at);
+    if (event !== undefined) this.addEvent(id, event.type, event.data, at);
     return this.job(id)!;
   }
 

@@ -47,7 +47,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     jobs: () => read(() => jobs.all()),
     openJobs: () => read(() => jobs.open()),
     jobPage: (filter, limit, cursor) => read(() => jobs.page(filter, limit, cursor)),
-    updateJob: (id, change) => write(() => jobs.update(id, change, at())),
+    updateJob: (id, change, event) => write(() => jobs.update(id, change, at(), event)),
     addEvent: (job, type, data) => write(() => jobs.addEvent(job, type, data, at())),
     events: (job, after, limit) => read(() => jobs.events(job, after, limit)),
     allEvents: (after, limit) => read(() => jobs.allEvents(after, limit)),

@@ -181,6 +181,7 @@ export interface JobEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+export type NewEvent = Pick<JobEvent, 'type' | 'data'>;
 export type JobChange = Partial<
   Pick<JobRow, 'state' | 'priority' | 'spentMs' | 'startedAt' | 'endedAt' | 'error' | 'report'>
 >;
@@ -220,8 +221,11 @@ export interface Store {
   openJobs(): readonly JobRow[];
   /** Newest first. `cursor` is a `next` of an earlier page with the same filter. Throws BadCursor for any other text. */
   jobPage(filter: JobFilter, limit: number, cursor?: string): Page<JobRow>;
-  /** Changes a job; a change of state or priority in one transaction with the event ('state', {state, error?}; 'priority', {priority}) that tells of it. */
-  updateJob(id: string, change: JobChange): JobRow;
+  /**
+   * Changes a job, in one transaction with an event, if one is given, and with those that tell of a change of state or priority
+   * ('state', {state, error?}; 'priority', {priority}).
+   */
+  updateJob(id: string, change: JobChange, event?: NewEvent): JobRow;
   addEvent(job: string, type: string, data: Readonly<Record<string, unknown>>): JobEvent;
   /** Events of a job with id > after, oldest first. */
   events(job: string, after: number, limit: number): readonly JobEvent[];

@@ -2,7 +2,7 @@
  * The door through which jobs change: what is written to the store is announced to whoever listens (event streams, the
  * command line's progress). The store is the truth; a listener is only told that there is more to read.
  */
-import type { JobEvent, JobRow, NewJob, Store } from '../db/types.ts';
+import type { JobEvent, JobRow, NewEvent, NewJob, Store } from '../db/types.ts';
 import type { WaitingBody } from './schemas/index.ts';
 
 /** For those who listen to all of them. */
@@ -26,8 +26,8 @@ export class Feed {
     for (const { id } of rows) this.announce(id);
     return rows;
   }
-  update(id: string, change: Change): JobRow {
-    const row = this.store.updateJob(id, change);
+  update(id: string, change: Change, event?: NewEvent): JobRow {
+    const row = this.store.updateJob(id, change, event);
     this.announce(id);
     return row;
   }

@@ -146,15 +146,19 @@ export class Run {
 
   /** Sends what was reported last, and notes the time spent where a restart will find it. */
   private flush(): void {
-    this.feed.update(this.job.id, { spentMs: Math.round(this.spentMs) });
-    const body = this.progress();
-    if (body === undefined) return;
+    const spent = { spentMs: Math.round(this.spentMs) };
+    const data = this.progress();
+    this.feed.update(this.job.id, spent, data && { type: 'progress', data });
+    if (data === undefined) return;
     this.sentMs = this.clock.now();
-    this.say('progress', body);
+    this.said();
   }
 
   private say(type: string, data: Readonly<Record<string, unknown>>): void {
     this.feed.event(this.job.id, type, data);
+    this.said();
+  }
+  private said(): void {
     if (++this.events % thinEvery === 0) this.feed.thin(this.job.id);
   }
 

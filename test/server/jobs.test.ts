@@ -210,9 +210,9 @@ test('a database that takes nothing any more does not hold up the end', async ()
   let writes = 0;
   const b = await start({
     ...store,
-    updateJob: (id, change) => {
+    updateJob: (id, change, event) => {
       if (++writes > 1) throw full;
-      return store.updateJob(id, change);
+      return store.updateJob(id, change, event);
     },
   });
   await b.submit();

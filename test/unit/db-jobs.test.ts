@@ -50,6 +50,18 @@ test('a job comes back as it was asked for', () => {
   expect(store.addJob(plain)).toMatchObject({ name: null, priority: 'normal', until: null, only: null, webhooks: [] });
 });
 
+test('a change and the event that comes with it are written together, or neither', () => {
+  const store = memory();
+  const { id } = store.addJob(plain);
+  expect(store.updateJob(id, { spentMs: 5 }, { type: 'progress', data: { done: 1 } }).spentMs).toBe(5);
+  expect(store.lastEvent(id, 'progress')?.data).toEqual({ done: 1 });
+  // No JSON has a place for it.
+  expect(() => store.updateJob(id, { spentMs: 9 }, { type: 'progress', data: { done: 1n } })).toThrow(TypeError);
+  expect(store.job(id)?.spentMs).toBe(5);
+  expect(store.events(id, 0, 10).map((e) => e.type)).toEqual(['state', 'progress']);
+  store.close();
+});
+
 test('pages hold every job that the filter takes, once, newest first, whatever is added meanwhile', () => {
   const store = memory();
   const all: JobRow[] = [];
