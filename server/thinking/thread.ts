@@ -8,6 +8,12 @@ import { vectors } from '../../tuner/measure/bench.ts';
 import type { Mind, Subject } from '../../tuner/mind.ts';
 import type { Beginning, Questions, Reply, Tellings, Thrown } from './questions.ts';
 
+/**
+ * MiB of a thread's heap. With a limit far above what it needs it lets garbage grow to a multiple of that; with a small nursery
+ * there is less of it.
+ */
+const limits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
+
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: Error): void;
@@ -22,7 +28,10 @@ export class Thread {
 
   /** `said`: hears why the fastest network is not built. */
   constructor(beginning: Beginning, said: (why: string) => void) {
-    this.worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: beginning });
+    this.worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: beginning,
+      resourceLimits: limits,
+    });
     // Whoever waits for an answer is kept alive by what the daemon does.
     this.worker.unref();
     this.worker.on('message', (reply: Reply) => this.heard(reply, said));
