@@ -31,7 +31,7 @@ interface Step {
 const comparable = (tasks: string): string => `y.stands AND y.board = @board AND y.kind = @kind AND y.task IN (${tasks})
   AND y.environment IN (
     SELECT a.id FROM environments a JOIN environments b ON a.toolchain = b.toolchain AND a.flags = b.flags
-    WHERE b.id IN (SELECT environment FROM tallies WHERE job = @job))`;
+    WHERE b.id IN (SELECT environment FROM tallied WHERE job = @job))`;
 
 export class Curves {
   private readonly db: Database;
@@ -55,7 +55,7 @@ export class Curves {
 
   /** A task by its trials of all jobs, or of one policy. */
   private ofAll(place: Place, policy: string | undefined): Curve {
-    const from = `FROM tallies y JOIN marks m ON m.tally = y.id WHERE y.stands
+    const from = `FROM tallied y CROSS JOIN marks m ON m.tally = y.id WHERE y.stands
       AND y.task = @task AND y.board = @board AND y.kind = @kind`;
     const of = { ...place, ...(policy !== undefined && { policy }) };
     const steps = this.db
@@ -92,7 +92,7 @@ export class Curves {
     const span = this.db
       .prepare<[string], JobSpan>(
         `SELECT board, kind, min(first_seq) AS first, max(last_seq) AS last, min(first_at) AS firstAt
-         FROM tallies WHERE job = ? GROUP BY board, kind ORDER BY sum(trials) DESC LIMIT 1`,
+         FROM tallied WHERE job = ? GROUP BY board, kind ORDER BY sum(trials) DESC LIMIT 1`,
       )
       .get(job);
     return span;
@@ -103,7 +103,7 @@ export class Curves {
     return this.db
       .prepare<object, Step>(
         `SELECT m.at, y.task, m.cycles, y.job IS @job AND NOT y.reused AS counts
-         FROM tallies y JOIN marks m ON m.tally = y.id
+         FROM tallied y CROSS JOIN marks m ON m.tally = y.id
          WHERE ${where} AND y.last_seq >= @first AND y.first_seq <= @last AND m.seq <= @last ORDER BY m.seq`,
       )
       .all(of);
@@ -115,7 +115,7 @@ export class Curves {
   private bests(where: string, of: object): ReadonlyMap<string, number> {
     const rows = this.db
       .prepare<object, [string, number]>(
-        `SELECT task, min(best) FROM tallies y WHERE best IS NOT NULL AND ${where} GROUP BY task`,
+        `SELECT task, min(best) FROM tallied y WHERE best IS NOT NULL AND ${where} GROUP BY task`,
       )
       .raw()
       .all(of);

@@ -2,35 +2,43 @@
  * Filters of the log: one form of each, for cursors, and the SQL that it stands for. Must stay true: every key of a RecordFilter
  * has its condition here, and values reach SQLite only as parameters.
  *
- * Three tables answer, each for more and at a higher price: `tallies` (alias y) know what alike trials share, `marks` (alias m)
- * time and count of each, `trials` (alias t) all of it. Columns of tallies have the names that they have in trials.
+ * Four tables answer, each for more and at a higher price: `lots` (alias y) know what alike trials share, `tallied` (alias y) also
+ * their job and device, `marks` (alias m) time and count of each, `trials` (alias t) all of it. Columns have the same names in all.
  */
 import { BadFilter } from './errors.ts';
 import type { RecordFilter } from './types.ts';
 
 type Key = Exclude<keyof RecordFilter, 'knobs'>;
-type Where = 'tallies' | 'marks' | 'trials';
+type Where = 'lots' | 'tallied' | 'marks' | 'trials';
 interface Condition {
   /** The cheapest table that can tell. */
   readonly of: Where;
   /** The condition on a row of `alias`. */
   readonly sql: (alias: string) => string;
-  /** On a tally: false where none of its trials can fit. Narrows what marks are read. */
+  /** On a lot or tally: false where none of its trials can fit. Narrows what marks are read. */
   readonly narrows?: string;
+  /** On a row s of spans: false where no trial with its numbers can fit. */
+  readonly span?: string;
 }
 
-const equal = (column: string): Condition => ({ of: 'tallies', sql: (a) => `${a}.${column} = @${column}` });
+const equal = (column: string, of: Where = 'lots'): Condition => ({ of, sql: (a) => `${a}.${column} = @${column}` });
 const ofTask = (column: string): Condition => ({
-  of: 'tallies',
+  of: 'lots',
   sql: (a) => `${a}.task IN (SELECT id FROM tasks WHERE ${column} = @${column})`,
 });
 const onMark = (sql: Condition['sql'], narrows: string): Condition => ({ of: 'marks', sql, narrows });
+const onTime = (sql: Condition['sql'], narrows: string, span: string): Condition => ({
+  of: 'marks',
+  sql,
+  narrows,
+  span,
+});
 
 const conditions: Readonly<Record<Key, Condition>> = {
-  job: equal('job'),
-  network: { of: 'tallies', sql: (a) => `${a}.task IN (SELECT task FROM layers WHERE model = @network)` },
+  job: equal('job', 'tallied'),
+  network: { of: 'lots', sql: (a) => `${a}.task IN (SELECT task FROM layers WHERE model = @network)` },
   layer: {
-    of: 'tallies',
+    of: 'lots',
     sql: (a) => `${a}.task IN (SELECT task FROM layers WHERE model = @network AND name = @layer)`,
   },
   task: equal('task'),
@@ -43,9 +51,9 @@ const conditions: Readonly<Record<Key, Condition>> = {
   status: equal('status'),
   stage: equal('stage'),
   code: equal('code'),
-  device: equal('device'),
+  device: equal('device', 'tallied'),
   toolchain: {
-    of: 'tallies',
+    of: 'lots',
     sql: (a) => `${a}.environment IN (SELECT id FROM environments WHERE toolchain = @toolchain)`,
   },
   binary: {
@@ -55,8 +63,8 @@ const conditions: Readonly<Record<Key, Condition>> = {
   },
   cyclesMin: onMark((a) => `${a}.cycles >= @cyclesMin`, 'y.best IS NOT NULL'),
   cyclesMax: onMark((a) => `${a}.cycles <= @cyclesMax`, 'y.best <= @cyclesMax'),
-  since: onMark((a) => `${a}.at >= @since`, 'y.last_at >= @since'),
-  until: onMark((a) => `${a}.at < @until`, 'y.first_at < @until'),
+  since: onTime((a) => `${a}.at >= @since`, 'y.last_at >= @since', 's.last_at >= @since'),
+  until: onTime((a) => `${a}.at < @until`, 'y.first_at < @until', 's.first_at < @until'),
 };
 /** Keys of a filter that hold one value. */
 export const filterKeys = Object.keys(conditions) as readonly Key[];
@@ -106,18 +114,22 @@ function knobName(name: string): string {
 /** A filter as SQL: joined by AND, 'true' where there is nothing to ask. */
 export interface Conditions {
   readonly parameters: Readonly<Record<string, string | number>>;
-  /** On a row y of tallies: what tallies alone can tell, and what narrows them. */
+  /** The cheapest summary with the columns of `tally`, as y; for times the finer one, as jobs come one after another. */
+  readonly summary: 'lots y' | 'tallied y';
+  /** On a row y of it: what summaries alone can tell, and what narrows them. */
   readonly tally: string;
+  /** On a row s of spans. */
+  readonly span: string;
   /** On a row m of marks, beyond `tally`. */
   readonly mark: string;
   /** On a row t of trials: everything but knobs. */
   readonly trial: string;
   /** On a row t of trials: knobs, which are read from each config. */
   readonly knobs: string;
-  /** On a row t of trials: what neither tallies nor marks tell. */
+  /** On a row t of trials: what neither summaries nor marks tell. */
   readonly rest: string;
   /** The dearest table that is needed. */
-  readonly needs: Where;
+  readonly needs: 'summary' | 'marks' | 'trials';
   /** What it is about: whole places (a task on a board in a kind), of which all measured trials fit, or any trials. */
   readonly about: 'places' | 'trials';
 }
@@ -131,13 +143,15 @@ export function conditionsOf(normal: NormalFilter): Conditions {
   const rest = [...on('trials', 't'), ...knobs];
   return {
     parameters: parametersOf(normal),
-    tally: all([...on('tallies', 'y'), ...narrowing]),
+    summary: plain.some((c) => c.of === 'tallied' || c.span !== undefined) ? 'tallied y' : 'lots y',
+    tally: all([...on('tallied', 'y'), ...on('lots', 'y'), ...narrowing]),
+    span: all(plain.flatMap((c) => c.span ?? [])),
     mark: all(on('marks', 'm')),
     trial: all(plain.map((c) => c.sql('t'))),
     knobs: all(knobs),
     rest: all(rest),
     about: normal.every(([k, v]) => ofPlaces.has(k) || (k === 'status' && v === 'ok')) ? 'places' : 'trials',
-    needs: rest.length > 0 ? 'trials' : narrowing.length > 0 ? 'marks' : 'tallies',
+    needs: rest.length > 0 ? 'trials' : narrowing.length > 0 ? 'marks' : 'summary',
   };
 }
 

@@ -7,7 +7,7 @@ export interface Health {
   readonly damage: readonly string[];
   /** Rows that refer to rows which are not there. */
   readonly dangling: number;
-  /** Rows of tallies and marks that are not what the trials say. */
+  /** Rows of summaries that are not what the trials say. */
   readonly wrongSummaries: number;
   /** Records that took a measurement over from one that is not here: merged without it. */
   readonly withoutOrigin: number;
@@ -21,11 +21,11 @@ export interface Health {
 export function healthOf(db: Database, since: string): Health {
   const count = (sql: string): number => db.prepare<[], number>(sql).pluck().get() ?? 0;
   const damage = db.prepare<[], string>('PRAGMA integrity_check(20)').pluck().all();
-  const { tallies, marks } = wrongSummaries(db);
+  const { tallies, marks, spans } = wrongSummaries(db);
   return {
     damage: damage.filter((line) => line !== 'ok'),
     dangling: count('SELECT count(*) FROM pragma_foreign_key_check'),
-    wrongSummaries: tallies + marks,
+    wrongSummaries: tallies + marks + spans,
     withoutOrigin: count(
       `SELECT count(*) FROM trials t WHERE reused_from IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM trials o WHERE o.id = t.reused_from)`,
@@ -35,7 +35,7 @@ export function healthOf(db: Database, since: string): Health {
     ),
     staleDevices: db
       .prepare<[string], Health['staleDevices'][number]>(
-        `SELECT device, board, max(last_at) AS lastAt FROM tallies WHERE device IS NOT NULL
+        `SELECT device, board, max(last_at) AS lastAt FROM tallied WHERE device IS NOT NULL
          GROUP BY device, board HAVING lastAt < ? ORDER BY lastAt, device`,
       )
       .all(since),

@@ -25,6 +25,6 @@ export function logOn(db: Database, tasks: Tasks, read: <T>(work: () => T) => T)
 }
 
 function sizeOf(db: Database): { readonly bytes: number; readonly trials: number } {
-  const trials = db.prepare<[], number>('SELECT ifnull(sum(trials), 0) FROM tallies').pluck().get()!;
+  const trials = db.prepare<[], number>('SELECT ifnull(sum(trials), 0) FROM lots').pluck().get()!;
   return { bytes: pageBytes(db) + logBytes(db.name), trials };
 }

@@ -19,6 +19,7 @@ export const schemaFiles: readonly string[] = [
   '0007-queries.sql',
   '0008-service.sql',
   '0009-webhooks.sql',
+  '0010-lots.sql',
   '0011-workers.sql',
 ];
 /** Read at the start: a failure to read our own files must not be taken for one of somebody's database. */

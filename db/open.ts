@@ -83,6 +83,8 @@ function prepare(db: Database.Database, file: string): Result<void> {
   const journal = db.pragma('journal_mode = WAL', { simple: true });
   if (journal !== 'wal' && file !== ':memory:')
     return failing('data', 'DB_IO', `${file}: this file system cannot hold a write-ahead log (got "${journal}")`);
+  // What a statement would undo if it failed goes to a file otherwise: for each trial a dozen pages.
+  db.pragma('temp_store = MEMORY');
   db.pragma('synchronous = FULL');
   db.pragma(`cache_size = ${-cacheKiB}`);
   db.pragma(`wal_autocheckpoint = ${checkpointPages}`);

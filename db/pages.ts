@@ -25,7 +25,7 @@ interface Order {
   readonly by: (alias: string) => string;
   /** What lies behind the last row of the page before. */
   readonly beyond: (alias: string) => string;
-  /** On a tally y: some of it may lie there. */
+  /** On a lot or tally y: some of it may lie there. */
   readonly reaches: string;
   readonly first: Place;
 }
@@ -69,7 +69,7 @@ export interface Seqs {
 }
 /** Parameters of a statement. */
 type Bound = Conditions['parameters'] & Place & { readonly limit: number };
-/** Trials of all tallies that may have some in the page, and the first and the last of them. */
+/** Trials of all lots or tallies that may have some in the page, and the first and the last of them. */
 interface Reached {
   readonly trials: number;
   readonly first: number;
@@ -127,21 +127,36 @@ export class Pages {
     const bound: Bound = { ...c.parameters, ...place, limit };
     if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
     if (c.tally === 'true' && (sort === 'at' || sort === '-at')) return this.along(c, sort, bound, 'NOT INDEXED');
-    const reached = this.statements
-      .of<Reached>(
-        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM tallies y
-       WHERE ${c.tally} AND ${orders[sort].reaches}`,
-      )
-      .get(bound)!;
+    const reached = this.reached(c, sort, bound);
     if (reached.trials === 0) return [];
     if (sort === 'at' || sort === '-at') return this.byTime(c, sort, bound, reached);
     return (c.about === 'places' && this.merge(c, sort, bound, reached)) || this.gather(c, sort, bound);
   }
 
+  /** What summaries say of the trials that may fit. */
+  private reached(c: Conditions, sort: RecordSort, bound: Bound): Reached {
+    const reached = this.statements
+      .of<Reached>(
+        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM ${c.summary}
+         WHERE ${c.tally} AND ${orders[sort].reaches}`,
+      )
+      .get(bound)!;
+    if (c.span === 'true' || reached.trials === 0) return reached;
+    const { first, last } = this.statements
+      .of<{ readonly first: number | null; readonly last: number | null }>(
+        `SELECT min(block) * 1024 AS first, max(block) * 1024 + 1023 AS last FROM spans s WHERE ${c.span}`,
+      )
+      .get(bound)!;
+    if (first === null || last === null) return { ...reached, trials: 0 };
+    return { ...reached, first: Math.max(reached.first, first), last: Math.min(reached.last, last) };
+  }
+
   private byTime(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> {
     const seq = sort === 'at' ? Math.max(bound.seq, reached.first - 1) : Math.min(bound.seq, reached.last + 1);
-    const from: Bound = { ...bound, seq };
-    if (reached.trials > this.effort.gathered) return this.along(c, sort, from, 'NOT INDEXED');
+    const { first, last } = reached;
+    const from = { ...bound, seq, first, last };
+    if (reached.trials > this.effort.gathered)
+      return this.along(c, sort, from, 'NOT INDEXED', 't.seq BETWEEN @first AND @last');
     return this.nearby(c, sort, from, reached) ?? this.gather(c, sort, bound);
   }
 
@@ -171,7 +186,7 @@ export class Pages {
   private merge(c: Conditions, sort: RecordSort, bound: Bound, reached: Reached): Iterable<Row> | undefined {
     const { by, beyond } = orders[sort];
     const places = this.statements
-      .of<object>(`SELECT DISTINCT task, board, kind FROM tallies y INDEXED BY tallies_of_task WHERE ${c.tally}`)
+      .of<object>(`SELECT DISTINCT task, board, kind FROM lots y INDEXED BY lots_once WHERE ${c.tally}`)
       .all(bound);
     const fewer = dearer * places.length * bound.limit < reached.trials;
     if (!fewer && reached.trials <= this.effort.gathered) return undefined;
@@ -189,7 +204,7 @@ export class Pages {
   /** All marks of the tallies that fit, then put in order. */
   private gather(c: Conditions, sort: RecordSort, bound: object): Iterable<Row> {
     const { by, beyond, reaches } = orders[sort];
-    const marks = `SELECT m.seq, 1 AS fits, m.cycles FROM tallies y JOIN marks m ON m.tally = y.id
+    const marks = `SELECT m.seq, 1 AS fits, m.cycles FROM tallied y CROSS JOIN marks m ON m.tally = y.id
        WHERE ${c.tally} AND ${reaches} AND ${c.mark} AND ${beyond('m')} ORDER BY ${by('m')} LIMIT @limit`;
     const rows =
       c.knobs === 'true'

@@ -36,7 +36,7 @@ export class Stats {
              sum(iif(reused OR status <> 'failed', 0, trials)) AS failed,
              min(iif(template = 'default', best, NULL)) AS "default",
              min(best) AS best
-           FROM (${foundBy(c)}) ${within} GROUP BY task, board, kind)
+           FROM (${foundBy(c, ['task', 'board', 'kind', 'template', 'status', 'reused'])}) ${within} GROUP BY task, board, kind)
          SELECT g.task, k.op, k.shape, g.board, g.kind, g.trials, g.failed, g."default", g.best, (
            SELECT t.id FROM trials t
            WHERE t.task = g.task AND t.board = g.board AND t.kind = g.kind AND t.status = 'ok' AND t.cycles = g.best
@@ -51,7 +51,7 @@ export class Stats {
     const c = conditionsOf(normalFilter(filter));
     const counts = this.db
       .prepare<object, Count>(
-        `SELECT ${by} AS key, code, sum(trials) AS trials FROM (${foundBy(c)}) WHERE NOT reused GROUP BY 1, 2 ORDER BY 1, 2`,
+        `SELECT ${by} AS key, code, sum(trials) AS trials FROM (${foundBy(c, ['reused', 'code', by])}) WHERE NOT reused GROUP BY 1, 2 ORDER BY 1, 2`,
       )
       .all(c.parameters);
     const all = counts.reduce((n, { trials }) => n + trials, 0);
@@ -73,33 +73,40 @@ export class Stats {
   }
 
   scatter(of: Place & { readonly job?: string }, limit: number): readonly ScatterPoint[] {
-    const marks = marksOfPlace(of.job === undefined ? '' : 'AND y.job = @job');
-    const { total } = this.db.prepare<object, { total: number }>(`SELECT count(*) AS total FROM (${marks})`).get(of)!;
+    const more = of.job === undefined ? '' : 'AND y.job = @job';
+    const total = this.db
+      .prepare<object, number>(`SELECT ifnull(sum(y.trials), 0) FROM tallied y WHERE ${ofPlace} ${more}`)
+      .pluck()
+      .get(of)!;
     return this.db
       .prepare<object, ScatterPoint>(
         `SELECT t.id AS record, 0 AS n, m.at, m.cycles, m.template, m.status, m.job
-         FROM (${marks} ORDER BY m.seq DESC LIMIT @limit) m JOIN trials t ON t.seq = m.seq ORDER BY m.seq`,
+         FROM (${marksOfPlace(more)} ORDER BY m.seq DESC LIMIT @limit) m
+         CROSS JOIN trials t INDEXED BY trials_of_task ON t.task = @task AND t.seq = m.seq ORDER BY m.seq`,
       )
       .all({ ...of, limit })
       .map((point, i, { length }) => ({ ...point, n: total - length + i + 1 }));
   }
 
   kinds(filter: RecordFilter): readonly Kind[] {
-    const { tally, parameters } = conditionsOf(normalFilter(filter));
+    const { summary, tally, parameters } = conditionsOf(normalFilter(filter));
     return this.statements
-      .of<Kind>(`SELECT DISTINCT kind FROM tallies y WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
+      .of<Kind>(`SELECT DISTINCT kind FROM ${summary} WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
       .pluck()
       .all(parameters);
   }
 }
 
-/** Rows as tallies have them, of as many trials each as one condition can be asked of at once. */
-function foundBy(c: Conditions): string {
-  const alike = `SELECT y.job, y.task, y.board, y.kind, y.device, y.template, y.status, y.stage, y.code, y.reused`;
-  const one = `${alike}, 1 AS trials, m.cycles AS best, m.seq AS best_seq FROM tallies y JOIN marks m ON m.tally = y.id`;
+type Column = 'task' | 'board' | 'kind' | 'template' | 'status' | 'reused' | FailureKey;
+const inLots = (column: Column): boolean => column !== 'job' && column !== 'device';
+
+/** These columns, how many trials, and their best: of as many trials a row as one condition can be asked of at once. */
+function foundBy(c: Conditions, columns: readonly Column[]): string {
+  const alike = `SELECT ${[...new Set(columns)].map((name) => `y.${name}`).join(', ')}`;
+  const one = `${alike}, 1 AS trials, m.cycles AS best FROM tallied y CROSS JOIN marks m ON m.tally = y.id`;
   switch (c.needs) {
-    case 'tallies':
-      return `${alike}, y.trials, y.best, y.best_seq FROM tallies y WHERE y.stands AND ${c.tally}`;
+    case 'summary':
+      return `${alike}, y.trials, y.best FROM ${columns.every(inLots) ? c.summary : 'tallied y'} WHERE y.stands AND ${c.tally}`;
     case 'marks':
       return `${one} WHERE y.stands AND ${c.tally} AND ${c.mark}`;
     case 'trials':
@@ -107,10 +114,12 @@ function foundBy(c: Conditions): string {
   }
 }
 
+/** On a tally y: it is of a place. */
+const ofPlace = 'y.task = @task AND y.board = @board AND y.kind = @kind AND y.stands';
 /** Marks of a place with what their tallies say. */
 const marksOfPlace = (more: string): string =>
-  `SELECT m.seq, m.at, m.cycles, y.template, y.status, y.job FROM tallies y JOIN marks m ON m.tally = y.id
-   WHERE y.task = @task AND y.board = @board AND y.kind = @kind AND y.stands ${more}`;
+  `SELECT m.seq, m.at, m.cycles, y.template, y.status, y.job FROM tallied y CROSS JOIN marks m ON m.tally = y.id
+   WHERE ${ofPlace} ${more}`;
 
 interface Count {
   readonly key: string | null;

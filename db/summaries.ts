@@ -1,38 +1,49 @@
 /**
- * Tallies and marks against the trials that they are worked out from. Must stay true: what repair() leaves is what the triggers of
- * 0006-log.sql would have made, and it touches no trial.
+ * Lots, tallies, marks and spans against the trials that they are worked out from. Must stay true: what remakeSummaries() leaves is what the
+ * triggers of 0010-lots.sql would have made, and it touches no trial.
  */
 import type { Database } from 'better-sqlite3';
 
-const columns = 'job, task, board, kind, environment, device, policy, template, status, stage, code, reused, stands';
+const ofLot = 'task, board, kind, environment, policy, template, status, stage, code, reused, stands';
+const ofTally = `${ofLot}, job, device`;
 const summary = 'trials, first_seq, last_seq, first_at, last_at, best, best_seq';
 
-/** What tallies must be, by a scan of all trials. */
-const scanned = `SELECT key, ${columns}, count(*) AS trials, min(seq) AS first_seq, max(seq) AS last_seq, min(at) AS first_at,
-    max(at) AS last_at, min(cycles) AS best, NULL AS best_seq
-  FROM placed GROUP BY key`;
-const bestSeqs = `SELECT p.key, min(p.seq) AS seq FROM placed p
-  JOIN (SELECT key, min(cycles) AS cycles FROM placed GROUP BY key) b ON b.key = p.key AND b.cycles = p.cycles GROUP BY p.key`;
-const wanted = `SELECT s.key, ${columns}, trials, first_seq, last_seq, first_at, last_at, best, b.seq AS best_seq
-  FROM (${scanned}) s LEFT JOIN (${bestSeqs}) b ON b.key = s.key`;
-const there = `SELECT key, ${columns}, ${summary} FROM tallies`;
+/** What there must be of each combination of these columns, by a scan of all trials. */
+const scanned = (columns: string): string =>
+  `SELECT ${columns}, count(*) AS trials, min(seq) AS first_seq, max(seq) AS last_seq, min(at) AS first_at, max(at) AS last_at,
+     min(cycles) AS best, min(seq) FILTER (WHERE place = 1) AS best_seq
+   FROM (SELECT *, iif(cycles IS NULL, NULL, rank() OVER (PARTITION BY ${columns} ORDER BY cycles NULLS LAST, seq)) AS place FROM placed)
+   GROUP BY ${columns}`;
 
-/** How many rows of tallies and marks are not what a scan of the trials says; it reads the whole log. */
-export function wrongSummaries(db: Database): { readonly tallies: number; readonly marks: number } {
+const spans = 'SELECT seq / 1024 AS block, min(at) AS first_at, max(at) AS last_at FROM trials GROUP BY 1';
+
+/** How many rows of lots, tallies, marks and spans are not what a scan of the trials says; it reads the whole log. */
+export function wrongSummaries(db: Database): {
+  readonly tallies: number;
+  readonly marks: number;
+  readonly spans: number;
+} {
   const differing = (a: string, b: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM (${a} EXCEPT ${b})`).pluck().get() ?? 0;
-  const marks = 'SELECT y.key, m.seq, m.at, m.cycles FROM marks m LEFT JOIN tallies y ON y.id = m.tally';
-  const placed = 'SELECT key, seq, at, cycles FROM placed';
+  const unlike = (a: string, b: string): number => differing(a, b) + differing(b, a);
+  const lots = unlike(scanned(ofLot), `SELECT ${ofLot}, ${summary} FROM lots`);
+  const tallies = unlike(scanned(ofTally), `SELECT ${ofTally}, ${summary} FROM tallied`);
+  const homeless = db
+    .prepare<[], number>('SELECT count(*) FROM tallies WHERE lot NOT IN (SELECT id FROM lots)')
+    .pluck();
   return {
-    tallies: differing(wanted, there) + differing(there, wanted),
-    marks: differing(placed, marks) + differing(marks, placed),
+    tallies: lots + tallies + (homeless.get() ?? 0),
+    marks: unlike('SELECT tally, seq, at, cycles FROM placed', 'SELECT tally, seq, at, cycles FROM marks'),
+    spans: unlike(spans, 'SELECT * FROM spans'),
   };
 }
 
 /** Makes them again from the trials. To be called in a transaction. */
 export function remakeSummaries(db: Database): void {
-  // Tallies first: what the triggers on marks would count is not there any more.
-  db.exec('DELETE FROM tallies; DELETE FROM marks');
-  db.exec(`INSERT INTO tallies (key, ${columns}) SELECT DISTINCT key, ${columns} FROM placed`);
-  db.exec('INSERT INTO marks SELECT y.id, p.seq, p.at, p.cycles FROM placed p JOIN tallies y ON y.key = p.key');
+  // Marks last: what their triggers would count is not there any more.
+  db.exec('DELETE FROM lots; DELETE FROM tallies; DELETE FROM marks; DELETE FROM spans');
+  db.exec(`INSERT INTO lots (${ofLot}) SELECT DISTINCT ${ofLot} FROM placed`);
+  db.exec('INSERT INTO tallies (lot, job, device) SELECT DISTINCT lot, job, device FROM placed');
+  db.exec('INSERT INTO marks SELECT tally, seq, at, cycles FROM placed');
+  db.exec(`INSERT INTO spans ${spans}`);
 }

@@ -93,7 +93,7 @@ interface Counts {
   readonly failed: number;
 }
 const counted = `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
-  FROM tallies WHERE job = ? AND NOT reused AND stands`;
+  FROM tallied WHERE job = ? AND NOT reused AND stands`;
 const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
   @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
   @times, @bytes)`;
@@ -209,7 +209,7 @@ export class Trials {
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[] {
     return this.db
       .prepare<[string, string], { readonly kind: Kind; readonly count: number }>(
-        `SELECT kind, sum(trials) AS count FROM tallies WHERE task = ? AND board = ? AND status = 'ok' AND stands
+        `SELECT kind, sum(trials) AS count FROM lots WHERE task = ? AND board = ? AND status = 'ok' AND stands
          GROUP BY kind ORDER BY kind`,
       )
       .all(task, board);

@@ -151,7 +151,7 @@ const best: LogView = {
   ],
   // With min() best_seq is that of the row that has it.
   from: `(SELECT task, board, kind, min(best) AS cycles, best_seq, sum(trials) FILTER (WHERE NOT reused) AS trials
-      FROM main.tallies WHERE stands AND best IS NOT NULL GROUP BY task, board, kind) g
+      FROM main.lots WHERE stands AND best IS NOT NULL GROUP BY task, board, kind) g
     JOIN main.trials t ON t.seq = g.best_seq JOIN main.tasks k ON k.id = g.task`,
 };
 
@@ -166,34 +166,41 @@ const devices: LogView = {
     text('first_at', 'its first trial', 'min(y.first_at)'),
     text('last_at', 'its last trial', 'max(y.last_at)'),
   ],
-  from: 'main.tallies y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
+  from: 'main.tallied y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
 };
+
+/** What trials of a row of `totals` share; `summary` tells their jobs and devices apart. */
+const alike: readonly Column[] = [
+  text('task', 'id of the task', 'y.task'),
+  text('op', 'operator', 'k.op'),
+  text('shape', 'operands', 'k.shape'),
+  text('board', 'on which they were tried', 'y.board'),
+  text('kind', 'what was counted', 'y.kind'),
+  text('policy', 'that proposed them', 'y.policy'),
+  text('template', 'of their schedules', 'y.template'),
+  text('status', 'ok or failed', 'y.status'),
+  text('stage', 'where they failed', 'y.stage'),
+  text('code', 'why', 'y.code'),
+  integer('reused', '1: they took a measurement over', 'y.reused'),
+  integer('stands', '0: they, or what they took over, are doubted', 'y.stands'),
+  integer('trials', 'how many', 'y.trials'),
+  real('best', 'fewest cycles', 'y.best'),
+  text('first_at', 'the first of them', 'y.first_at'),
+  text('last_at', 'the last of them', 'y.last_at'),
+];
 
 const summary: LogView = {
   name: 'summary',
-  about:
-    'trials that are alike in everything but config and count, counted: what is asked of a million trials is answered here',
-  columns: [
-    text('job', 'that made them', 'y.job'),
-    text('task', 'id of the task', 'y.task'),
-    text('op', 'operator', 'k.op'),
-    text('shape', 'operands', 'k.shape'),
-    text('board', 'on which they were tried', 'y.board'),
-    text('kind', 'what was counted', 'y.kind'),
-    text('device', 'that ran them', 'y.device'),
-    text('policy', 'that proposed them', 'y.policy'),
-    text('template', 'of their schedules', 'y.template'),
-    text('status', 'ok or failed', 'y.status'),
-    text('stage', 'where they failed', 'y.stage'),
-    text('code', 'why', 'y.code'),
-    integer('reused', '1: they took a measurement over', 'y.reused'),
-    integer('stands', '0: they, or what they took over, are doubted', 'y.stands'),
-    integer('trials', 'how many', 'y.trials'),
-    real('best', 'fewest cycles', 'y.best'),
-    text('first_at', 'the first of them', 'y.first_at'),
-    text('last_at', 'the last of them', 'y.last_at'),
-  ],
-  from: 'main.tallies y JOIN main.tasks k ON k.id = y.task',
+  about: 'trials that are alike in everything but config and count, counted: quick on a log of a million trials',
+  columns: [text('job', 'that made them', 'y.job'), text('device', 'that ran them', 'y.device'), ...alike],
+  from: 'main.tallied y JOIN main.tasks k ON k.id = y.task',
+};
+
+const totals: LogView = {
+  name: 'totals',
+  about: 'the same over all jobs and devices: what is asked of all trials is answered here at once',
+  columns: alike,
+  from: 'main.lots y JOIN main.tasks k ON k.id = y.task',
 };
 
 const doubts: LogView = {
@@ -208,4 +215,4 @@ const doubts: LogView = {
 };
 
 /** What `POST /v1/query` can read, in the order of `GET /v1/schema`. */
-export const logViews: readonly LogView[] = [trials, jobs, tasks, layers, summary, best, devices, doubts];
+export const logViews: readonly LogView[] = [trials, jobs, tasks, layers, summary, totals, best, devices, doubts];

@@ -1,6 +1,6 @@
 /**
  * Queries that come with microtune. Must stay true: each runs on any database, in a moment also on a log of a million trials (it asks
- * the summary, or the latest trials); it reads only what the views document; a name stays, for people have it in their notes.
+ * the totals, or the latest trials); it reads only what the views document; a name stays, for people have it in their notes.
  */
 import type { SavedQuery } from '../../db/queries.ts';
 
@@ -17,15 +17,15 @@ export const builtInQueries: readonly SavedQuery[] = [
     name: 'failures-by-stage',
     title: 'Share of trials that fail, by stage and code',
     sql: `SELECT stage, code, sum(trials) AS failed,
-  round(100.0 * sum(trials) / (SELECT sum(trials) FROM summary WHERE NOT reused), 2) AS percent
-FROM summary WHERE status = 'failed' AND NOT reused GROUP BY stage, code ORDER BY failed DESC`,
+  round(100.0 * sum(trials) / (SELECT sum(trials) FROM totals WHERE NOT reused), 2) AS percent
+FROM totals WHERE status = 'failed' AND NOT reused GROUP BY stage, code ORDER BY failed DESC`,
   },
   {
     name: 'failures-by-template',
     title: 'Share of trials that fail, by operator, board and template',
     sql: `SELECT op, board, template, sum(trials) AS trials,
   round(100.0 * sum(trials) FILTER (WHERE status = 'failed') / sum(trials), 2) AS percent_failed
-FROM summary WHERE NOT reused GROUP BY op, board, template ORDER BY percent_failed DESC, trials DESC`,
+FROM totals WHERE NOT reused GROUP BY op, board, template ORDER BY percent_failed DESC, trials DESC`,
   },
   {
     name: 'last-failures',
@@ -50,13 +50,13 @@ FROM doubts d CROSS JOIN trials t ON t.id = d.record ORDER BY d.at DESC LIMIT 10
     name: 'templates',
     title: 'The best that each template came to, by task and board',
     sql: `SELECT task, op, shape, board, kind, template, sum(trials) AS trials, min(best) AS best
-FROM summary WHERE stands GROUP BY task, board, kind, template ORDER BY board, kind, task, best`,
+FROM totals WHERE stands GROUP BY task, board, kind, template ORDER BY board, kind, task, best`,
   },
   {
     name: 'policies',
     title: 'What each search policy found, by task and board',
     sql: `SELECT task, op, board, kind, policy, sum(trials) AS trials, min(best) AS best
-FROM summary WHERE stands GROUP BY task, board, kind, policy ORDER BY board, kind, task, best`,
+FROM totals WHERE stands GROUP BY task, board, kind, policy ORDER BY board, kind, task, best`,
   },
   {
     name: 'knob-effects',

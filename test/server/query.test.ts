@@ -245,6 +245,7 @@ test('the schema: every view gives the columns that are documented, of the types
     'tasks',
     'layers',
     'summary',
+    'totals',
     'best',
     'devices',
     'doubts',

@@ -30,14 +30,19 @@ test('summaries that are not what the trials say are found, whatever is wrong, a
     'UPDATE tallies SET trials = trials + 1 WHERE id = (SELECT min(id) FROM tallies)',
     'UPDATE tallies SET best = best - 0.25 WHERE best IS NOT NULL',
     'UPDATE tallies SET best_seq = 0 WHERE best IS NOT NULL',
-    "UPDATE tallies SET board = 'other' WHERE id = (SELECT max(id) FROM tallies)",
-    'UPDATE tallies SET stands = 1 - stands WHERE id = (SELECT max(id) FROM tallies)',
+    "UPDATE lots SET board = 'other' WHERE id = (SELECT max(id) FROM lots)",
+    'UPDATE lots SET stands = 1 - stands WHERE id = (SELECT max(id) FROM lots)',
     'DELETE FROM tallies WHERE id = (SELECT max(id) FROM tallies)',
     'DELETE FROM marks WHERE seq = 3',
     'INSERT INTO marks SELECT tally, 9999, at, cycles FROM marks LIMIT 1',
     'UPDATE marks SET cycles = 1e9 WHERE seq = 5',
     'UPDATE marks SET tally = 999 WHERE seq = 5',
-    'DELETE FROM tallies; DELETE FROM marks',
+    'UPDATE lots SET trials = trials + 1 WHERE id = (SELECT min(id) FROM lots)',
+    'UPDATE lots SET best_seq = 0 WHERE best IS NOT NULL',
+    "UPDATE tallies SET device = 'other' WHERE id = (SELECT max(id) FROM tallies)",
+    'DELETE FROM lots WHERE id = (SELECT max(id) FROM lots)',
+    "UPDATE spans SET last_at = '2027'",
+    'DELETE FROM lots; DELETE FROM tallies; DELETE FROM marks; DELETE FROM spans',
   ];
   for (const sql of wrongs) {
     const dir = room();

@@ -168,6 +168,17 @@ test('pages under any filter in any order, and every summary, are what a plain s
   }
 });
 
+/** Numbers of all rows, page by page. */
+function seqsOf(pages: Pages, filter: RecordFilter, sort: RecordSort, limit: () => number): readonly number[] {
+  const seqs: number[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = pages.page(filter, sort, limit(), cursor);
+    seqs.push(...page.seqs);
+    if (page.next === null) return seqs;
+    cursor = page.next;
+  }
+}
+
 test('however much a page may cost, every row that fits comes once, in order', () => {
   const r = new Random(72);
   const dir = room();
@@ -177,18 +188,45 @@ test('however much a page may cost, every row that fits comes once, in order', (
   for (let i = 0; i < samples(200, 5000); i++) {
     const pages = new Pages(db.value, 'farm', { gathered: r.pick([0, 30, 1000]), lookedAt: r.int(1, 50) });
     const [filter, sort] = [r.pick([randomFilter, placeFilter])(r), r.pick(sorts)];
-    const seqs: number[] = [];
-    for (let cursor: string | undefined; ; ) {
-      const page = pages.page(filter, sort, r.int(1, 40), cursor);
-      seqs.push(...page.seqs);
-      if (page.next === null) break;
-      cursor = page.next;
-    }
+    const seqs = seqsOf(pages, filter, sort, () => r.int(1, 40));
     const fitting = model.sorted(
       all.filter((x) => model.fits(x, filter, world)),
       sort,
     );
     // Rows are numbered in the order of appending, from 1.
+    expect(seqs, JSON.stringify({ i, filter, sort })).toEqual(fitting.map((x) => all.indexOf(x) + 1));
+  }
+  db.value.close();
+  store.close();
+});
+
+test('times are found among thousands, also where clocks went back', () => {
+  const r = new Random(73);
+  const dir = room();
+  const store = opened({ dir });
+  const plain = record(r);
+  const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+  const all = Array.from({ length: 4000 }, (_, i): TuningRecord => {
+    const minute = i < 2100 ? i : r.int(0, 1) === 0 ? i - 1500 : i;
+    return { ...plain, device: r.pick(['a', 'b']), id: `t-far-${i}`, at: at(minute), doubt: null } as TuningRecord;
+  });
+  store.mergeRecords(all);
+  expect(store.health(at(0)).wrongSummaries).toBe(0);
+  const db = openDatabase({ dir }, 'read');
+  if (!db.ok) throw new Error(db.error.detail);
+  for (let i = 0; i < samples(40, 600); i++) {
+    const pages = new Pages(db.value, 'farm', { gathered: r.pick([0, 1000, 10_000]), lookedAt: 100 });
+    const [since, until] = [r.int(-100, 4100), r.int(-100, 4100)].map(at);
+    const filter: RecordFilter = {
+      ...r.pick([{ since }, { until }, { since, until }]),
+      ...r.pick([{}, { device: 'a' }, { status: plain.status }]),
+    };
+    const sort = r.pick(['at', '-at'] as const);
+    const seqs = seqsOf(pages, filter, sort, () => 700);
+    const fitting = model.sorted(
+      all.filter((x) => model.fits(x, filter, world)),
+      sort,
+    );
     expect(seqs, JSON.stringify({ i, filter, sort })).toEqual(fitting.map((x) => all.indexOf(x) + 1));
   }
   db.value.close();
@@ -439,10 +477,10 @@ test('the queries use their indices', () => {
   expect(
     plan("SELECT * FROM trials WHERE task = 't' AND board = 'b' AND kind = 'k' AND status = 'ok' ORDER BY cycles, seq"),
   ).toBe('SEARCH trials USING INDEX trials_fastest (task=? AND board=? AND kind=?)');
-  expect(plan("SELECT m.seq FROM tallies y JOIN marks m ON m.tally = y.id WHERE y.job = 'j' AND m.seq > 5")).toBe(
-    'SEARCH y USING COVERING INDEX tallies_of_job (job=?); SEARCH m USING PRIMARY KEY (tally=? AND seq>?)',
+  expect(plan("SELECT m.seq FROM tallied y CROSS JOIN marks m ON m.tally = y.id WHERE y.job = 'j' AND m.seq > 5")).toBe(
+    'SEARCH y USING INDEX tallies_of_job (job=?); SEARCH l USING INTEGER PRIMARY KEY (rowid=?); SEARCH m USING PRIMARY KEY (tally=? AND seq>?)',
   );
-  expect(plan("SELECT sum(trials) FROM tallies WHERE task = 't' AND board = 'b'")).toBe(
-    'SEARCH tallies USING INDEX tallies_of_task (task=? AND board=?)',
+  expect(plan("SELECT sum(trials) FROM tallied WHERE task = 't' AND board = 'b'")).toBe(
+    'SEARCH l USING COVERING INDEX lots_once (task=? AND board=?); SEARCH y USING INDEX tallies_once (lot=?)',
   );
 });
