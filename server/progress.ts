@@ -5,9 +5,10 @@
 import type { Task } from '../compiler/tasks.ts';
 import type { JobRow, Priority } from '../db/types.ts';
 import type { Feed } from './feed.ts';
-import { windowOf } from './jobs/choice.ts';
+import { weightOf, windowOf } from './jobs/choice.ts';
 import { type Clock, systemClock } from './jobs/clock.ts';
 import { Pace, untilQuiet } from './jobs/estimate.ts';
+import type { Burden } from './jobs/forecast.ts';
 import { doneAt } from './jobs/window.ts';
 import type { ProgressBody, TaskBody, WaitingBody } from './schemas/index.ts';
 
@@ -54,12 +55,21 @@ function total(tasks: readonly TaskBody[], which: 'default' | 'best'): number | 
   return sum;
 }
 
+/** What a job can expect of the farm. */
+export interface Outlook {
+  /** What it gets of it now, above 0 to 1. */
+  share(): number;
+  /** Milliseconds until so much is done; `msPerTrial`: of the whole farm, for jobs that made no trial yet. */
+  doneIn(mine: Burden, msPerTrial: number): number;
+}
+const alone: Outlook = { share: () => 1, doneIn: ({ farmMs }) => farmMs };
+
 /** The clock and the progress of one run of a job, from start or restart to its end. */
 export class Run {
   private row: JobRow;
   private readonly feed: Feed;
   readonly clock: Clock;
-  private readonly share: () => number;
+  private readonly outlook: Outlook;
   private readonly pace = new Pace();
   /** Milliseconds of this run in which it moved, up to `since`. */
   private movedMs = 0;
@@ -72,12 +82,11 @@ export class Run {
   private events = 0;
   private over = false;
 
-  /** `share`: what the job gets of the farm now, above 0 to 1. */
-  constructor(job: JobRow, feed: Feed, clock: Clock = systemClock, share: () => number = () => 1) {
+  constructor(job: JobRow, feed: Feed, clock: Clock = systemClock, outlook: Outlook = alone) {
     this.row = job;
     this.feed = feed;
     this.clock = clock;
-    this.share = share;
+    this.outlook = outlook;
     this.since = clock.now();
   }
 
@@ -132,7 +141,7 @@ export class Run {
   report(r: Report): void {
     if (this.over) return;
     this.latest = r;
-    if (this.why === null) this.pace.note(this.clock.now(), r.done, this.share());
+    if (this.why === null) this.pace.note(this.clock.now(), r.done, this.outlook.share());
     if (this.clock.now() - this.sentMs >= intervalAt(this.spentMs)) this.flush();
   }
 
@@ -189,13 +198,32 @@ export class Run {
   }
 
   private leftOfTrials(): number | null {
-    if (this.latest === undefined) return null;
-    const { done, sinceBetter } = this.latest;
+    const msPerTrial = this.msPerTrial();
+    return msPerTrial === null ? null : this.outlook.doneIn(this.burden(msPerTrial), msPerTrial);
+  }
+  private msPerTrial(): number | null {
+    return this.pace.msPerTrial(this.clock.now(), this.outlook.share());
+  }
+
+  /** Trials that it will still make, as far as anybody knows. */
+  private get trialsLeft(): number {
     const { until, trials } = this.job;
+    if (this.latest === undefined) return trials;
+    const { done, sinceBetter } = this.latest;
     const quiet =
       until === null || sinceBetter === undefined
         ? Number.POSITIVE_INFINITY
         : untilQuiet(done, sinceBetter, until.trials);
-    return this.pace.msFor(Math.min(quiet, trials - done), this.clock.now(), this.share());
+    return Math.max(0, Math.min(quiet, trials - done));
+  }
+
+  /** It takes turns with others now: before and behind its trials a job builds and verifies. */
+  get takesTurns(): boolean {
+    return this.why === null && this.latest !== undefined && this.trialsLeft > 0;
+  }
+  /** What it still takes of the farm; `msPerTrial` where it made none yet. */
+  burden(msPerTrial: number): Burden {
+    const farmMs = this.trialsLeft * (this.msPerTrial() ?? msPerTrial);
+    return { weight: weightOf(this.job), farmMs, endsIn: this.leftOfTime ?? Number.POSITIVE_INFINITY };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How long a job still takes, from how fast it went lately. Must stay true: only the last trials count, so that an estimate follows
+ * How much a job still takes, from how fast it went lately. Must stay true: only the last trials count, so that an estimate follows
  * a farm that becomes slower or faster; where nothing is known it says so.
  */
 
@@ -33,14 +33,13 @@ export class Pace {
     this.at = now;
   }
 
-  /** Milliseconds that so many trials take with this share; null before any came. A trial that is overdue counts. */
-  msFor(trials: number, now: number, share: number): number | null {
+  /** Milliseconds of the whole farm that a trial takes, with this share now; null before any came. One that is overdue counts. */
+  msPerTrial(now: number, share: number): number | null {
     const [first, last] = [this.samples[0], this.samples.at(-1)];
     if (first === undefined || last === undefined || last.done === first.done) return null;
     const until = this.farmMs + (now - (this.at ?? now)) * share;
     const usual = (last.farmMs - first.farmMs) / (last.done - first.done);
-    const perTrial = Math.max(usual, (until - first.farmMs) / (last.done - first.done + 1));
-    return (perTrial * Math.max(0, trials)) / share;
+    return Math.max(usual, (until - first.farmMs) / (last.done - first.done + 1));
   }
 
   private pass(now: number, share: number): void {

@@ -10,8 +10,9 @@ import { failureIn } from '../failure-in.ts';
 import type { Feed } from '../feed.ts';
 import { Run } from '../progress.ts';
 import type { JobRequest, WaitingBody } from '../schemas/index.ts';
-import { closedUntil, heldBack, inOrder, nextChange, weightOf } from './choice.ts';
+import { closedUntil, heldBack, inOrder, nextChange } from './choice.ts';
 import type { Clock } from './clock.ts';
+import { outlookOf } from './forecast.ts';
 import { passes, Resting } from './patience.ts';
 import { jobsOf, type RequestContext, requestLike } from './request.ts';
 
@@ -49,6 +50,8 @@ export class Jobs {
   private readonly current = new Map<string, Current>();
   private readonly resting: Resting;
   private readonly attempts: Attempts;
+  /** Those that will begin as soon as there is room, in order, as of the last look. */
+  private upNext: readonly JobRow[] = [];
   private callOff: () => void = () => undefined;
   private stopping = false;
 
@@ -207,6 +210,7 @@ export class Jobs {
     const jobs = this.o.store.openJobs();
     const others = inOrder(jobs, now).filter((j) => !this.current.has(j.id) && this.resting.why(j.id) === undefined);
     for (const row of others.slice(0, Math.max(0, this.o.atOnce - this.current.size))) this.tryToBegin(row);
+    this.upNext = others.filter((row) => !this.current.has(row.id));
     this.tellWaits(jobs);
     this.callOff();
     const change = nextChange(jobs, now);
@@ -244,7 +248,8 @@ export class Jobs {
     const again = row.startedAt !== null;
     const started = this.o.feed.update(row.id, { state: 'running', startedAt: row.startedAt ?? this.today() });
     this.o.feed.waiting(row.id, null);
-    const run: Run = new Run(started, this.o.feed, this.o.clock, () => this.shareOf(run.job));
+    const outlook = outlookOf({ run: () => run, running: () => this.wanted, next: () => this.upNext });
+    const run: Run = new Run(started, this.o.feed, this.o.clock, outlook);
     this.o.log[this.resting.tries(row.id) ? 'debug' : 'info']({ job: row.id }, again ? 'job goes on' : 'job started');
     const over = this.perform(run, controller.signal)
       .catch((error: unknown) => this.refused(run, error))
@@ -255,12 +260,9 @@ export class Jobs {
     this.current.set(row.id, { run, controller, over });
   }
 
-  /** What a job gets of the farm beside those that move at the same time. */
-  private shareOf(job: JobRow): number {
-    let all = weightOf(job);
-    for (const { run, controller } of this.current.values())
-      if (run.job.id !== job.id && run.waiting === null && !controller.signal.aborted) all += weightOf(run.job);
-    return weightOf(job) / all;
+  /** Runs that nobody has stopped. */
+  private get wanted(): readonly Run[] {
+    return [...this.current.values()].filter((c) => !c.controller.signal.aborted).map((c) => c.run);
   }
 
   /** What became of a job could not be written. */

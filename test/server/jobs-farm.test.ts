@@ -5,7 +5,9 @@ import { openStore, type Priority } from '../../db/index.ts';
 import { clientOf } from '../../server/jobs/choice.ts';
 import type { JobWork } from '../../server/jobs/queue.ts';
 import type { JobBody, JobRequest, ModelBody } from '../../server/schemas/index.ts';
+import { seeded } from '../../tuner/random.ts';
 import { SharedPlaces } from '../../tuner/shared-places.ts';
+import { samples } from '../samples.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { type Bench, startBench } from './bench.ts';
 import { smallModel } from './model.ts';
@@ -21,8 +23,8 @@ interface Farm {
   job(id: string): Promise<JobBody>;
 }
 
-/** A farm of two devices whose trials take so long. */
-async function farmOf(start: string, trialMs: number, atOnce: number): Promise<Farm> {
+/** A farm of two devices; `trialMs`: how long the next trial of a job takes. */
+async function farmOf(start: string, trialMs: (job: string) => number, atOnce: number): Promise<Farm> {
   const clock = new VirtualClock(start);
   const devices = new SharedPlaces(2, clock.now);
   const trials = new Map<string, number[]>();
@@ -34,7 +36,7 @@ async function farmOf(start: string, trialMs: number, atOnce: number): Promise<F
     const trial = async (): Promise<void> => {
       if (signal.aborted || began.length >= budget) return;
       began.push(clock.wall());
-      await clock.sleep(trialMs);
+      await clock.sleep(trialMs(id));
       run.report({ tasks: [], done: began.length });
     };
     const lane = async (): Promise<void> => {
@@ -60,7 +62,7 @@ async function farmOf(start: string, trialMs: number, atOnce: number): Promise<F
 const endless = 10_000_000;
 
 test('jobs that run together share the farm by their weights', async () => {
-  const farm = await farmOf('2026-01-01T00:00:00Z', 3000, 4);
+  const farm = await farmOf('2026-01-01T00:00:00Z', () => 3000, 4);
   const priorities: readonly Priority[] = ['low', 'normal', 'high', 'normal'];
   const ids: string[] = [];
   for (const priority of priorities) ids.push((await farm.submit({ priority, trials: endless })).id);
@@ -72,7 +74,7 @@ test('jobs that run together share the farm by their weights', async () => {
 });
 
 test('another priority is another share at once, of jobs that run, and another place for those that wait', async () => {
-  const farm = await farmOf('2026-01-01T00:00:00Z', 3000, 2);
+  const farm = await farmOf('2026-01-01T00:00:00Z', () => 3000, 2);
   const [a, b] = [await farm.submit({ trials: endless }), await farm.submit({ trials: endless })];
   const counts = (): readonly number[] => [a, b].map(({ id }) => farm.trials.get(id)?.length ?? 0);
   const prioritise = async (id: string, priority: Priority): Promise<JobBody> =>
@@ -99,7 +101,7 @@ test('another priority is another share at once, of jobs that run, and another p
 });
 
 test('no stream of important jobs keeps another one waiting for ever', async () => {
-  const farm = await farmOf('2026-01-01T00:00:00Z', minute, 1);
+  const farm = await farmOf('2026-01-01T00:00:00Z', () => minute, 1);
   const twenty = { trials: 40 };
   await farm.submit({ priority: 'high', ...twenty });
   const low = await farm.submit({ priority: 'low', ...twenty });
@@ -123,7 +125,7 @@ for (const [day, hours] of [
   ['2026-10-24', 4],
 ] as const)
   test(`a job runs in its window only, ${hours} hours in the night after ${day}`, async () => {
-    const farm = await farmOf(`${day}T12:00:00Z`, minute, 4);
+    const farm = await farmOf(`${day}T12:00:00Z`, () => minute, 4);
     const { id, waiting } = await farm.submit({ window: '01:00-04:00 Europe/Berlin', trials: endless });
     const opens = DateTime.fromISO(`${day}T01:00`, { zone: 'Europe/Berlin' }).plus({ days: 1 });
     expect(waiting).toMatchObject({ code: 'WINDOW', until: opens.toUTC().toISO() });
@@ -141,7 +143,7 @@ for (const [day, hours] of [
   });
 
 test('the time left counts closed hours of the window, and the share that others take', async () => {
-  const farm = await farmOf('2026-06-10T18:00:00Z', minute, 4);
+  const farm = await farmOf('2026-06-10T18:00:00Z', () => minute, 4);
   const { id } = await farm.submit({ window: '20:00-22:00 Europe/Berlin', trials: 480 });
   await farm.clock.pass(hour);
   // 120 of 480 done; two devices do 120 an hour: one more hour today, two tomorrow.
@@ -158,8 +160,63 @@ test('the time left counts closed hours of the window, and the share that others
   expect(Math.abs(again - 46.75 * hour)).toBeLessThan(2 * hour);
 });
 
+/** A look at the time that a job has left, and which jobs were there. */
+interface Look {
+  readonly at: number;
+  readonly left: number;
+  readonly known: ReadonlySet<string>;
+}
+/** One job beside others that come at random and end; what was told on the way, and when which job had a device. */
+async function busyDay(seed: number) {
+  const random = seeded(seed);
+  const usual = new Map<string, number>();
+  const used: { readonly job: string; readonly at: number; readonly ms: number }[] = [];
+  const farm = await farmOf(
+    '2026-01-01T00:00:00Z',
+    (job) => {
+      const mean = usual.get(job) ?? 10_000 * (1 + random.below(4));
+      usual.set(job, mean);
+      const ms = mean * (0.5 + random.next());
+      used.push({ job, at: farm.clock.wall(), ms });
+      return ms;
+    },
+    3,
+  );
+  const come = async (trials: number): Promise<string> =>
+    (await farm.submit({ trials, priority: random.pick(['low', 'normal', 'normal', 'high']) })).id;
+  const mine = (await farm.submit({ trials: 480 })).id;
+  const [jobs, looks] = [[mine], [] as Look[]];
+  for (let job = await farm.job(mine); job.state === 'running'; job = await farm.job(mine)) {
+    if (job.leftMs !== null && (farm.trials.get(mine)?.length ?? 0) >= 48)
+      looks.push({ at: farm.clock.wall(), left: job.leftMs, known: new Set(jobs) });
+    if (random.next() < 0.08) jobs.push(await come(20 + random.below(300)));
+    await farm.clock.pass(2 * minute);
+  }
+  return { mine, looks, used, ended: Date.parse((await farm.job(mine)).endedAt ?? '') };
+}
+
+test('the time left is what those that are there will leave it; whoever comes later delays it by no more than his own work', async () => {
+  const off: number[] = [];
+  for (let seed = 0; seed < samples(4, 100); seed++) {
+    const { looks, used, ended } = await busyDay(seed);
+    expect(looks.length).toBeGreaterThan(10);
+    for (const { at, left, known } of looks) {
+      const later = used.filter((u) => !known.has(u.job) && u.at >= at && u.at < ended);
+      // Of two devices.
+      const latest = left + later.reduce((sum, { ms }) => sum + ms, 0) / 2;
+      const true_ = ended - at;
+      // A trial more or less at the end of each job.
+      off.push(Math.max(left - 2 * minute - true_, true_ - latest - 2 * minute, 0) / true_);
+    }
+  }
+  const beyond = (part: number): number => off.filter((o) => o > part).length / off.length;
+  expect(beyond(0.15)).toBeLessThan(0.1);
+  expect(beyond(0.5)).toBeLessThan(0.01);
+  expect(beyond(1)).toBe(0);
+});
+
 test('what waits and why is told as events, over the streams of one and of all', async () => {
-  const farm = await farmOf('2026-01-01T00:00:00Z', minute, 4);
+  const farm = await farmOf('2026-01-01T00:00:00Z', () => minute, 4);
   const { id } = await farm.submit({ trials: endless });
   const run = farm.bench.jobs.runOf(id);
   const gone = { code: 'NO_DEVICE', detail: 'all of them', until: null } as const;

@@ -1,6 +1,7 @@
-/** The estimate of the time left, for jobs whose rate is scripted. */
+/** The estimate of the time left, for jobs whose rate is scripted, and beside others. */
 import { expect, test } from 'vitest';
 import { Pace, untilQuiet } from '../../server/jobs/estimate.ts';
+import { type Burden, doneIn } from '../../server/jobs/forecast.ts';
 import { seeded } from '../../tuner/random.ts';
 import { samples } from '../samples.ts';
 
@@ -19,29 +20,64 @@ test('after a change of rate, or of the share, the estimate is within a factor o
         now += (perTrial * (0.5 + random.next())) / share;
         pace.note(now, ++done, share);
       }
-      const left = 1 + random.below(10_000);
-      const estimate = pace.msFor(left, now, share) ?? 0;
-      const true_ = (perTrial * left) / share;
-      expect([seed, phase, estimate / true_ > 0.5, estimate / true_ < 2]).toEqual([seed, phase, true, true]);
-      // The others end at this moment.
-      expect(pace.msFor(left, now, 1)).toBeCloseTo(estimate * share, 0);
+      const estimate = pace.msPerTrial(now, share) ?? 0;
+      expect([seed, phase, estimate / perTrial > 0.5, estimate / perTrial < 2]).toEqual([seed, phase, true, true]);
+      // What it takes of the farm is the same when the others end at this moment.
+      expect(pace.msPerTrial(now, 1)).toBeCloseTo(estimate);
     }
   }
 });
 
 test('nothing is said before a trial came; time without work says nothing; a job that stalls is seen', () => {
   const pace = new Pace();
-  expect(pace.msFor(10, 0, 1)).toBeNull();
+  expect(pace.msPerTrial(0, 1)).toBeNull();
   pace.note(0, 0, 1);
-  expect(pace.msFor(10, 5000, 1)).toBeNull();
+  expect(pace.msPerTrial(5000, 1)).toBeNull();
   for (let i = 1; i <= 30; i++) pace.note(i * 100, i, 1);
-  expect(pace.msFor(10, 3000, 1)).toBeCloseTo(1000);
+  expect(pace.msPerTrial(3000, 1)).toBeCloseTo(100);
   pace.rest(1_000_000);
-  expect(pace.msFor(10, 1_000_000, 1)).toBeCloseTo(1000);
+  expect(pace.msPerTrial(1_000_000, 1)).toBeCloseTo(100);
   for (let i = 1; i <= 30; i++) pace.note(1_000_000 + i * 100, 30 + i, 1);
-  expect(pace.msFor(10, 1_003_000, 1)).toBeCloseTo(1000);
-  expect(pace.msFor(10, 1_063_000, 1)).toBeGreaterThan(20_000);
-  expect(pace.msFor(0, 1_003_000, 1)).toBe(0);
+  expect(pace.msPerTrial(1_003_000, 1)).toBeCloseTo(100);
+  expect(pace.msPerTrial(1_063_000, 1)).toBeGreaterThan(2000);
+});
+
+/** The same, by the ear: a millisecond after the other. */
+function stepwise(mine: Burden, beside: readonly Burden[], next: readonly Burden[]): number {
+  const left = { ...mine };
+  let others = beside.map((b) => ({ ...b }));
+  const waiting = next.map((b) => ({ ...b }));
+  const over = (b: Burden): boolean => b.farmMs <= 1e-9 || b.endsIn <= 1e-9;
+  for (let ms = 0; ; ms++) {
+    if (over(left)) return ms;
+    const all = others.reduce((sum, b) => sum + b.weight, left.weight);
+    for (const b of [left, ...others]) Object.assign(b, { farmMs: b.farmMs - b.weight / all, endsIn: b.endsIn - 1 });
+    others = others.flatMap((b) => (over(b) ? waiting.splice(0, 1) : [b]));
+  }
+}
+
+test('a forecast is what a farm in shares comes to, whoever ends before and begins meanwhile', () => {
+  for (let seed = 0; seed < samples(200, 5000); seed++) {
+    const random = seeded(seed);
+    const burden = (): Burden => ({
+      weight: random.pick([1, 4, 16]),
+      farmMs: 1 + random.below(2000),
+      endsIn: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1 + random.below(5000)]),
+    });
+    const some = (most: number): readonly Burden[] => Array.from({ length: random.below(most) }, burden);
+    const [mine, beside, next] = [burden(), some(5), some(8)];
+    const [found, want] = [doneIn(mine, beside, next), stepwise(mine, beside, next)];
+    // Each end is noticed up to a millisecond later.
+    expect([seed, Math.abs(found - want) <= 2 * (1 + beside.length + next.length)]).toEqual([seed, true]);
+  }
+});
+
+test('a forecast alone is what is left; beside one of which nobody knows the end, a share of it', () => {
+  const mine = { weight: 4, farmMs: 1000, endsIn: Number.POSITIVE_INFINITY };
+  expect(doneIn(mine, [], [])).toBe(1000);
+  expect(doneIn(mine, [{ ...mine, farmMs: Number.POSITIVE_INFINITY }], [mine])).toBe(2000);
+  expect(doneIn({ ...mine, farmMs: 0 }, [mine], [])).toBe(0);
+  expect(doneIn({ ...mine, endsIn: 10 }, [mine], [])).toBe(10);
 });
 
 test('until nothing gets better: as long as it must be quiet at least, not much more once gains are rare', () => {
