@@ -30,6 +30,7 @@ export function doneIn(mine: Burden, beside: readonly Burden[], next: readonly B
     const all = [left, ...others].reduce((sum, { weight }) => sum + weight, 0);
     const msTo = ({ weight, farmMs, endsIn }: Burden): number => Math.min(endsIn, (farmMs * all) / weight);
     const step = Math.min(msTo(left), ...others.map(msTo));
+    if (step === Number.POSITIVE_INFINITY) return step;
     const after = (b: Burden): Burden => ({
       weight: b.weight,
       farmMs: b.farmMs - (step * b.weight) / all,

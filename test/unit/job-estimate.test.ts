@@ -77,6 +77,8 @@ test('a forecast alone is what is left; beside one of which nobody knows the end
   expect(doneIn(mine, [], [])).toBe(1000);
   expect(doneIn(mine, [{ ...mine, farmMs: Number.POSITIVE_INFINITY }], [mine])).toBe(2000);
   expect(doneIn({ ...mine, farmMs: 0 }, [mine], [])).toBe(0);
+  const unknown = { ...mine, farmMs: Number.POSITIVE_INFINITY };
+  expect(doneIn(unknown, [unknown], [])).toBe(Number.POSITIVE_INFINITY);
   expect(doneIn({ ...mine, endsIn: 10 }, [mine], [])).toBe(10);
 });
 
