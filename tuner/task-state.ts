@@ -22,7 +22,7 @@ export interface Measured {
 export class TaskState implements Progress {
   readonly task: Task;
   readonly weight: number;
-  /** By binary; a promise while it is being measured (undefined: it came to nothing). */
+  /** By binary, a promise while it is being measured (undefined: it came to nothing); then only where nobody else can be asked. */
   readonly binaries = new Map<string, Measured | Promise<Measured | undefined>>();
   readonly history: number[] = [];
   /** To be tried next; the default schedule comes first. */
@@ -35,6 +35,7 @@ export class TaskState implements Progress {
   /** To be tried at last: what was best, in other layouts. */
   laid: Candidate[] = [];
 
+  private readonly remembered: boolean;
   private readonly layouts: LayoutTrials;
   private readonly seat: Seat;
   /** What was measured before, or by others meanwhile, and is not taken in yet: each must be replayed for that. */
@@ -51,8 +52,8 @@ export class TaskState implements Progress {
   private trials: number;
   private failed: number;
   private default: number | null = null;
-  /** What history was made of. */
-  private told: MeasureResult[] = [];
+  /** What history was made of; by binary, as what does not stand goes with all that was taken over from it. */
+  private told: { readonly binary: string | undefined; readonly cycles: number }[] = [];
 
   /** `stir` is called when others have changed something. */
   constructor(
@@ -65,6 +66,7 @@ export class TaskState implements Progress {
   ) {
     this.task = task;
     this.chosen = r.only === undefined || r.only.has(task.id);
+    this.remembered = r.measured !== undefined;
     this.seat = r.join?.(task, this.listener(stir)) ?? alone;
     const made = r.made?.(task) ?? { trials: 0, failed: 0 };
     [this.trials, this.failed] = [made.trials, made.failed];
@@ -179,7 +181,7 @@ export class TaskState implements Progress {
       if (signal.aborted) break;
       if (lostDevice(k.result)) continue;
       this.foreign.set(k.id, { config: k.config, result: k.result });
-      if (k.binary !== null) this.binaries.set(k.binary, { id: k.id, result: k.result });
+      if (k.binary !== null) this.know(k.binary, { id: k.id, result: k.result });
       const config = this.asOfNow(k);
       const key = configKey(config);
       if (done.has(key)) continue;
@@ -188,6 +190,12 @@ export class TaskState implements Progress {
       if (made.ok) this.learn(made.candidate, k.result);
       if (k.result.status === 'ok') this.ready = this.ready.filter((c) => configKey(c.config) !== key);
     }
+  }
+
+  /** Knows, or need not know, a binary that was measured. */
+  know(binary: string, measured: Measured): void {
+    if (this.remembered) this.binaries.delete(binary);
+    else this.binaries.set(binary, measured);
   }
 
   /** The config of a measurement; only its schedule where another microtune had other templates or another default. */
@@ -236,10 +244,10 @@ export class TaskState implements Progress {
     if (result.binary !== undefined) this.binaries.delete(result.binary);
     if (config.template === 'default') this.default = null;
     this.layouts.drop(config);
-    const stand = this.told.filter((r) => r !== result);
+    const stand = this.told.filter(({ binary }) => binary === undefined || binary !== result.binary);
     this.told = [];
     this.history.length = 0;
-    for (const r of stand) this.note(r);
+    for (const { binary, cycles } of stand) this.note(binary, cycles);
   }
 
   progress(): TaskProgress {
@@ -261,13 +269,12 @@ export class TaskState implements Progress {
     this.layouts.note(seen.config, result);
     // What its neighbours pay for is not better: no policy hears of it.
     if (inOtherLayouts(seen.config)) return;
-    this.note(result);
+    this.note(result.binary, result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY);
     if (seen.config.template !== 'default') this.mind.policy.tell(seen, result);
     else if (result.status === 'ok') this.default = result.cycles;
   }
-  private note(result: MeasureResult): void {
-    const cycles = result.status === 'ok' ? result.cycles : Number.POSITIVE_INFINITY;
-    this.told.push(result);
+  private note(binary: string | undefined, cycles: number): void {
+    this.told.push({ binary, cycles });
     this.history.push(Math.min(this.best, cycles));
   }
 }

@@ -123,6 +123,7 @@ export class Trials {
       return { kind: 'measured', id, result };
     } finally {
       if (done === undefined) state.binaries.delete(built.binary);
+      else state.know(built.binary, done);
       waiting.resolve(done);
     }
   }

@@ -87,7 +87,7 @@ export interface TuneRequest {
   readonly join?: (task: Task, listener: Listener) => Seat;
   /** Enough to begin with, oldest first. */
   readonly known: (task: Task) => readonly Known[];
-  /** A measurement of this binary that stands, known or not. */
+  /** A measurement of this binary that stands, known or of this search. Without it the search keeps all of them. */
   readonly measured?: (task: Task, binary: string) => Measured | undefined;
   /** Trials of this very search in earlier runs: they count against its budget. */
   readonly made?: (task: Task) => { readonly trials: number; readonly failed: number };

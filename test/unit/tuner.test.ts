@@ -45,7 +45,7 @@ const ok = (cycles: number): MeasureResult => ({
   cycles,
   repeats: [cycles],
   sizes: { codeBytes: 0, constBytes: 0, scratchBytes: 0, stackBytes: 0 },
-  binary: '',
+  binary: `b${cycles}`,
   device: '',
   times: {},
   bytes: { code: 0, constants: 0, rest: 0 },
@@ -181,6 +181,30 @@ for (const name of Object.keys(policies)) {
     expect(asked.size).toBe(small.size - 1);
   });
 }
+
+test('of a long search the fastest and the latest are learned from, and nothing is asked for twice', async () => {
+  const learned: Sample[][] = [];
+  const costModel: CostModel = { fit: async (s) => void learned.push([...s]), rank: () => 0 };
+  const policy = policies.guided!.make({ space, random: seeded(1), propose, costModel });
+  const many = Math.min(space.size - 100, 2000);
+  const seen = new Set<string>();
+  for (let i = 0; i < many; i++) {
+    const config = space.at(i);
+    seen.add(configKey(config));
+    // The fastest come first.
+    policy.tell({ config, features: Float64Array.of(i), cycles: unknown }, ok(1000 + i));
+  }
+  const asked = await policy.ask(8);
+  expect(asked.filter((c) => seen.has(configKey(c.config)))).toEqual([]);
+  const [told = []] = learned;
+  expect(told.length).toBeLessThan(1300);
+  const numbers = new Set(told.map((s) => s.features[0]));
+  for (let i = 0; i < 256; i++) expect([numbers.has(i), numbers.has(many - 1 - i)]).toEqual([true, true]);
+  // What is told after that is learned from as well.
+  for (const c of asked) policy.tell(c, ok(5));
+  await policy.ask(8);
+  expect(learned[1]?.filter((s) => s.cost < 3).length).toBe(asked.length);
+});
 
 test('guidance finds better points than chance, in the median of seeds', async () => {
   const median = async (name: string): Promise<number> => {

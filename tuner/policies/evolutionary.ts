@@ -26,6 +26,10 @@ const enough = 8;
 const tries = 40;
 /** Cost of a candidate that failed, above all measured ones (log2). */
 const failedCost = 64;
+/** Of a long search the fastest and the latest are learned from: neither memory nor training grows with it. */
+const [fastest, latest] = [256, 768] as const;
+/** Beyond those, before the others are let go. */
+const spare = 256;
 
 export const evolutionaryPolicy: PolicyFactory = (context) => new Evolution(context);
 
@@ -38,7 +42,9 @@ class Evolution implements Policy {
   private readonly context: PolicyContext;
   private readonly seen = new Set<string>();
   /** By config: what is told again was measured again. */
-  private readonly told = new Map<string, Told>();
+  private told = new Map<string, Told>();
+  /** Configs that were told, those that are let go too. */
+  private heard = 0;
   /** Bred but not chosen: candidates that the next batch may take without replaying them again. */
   private pool: Candidate[] = [];
   private fitted = 0;
@@ -73,7 +79,9 @@ class Evolution implements Policy {
     const key = configKey(config);
     this.seen.add(key);
     const cost = came.status === 'ok' ? Math.log2(1 + came.cycles) : failedCost;
+    if (!this.told.has(key)) this.heard++;
     this.told.set(key, { config, features, cost, prior: priorOf(cycles) });
+    if (this.told.size > fastest + latest + spare) this.told = worthKeeping(this.told);
   }
 
   private best(): number {
@@ -85,8 +93,8 @@ class Evolution implements Policy {
   private async learn(): Promise<((candidate: Candidate) => number) | undefined> {
     const { costModel } = this.context;
     if (costModel === undefined) return undefined;
-    if (this.told.size >= enough && this.told.size > this.fitted) {
-      this.fitted = this.told.size;
+    if (this.told.size >= enough && this.heard > this.fitted) {
+      this.fitted = this.heard;
       await costModel.fit([...this.told.values()].map(({ config: _, ...sample }) => sample));
     }
     return ({ features, cycles }) => costModel.rank(features) + priorOf(cycles);
@@ -151,6 +159,13 @@ class Evolution implements Policy {
     }
     return undefined;
   }
+}
+
+/** In the order in which they were told. */
+function worthKeeping(told: ReadonlyMap<string, Told>): Map<string, Told> {
+  const byCost = [...told].sort(([, a], [, b]) => a.cost - b.cost);
+  const kept = new Set([...byCost.slice(0, fastest), ...[...told].slice(-latest)].map(([key]) => key));
+  return new Map([...told].filter(([key]) => kept.has(key)));
 }
 
 /** A static estimate as a score, in the unit of costs. */
