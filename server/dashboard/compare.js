@@ -5,7 +5,7 @@ import { count, counted, kindWords, layerName, short, speedUp, unit } from './fo
 import { linkedLayers } from './job-layers.js';
 import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
-import { jobTitle, stateChip } from './words.js';
+import { cyclesOf, jobTitle, stateChip } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
@@ -110,8 +110,8 @@ const head = (j, colour) =>
     ),
     h('p', { class: 'muted' }, `${j.board} · ${j.policy}, seed ${j.seed} · ${count(j.trials.done)} trials`),
     stats(
-      stat('best', short(j.cycles.best), kindWords(j.kind)),
-      stat('default', short(j.cycles.default), unit(j.kind)),
+      stat('best', short(cyclesOf(j).best), kindWords(j.kind)),
+      stat('default', short(cyclesOf(j).default), unit(j.kind)),
     ),
   );
 

@@ -39,8 +39,8 @@ const three = (n) => (Math.abs(n) >= 999.5 || Number.isInteger(n) ? String(Math.
 export const tickText = (words) => (/** @type {number | null} */ n) => (n === null ? '' : words(n));
 
 /**
- * Words under an axis, one for each place, so that none touches the next: as they are, else cut, else '' at some places. Numbers
- * are never cut.
+ * Words under an axis, one for each place, so that none touches the next: as they are, else without their middle, else '' at some
+ * places. Numbers are whole.
  * @param {readonly string[]} words
  * @param {number} pixels  That all places have together.
  */
@@ -50,8 +50,11 @@ export function axisTicks(words, pixels) {
   const least = words.every((w) => w !== '' && Number.isFinite(Number(w))) ? longest : Math.min(longest, 5);
   const step = Math.max(1, Math.ceil((least * letterPixels + gapPixels) / room));
   const letters = Math.floor((step * room - gapPixels) / letterPixels);
-  return words.map((w, i) => (i % step > 0 ? '' : w.length <= letters ? w : `${w.slice(0, letters - 1)}…`));
+  return words.map((w, i) => (i % step > 0 ? '' : w.length <= letters ? w : middleCut(w, letters)));
 }
+/** Lists of flags begin alike, names of layouts end alike. @param {string} w @param {number} letters */
+const middleCut = (w, letters) =>
+  `${w.slice(0, Math.ceil((letters - 1) / 2))}…${w.slice(-Math.floor((letters - 1) / 2))}`;
 /** Of the font of axes: a wide letter, and what is left free between two words. */
 const [letterPixels, gapPixels] = [8, 6];
 

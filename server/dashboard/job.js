@@ -3,12 +3,12 @@
 import { curveChart } from './curve.js';
 import { h } from './dom.js';
 import { axisWords, bytes, count, counted, short, span, speedUp, sumWords, unit, when } from './format.js';
-import { jobButtons } from './job-buttons.js';
+import { jobButtons, priorityChoice } from './job-buttons.js';
 import { layersPart, linkedLayers } from './job-layers.js';
 import { randomReference, referenceWords } from './reference.js';
 import { to } from './router.js';
 import { empty, progressBar, section, stat, stats, table } from './ui.js';
-import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
+import { cyclesOf, isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('./page.js').Page} Page */
@@ -160,6 +160,7 @@ class JobView {
         h('h1', null, jobTitle(j)),
         stateChip(j),
         h('div', { class: 'grow' }),
+        priorityChoice(this.page, j, () => this.load()),
         jobButtons(this.page, j, () => this.load()),
       ),
       h(
@@ -183,10 +184,11 @@ class JobView {
   /** @param {Job} j */
   numbers(j) {
     const done = /** @type {any} */ (j.report);
+    const cycles = cyclesOf(j);
     return stats(
-      stat('best', short(done?.cycles ?? j.cycles.best), axisWords(j.kind)),
-      stat('default', short(done?.defaultCycles ?? j.cycles.default), unit(j.kind)),
-      stat('speed-up', speedUp(done?.defaultCycles ?? j.cycles.default, done?.cycles ?? j.cycles.best)),
+      stat('best', short(cycles.best), axisWords(j.kind)),
+      stat('default', short(cycles.default), unit(j.kind)),
+      stat('speed-up', speedUp(cycles.default, cycles.best)),
       stat('trials', trialsText(j), `${j.trials.failed} failed`),
       stat('time', span(j.spentMs), j.leftMs === null ? '' : `${span(j.leftMs)} left`),
       done && stat('flash', bytes(done.flashBytes)),

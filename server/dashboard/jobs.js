@@ -101,7 +101,11 @@ class Jobs {
       'article',
       { class: 'card', key: j.id, 'data-row': true, 'aria-label': `${jobTitle(j)} on ${j.board}` },
       h('div', { class: 'card-head' }, h('h3', null, h('a', { href: to('jobs', j.id) }, jobTitle(j))), stateChip(j)),
-      h('p', { class: 'muted' }, `${j.board} · ${j.policy}`),
+      h(
+        'p',
+        { class: 'muted' },
+        `${j.board} · ${j.policy}${j.priority === 'normal' ? '' : ` · ${j.priority} priority`}`,
+      ),
       progressBar(Math.round(usedShare(j) * 1000), 1000, `Used of the budget of ${jobTitle(j)}`),
       h(
         'p',

@@ -92,7 +92,7 @@ test('words under an axis keep clear of each other, whatever there are and howev
     });
   }
   expect(axisTicks(['1', '2', '4'], 240)).toEqual(['1', '2', '4']);
-  expect(axisTicks(['first_long', 'second_long'], 150)).toEqual(['first_l…', 'second_…']);
+  expect(axisTicks(['first_long', 'second_long'], 150)).toEqual(['firs…ong', 'seco…ong']);
 });
 
 test('every reason to wait is told in words', () => {
