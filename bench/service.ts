@@ -1,10 +1,12 @@
 /**
  * What does the service cost, and what does it stand? A job alone; the same job beside reads of records at a fixed rate; beside
- * many event streams; and the daemon's memory over many trials. Writes bench/results/service.json.
- * `npm run bench:service [-- --trials N --runs N --rate N --clients N --memory-trials N --board B]`. bench/log.ts has the restart
- * with a large log.
+ * many event streams; and the daemon's memory over many trials. Writes bench/results/service.json: of parts that are not asked for
+ * it keeps what is there.
+ * `npm run bench:service [-- --part reads|streams|memory … --trials N --runs N --rate N --clients N --memory-trials N
+ * --memory-time T --board B]`.
+ * bench/log.ts has the restart with a large log.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,11 +17,13 @@ import { must, resultsDir } from './session.ts';
 
 const { values } = parseArgs({
   options: {
+    part: { type: 'string', multiple: true, default: ['reads', 'streams', 'memory'] },
     trials: { type: 'string', default: '400' },
     runs: { type: 'string', default: '3' },
     rate: { type: 'string', default: '200' },
     clients: { type: 'string', default: '1000' },
     'memory-trials': { type: 'string', default: '20000' },
+    'memory-time': { type: 'string' },
     board: { type: 'string', default: 'mps2-an386' },
   },
 });
@@ -33,9 +37,11 @@ const [trials, runs, rate, clients, memoryTrials] = [
 ].map(Number) as [number, number, number, number, number];
 const file = resolve(import.meta.dirname, '../examples/bearing-fault/bearing-fault.tflite');
 
-async function start(d: BenchDaemon, seed: number, count: number): Promise<JobBody> {
+async function start(d: BenchDaemon, seed: number, count: number, time?: string): Promise<JobBody> {
   const model = must(await d.client.uploadModel(readFileSync(file), basename(file)));
-  return must(await d.client.addJob({ model: model.id, board, trials: count, seed }));
+  return must(
+    await d.client.addJob({ model: model.id, board, trials: count, seed, ...(time !== undefined && { time }) }),
+  );
 }
 async function ended(d: BenchDaemon, job: JobBody): Promise<JobBody> {
   for await (const _ of d.client.events(job.id));
@@ -94,6 +100,8 @@ async function readsBeside() {
   }
   const [a, b] = [median(alone), median(beside)];
   return {
+    trials,
+    runs,
     rate,
     trialsPerSecond: { alone: rounded(a), beside: rounded(b) },
     lossPercent: rounded(100 * (1 - b / a), 1),
@@ -103,38 +111,47 @@ async function readsBeside() {
   };
 }
 
-/** Resident memory at every tenth of a long job. */
+/** Resident memory at every tenth of a long job, which ends at `memory-time` at the latest. */
 async function memory() {
   const d = await benchDaemon();
-  const job = await start(d, 1, memoryTrials);
-  const tenths: number[] = [];
+  const job = await start(d, 1, memoryTrials, values['memory-time']);
+  const seen: { readonly done: number; readonly mebibytes: number }[] = [];
   for await (const { type, data } of d.client.events(job.id)) {
-    const done = type === 'progress' ? (data as unknown as JobBody).trials.done : 0;
-    if (done >= (memoryTrials / 10) * (tenths.length + 1)) tenths.push(rounded(d.rss() / 2 ** 20, 1));
+    const { done } = type === 'progress' ? (data as unknown as JobBody).trials : { done: 0 };
+    if (done > (seen.at(-1)?.done ?? 0)) seen.push({ done, mebibytes: rounded(d.rss() / 2 ** 20, 1) });
   }
   const { state, trials: made } = must(await d.client.job(job.id));
   await d.end();
+  const tenths = Array.from({ length: 10 }, (_, i) => seen.find((s) => s.done >= (made.done * (i + 1)) / 10));
   // The first tenth fills caches and compiles code.
-  const settled = tenths.slice(1);
+  const settled = tenths.slice(1).flatMap((s) => (s === undefined ? [] : [s.mebibytes]));
   const middle = median(settled);
   const spread = settled.length === 0 ? 0 : Math.max(...settled.map((x) => Math.abs(x - middle))) / middle;
-  return { trials: made.done, state, mebibytes: tenths, spreadPercent: rounded(100 * spread, 1) };
+  return { trials: made.done, state, tenths, spreadPercent: rounded(100 * spread, 1) };
 }
 
-const reads = await readsBeside();
-const streams = (await jobBeside(1, (d, job) => watch(d.url, job.id, clients))).result;
-console.log(`${streams.clients} streams: connected in ${streams.connectMs} ms, delay p99 ${streams.delay.p99} ms`);
-const result = {
-  cpu: cpus()[0]?.model ?? '',
-  cores: cpus().length,
-  board,
-  model: basename(file),
-  trials,
-  runs,
-  reads,
-  streams,
-  memory: await memory(),
+async function streamsBeside() {
+  const { result } = await jobBeside(1, (d, job) => watch(d.url, job.id, clients));
+  console.log(`${result.clients} streams: connected in ${result.connectMs} ms, delay p99 ${result.delay.p99} ms`);
+  return { trials, ...result };
+}
+
+const parts: Readonly<Record<string, () => Promise<unknown>>> = {
+  reads: readsBeside,
+  streams: streamsBeside,
+  memory,
 };
+const path = join(resultsDir, 'service.json');
+const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as object) : {};
+const made: Record<string, unknown> = {};
+for (const part of values.part) {
+  const make = parts[part];
+  if (make === undefined) throw new Error(`no part ${part}`);
+  made[part] = await make();
+}
+const about = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, board, model: basename(file) };
+const kept = Object.entries(before).filter(([part]) => part in parts);
+const result = { ...about, ...Object.fromEntries(kept), ...made };
 mkdirSync(resultsDir, { recursive: true });
-writeFileSync(join(resultsDir, 'service.json'), `${JSON.stringify(result, null, 2)}\n`);
+writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result, null, 2));
