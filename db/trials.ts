@@ -75,6 +75,19 @@ const recordOf = (r: Row): TuningRecord => ({
   doubt: r.doubt,
 });
 
+const inside = (object: object): string => JSON.stringify(object).slice(1, -1);
+/** The record as JSON, key for key as `recordOf` would have it: what is JSON in the row is not read for that. */
+const textOf = (r: Row): string => {
+  const { id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template } = r;
+  const { status, stage, code, detail, cycles, binary, reused_from: reusedFrom, doubt } = r;
+  const what = { id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template };
+  return [
+    `{${inside(what)},"config":${r.config},"schedule":${r.schedule}`,
+    `${inside({ status, stage, code, detail, cycles })},"repeats":${r.repeats},"sizes":${r.sizes}`,
+    `${inside({ binary, reusedFrom })},"times":${r.times},"bytes":${r.bytes},${inside({ doubt })}}`,
+  ].join(',');
+};
+
 type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
 
 const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware, d.reason AS doubt
@@ -94,22 +107,55 @@ interface Counts {
 }
 const counted = `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
   FROM tallied WHERE job = ? AND NOT reused AND stands`;
-const insert = `INSERT INTO trials VALUES (@seq, @id, @at, @job, @task, @board, @kind, @environment, @device, @policy,
-  @template, @config, @schedule, @status, @stage, @code, @detail, @cycles, @repeats, @sizes, @binary, @reusedFrom,
-  @times, @bytes)`;
+/** What a row of `trials` holds, column by column: to bind them by name takes as long as to write them. */
+const rowOf = (seq: number, environment: number, r: TuningRecord): readonly (string | number | null)[] => [
+  seq,
+  r.id,
+  r.at,
+  r.job,
+  r.task,
+  r.board,
+  r.kind,
+  environment,
+  r.device,
+  r.policy,
+  r.template,
+  JSON.stringify(r.config),
+  JSON.stringify(r.schedule),
+  r.status,
+  r.stage,
+  r.code,
+  r.detail,
+  r.cycles,
+  textOrNull(r.repeats),
+  textOrNull(r.sizes),
+  r.binary,
+  r.reusedFrom,
+  JSON.stringify(r.times),
+  textOrNull(r.bytes),
+];
+const insert = `INSERT INTO trials VALUES (?${', ?'.repeat(23)})`;
+
+/** What trials of one transaction have in common: looked up, or written, with the first of them. */
+interface Common {
+  readonly workloads: Map<string, string>;
+  readonly environments: Map<string, number>;
+}
+const nothingYet = (): Common => ({ workloads: new Map(), environments: new Map() });
 
 export class Trials {
   private readonly db: Database;
   private readonly farm: string;
   private readonly pages: Pages;
-  private readonly insert: Statement;
+  private readonly insert: Statement<(string | number | null)[]>;
+  private readonly isKnown: Statement<[string], number>;
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
   private readonly bySeq: Statement<[number], Row>;
   private readonly insertTask: Statement<[string, string]>;
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
-  private readonly environmentOf: Statement<EnvironmentKey, { readonly id: number }>;
+  private readonly findEnvironment: Statement<EnvironmentKey, { readonly id: number }>;
   private readonly countsOf: Statement<[string], Counts>;
   private readonly insertDoubt: Statement<[string, string, string]>;
 
@@ -119,6 +165,7 @@ export class Trials {
     this.pages = new Pages(db, farm);
     this.insert = db.prepare(insert);
     this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
+    this.isKnown = db.prepare<[string], number>('SELECT 1 FROM trials WHERE id = ?').pluck();
     this.byId = db.prepare(`${select} WHERE t.id = ${fixed}`);
     this.bySeq = db.prepare(`${select} WHERE t.seq = ${fixed}`);
     this.insertTask = db.prepare('INSERT INTO tasks (id, workload) VALUES (?, ?) ON CONFLICT DO NOTHING');
@@ -126,25 +173,27 @@ export class Trials {
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
     this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
     this.countsOf = db.prepare(`SELECT ${counted}`);
-    this.environmentOf = db.prepare('SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?');
+    this.findEnvironment = db.prepare(
+      'SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?',
+    );
   }
 
   /** Appends with the next id. The id's number is the row's, padded so that ids of one farm sort as text. */
   add(record: NewRecord, at: string): TuningRecord {
     const seq = this.lastSeq.get()!.seq + 1;
     const id = `t-${this.farm}-${String(seq).padStart(9, '0')}`;
-    if (this.put(seq, { ...record, id, at, doubt: null }) === 'clash')
+    if (this.put(seq, { ...record, id, at, doubt: null }, nothingYet()) === 'clash')
       throw new Error(`task ${record.task} names another workload than before`);
     return this.get(id)!;
   }
 
   merge(records: Iterable<TuningRecord>): Merged {
     const count = { added: 0, duplicates: 0, conflicts: 0 };
+    const common = nothingYet();
     let seq = this.lastSeq.get()!.seq;
     for (const record of records) {
-      const known = this.get(record.id);
-      if (known !== undefined) count[this.mergeDoubt(known, record)]++;
-      else if (this.put(seq + 1, record) === 'clash') count.conflicts++;
+      if (this.isKnown.get(record.id) !== undefined) count[this.mergeDoubt(this.get(record.id)!, record)]++;
+      else if (this.put(seq + 1, record, common) === 'clash') count.conflicts++;
       else {
         seq++;
         count.added++;
@@ -172,14 +221,19 @@ export class Trials {
 
   page(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<TuningRecord> {
     const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
-    return { items: seqs.map((seq) => this.at(seq)), next };
+    return { items: seqs.map((seq) => recordOf(this.at(seq))), next };
+  }
+  /** The same, each record as JSON. */
+  texts(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<string> {
+    const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
+    return { items: seqs.map((seq) => textOf(this.at(seq))), next };
   }
 
-  /** The record of a row that an index names. */
-  private at(seq: number): TuningRecord {
+  /** The row that an index names. */
+  private at(seq: number): Row {
     const row = this.bySeq.get(seq);
     if (row === undefined) throw new StoreError(corrupt('record', this.db.name, `row ${seq} is not whole`).error);
-    return recordOf(row);
+    return row;
   }
 
   known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
@@ -227,26 +281,30 @@ export class Trials {
   }
 
   /** 'clash': the task is known with another workload; nothing was written. */
-  private put(seq: number, record: TuningRecord): 'done' | 'clash' {
-    this.insertTask.run(record.task, record.workload);
-    if (this.workload.get(record.task)?.workload !== record.workload) return 'clash';
-    this.insert.run({
-      ...record,
-      seq,
-      environment: this.environment(record),
-      config: JSON.stringify(record.config),
-      schedule: JSON.stringify(record.schedule),
-      repeats: textOrNull(record.repeats),
-      sizes: textOrNull(record.sizes),
-      times: JSON.stringify(record.times),
-      bytes: textOrNull(record.bytes),
-    });
+  private put(seq: number, record: TuningRecord, common: Common): 'done' | 'clash' {
+    if (this.workloadOf(record, common) !== record.workload) return 'clash';
+    this.insert.run(...rowOf(seq, this.environmentOf(record, common), record));
     if (record.doubt !== null) this.insertDoubt.run(record.id, record.at, record.doubt);
     return 'done';
   }
 
-  private environment({ toolchain, flags, firmware }: TuningRecord): number {
-    const known = this.environmentOf.get(toolchain, flags, firmware);
-    return known?.id ?? Number(this.insertEnvironment.run(toolchain, flags, firmware).lastInsertRowid);
+  /** What the record's task is known by; from now on by the record's own words, if by none. */
+  private workloadOf({ task, workload }: TuningRecord, { workloads }: Common): string {
+    const noted = workloads.get(task);
+    if (noted !== undefined) return noted;
+    this.insertTask.run(task, workload);
+    const known = this.workload.get(task)!.workload;
+    workloads.set(task, known);
+    return known;
+  }
+
+  private environmentOf({ toolchain, flags, firmware }: TuningRecord, { environments }: Common): number {
+    const key = JSON.stringify([toolchain, flags, firmware]);
+    const noted = environments.get(key);
+    if (noted !== undefined) return noted;
+    const found = this.findEnvironment.get(toolchain, flags, firmware)?.id;
+    const id = found ?? Number(this.insertEnvironment.run(toolchain, flags, firmware).lastInsertRowid);
+    environments.set(key, id);
+    return id;
   }
 }
