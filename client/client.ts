@@ -36,6 +36,7 @@ import type {
   StorageBody,
   TaskModelBody,
   TrialBody,
+  WorkerList,
 } from '../server/schemas/index.ts';
 import { follow, type OpenEvents, type ServerEvent } from './events.ts';
 import { Http, type Query, type Send } from './http.ts';
@@ -179,6 +180,10 @@ export class Client {
   }
   release(name: string): Promise<Result<DeviceBody>> {
     return this.http.json(`${device(name)}/release`, { method: 'POST' });
+  }
+  /** Other hosts that offer devices. */
+  workers(): Promise<Result<WorkerList>> {
+    return this.http.json('/v1/workers');
   }
   deviceHistory(name: string, query: Query = {}): Promise<Result<DeviceHistory>> {
     return this.http.json(`${device(name)}/history`, { query });

@@ -132,7 +132,7 @@ class Devices {
       columns: [
         {
           name: 'device',
-          cell: (d) => [h('strong', null, d.name), h('div', { class: 'muted hint' }, kindWords(d.kind))],
+          cell: (d) => [h('strong', null, d.name), h('div', { class: 'muted hint' }, kindWords(d.kind), where(d))],
         },
         {
           name: 'state',
@@ -211,6 +211,9 @@ class Devices {
 
 /** A farm has two of every board that can be emulated; most are never started. @param {Device} d */
 const isUnused = (d) => d.state === 'closed' && d.stats.trials === 0 && d.transport === 'emulated' && !d.draining;
+
+/** @param {Device} d */
+const where = (d) => (d.transport === 'worker' ? `, at worker ${d.address}` : '');
 
 /** @param {Device} d */
 function health(d) {

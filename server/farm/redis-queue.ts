@@ -9,6 +9,8 @@ import type { LeaseQueue } from './leases.ts';
 /** How long a lease may take into the queue, ms: a Redis that was just restarted is there again by then. */
 const putMs = 5000;
 const againMs = 250;
+/** What BullMQ tells of its jobs, which nobody reads. */
+const mostEvents = 10;
 /** Of a single command. */
 const commandMs = 2000;
 
@@ -39,7 +41,7 @@ export async function openRedisQueue(url: string, farm: string, log: (message: s
   const queueOf = (name: string): Queue => {
     const known = queues.get(name);
     if (known !== undefined) return known;
-    const queue = new bullmq.Queue(name, { connection: redis, prefix });
+    const queue = new bullmq.Queue(name, { connection: redis, prefix, streams: { events: { maxLen: mostEvents } } });
     // Of the connection, which tells it itself.
     queue.on('error', () => undefined);
     queues.set(name, queue);
@@ -75,7 +77,6 @@ export async function openRedisQueue(url: string, farm: string, log: (message: s
     },
     onReady: (listener) => void listeners.push(listener),
     async close() {
-      if (ready()) await Promise.all([...queues.values()].map((q) => within(commandMs, q.obliterate({ force: true }))));
       redis.disconnect();
     },
   };

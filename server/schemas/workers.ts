@@ -52,6 +52,7 @@ export const WorkerBody = Type.Object({
 });
 export type WorkerBody = Static<typeof WorkerBody>;
 export const WorkerList = Type.Object({ items: Type.Array(WorkerBody) });
+export type WorkerList = Static<typeof WorkerList>;
 
 const Id = Type.String({ maxLength: 64 });
 export const WorkerParams = Type.Object({ id: Id });

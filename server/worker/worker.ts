@@ -98,6 +98,7 @@ class Registered {
     const listening = await this.listen(terms.value);
     if (!listening.ok) {
       this.terms = undefined;
+      await farm.leave(terms.value.id);
       return listening;
     }
     this.isThere();
@@ -105,7 +106,8 @@ class Registered {
     return ok(terms.value.heartbeatMs);
   }
   private async listen(terms: WorkerTerms): Promise<Result<void>> {
-    const { redis = terms.redis, stands, news } = this.o;
+    const { stands, news } = this.o;
+    const redis = redisAt(terms.redis, this.o.redis);
     const to = JSON.stringify([redis, terms.prefix, terms.queue]);
     if (this.consumer?.to === to) return ok(undefined);
     await this.consumer?.is.close();
@@ -139,7 +141,7 @@ class Registered {
 
   private passes({ code, detail }: { readonly code: string; readonly detail: string }): boolean {
     if (!passing.includes(code)) return false;
-    if (!this.away) this.o.news(`the farm is away: ${detail}`);
+    if (!this.away) this.o.news(`${code === 'QUEUE_UNREACHABLE' ? 'Redis' : 'the farm'} is away: ${detail}`);
     this.away = true;
     return true;
   }
@@ -147,6 +149,14 @@ class Registered {
     if (this.away) this.o.news('the farm is back');
     this.away = false;
   }
+}
+
+/** Where Redis is for this host; its password is the one that the farm has, unless another is given. */
+function redisAt(farms: string, own: string | undefined): string {
+  if (own === undefined) return farms;
+  const [{ username, password }, here] = [new URL(farms), new URL(own)];
+  if (here.password === '') Object.assign(here, { username, password });
+  return here.href;
 }
 
 /** So many ms, or until the signal. */

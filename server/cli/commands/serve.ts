@@ -19,6 +19,7 @@ import {
   whole,
 } from '../options.ts';
 import { type ReachFlags, reach, reachOf } from '../reach.ts';
+import { readFile } from '../read-file.ts';
 import { signalled } from '../signalled.ts';
 
 interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, ReachFlags {
@@ -28,6 +29,7 @@ interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, Rea
   readonly queryTime?: number;
   readonly queryRows?: number;
   readonly redis?: string;
+  readonly redisPasswordFile?: string;
   readonly webhook?: readonly string[];
   readonly webhookSecretFile?: string;
   readonly logLevel: LogLevel;
@@ -50,6 +52,7 @@ export function addServe(program: Command, act: Act): void {
     .option('--query-time <seconds>', 'longest that a query of SQL may take (default: 5)', whole(1, 600))
     .option('--query-rows <n>', 'most rows that a query gives (default: 10000)', whole(1, 1_000_000))
     .option('--redis <url>', 'let other hosts offer devices (`microtune worker`), through this Redis', redis)
+    .option('--redis-password-file <file>', 'its password, which would be seen in the URL')
     .option(
       '--webhook <url>',
       'address that is told of the end of every job (docs/webhooks.md); repeatable',
@@ -68,6 +71,12 @@ function keep(text: string): Keep {
   const parsed = parseKeep(text);
   if (!parsed.ok) throw new InvalidArgumentError(`${parsed.error.detail}.`);
   return parsed.value;
+}
+
+/** Throws what is wrong with the file. */
+function withPassword(url: string, file: string | undefined): string {
+  if (file === undefined) return url;
+  return Object.assign(new URL(url), { password: readFile(file).toString('utf8').trim() }).href;
 }
 
 async function serve(io: Io, o: ServeOptions): Shows {
@@ -93,7 +102,7 @@ async function serve(io: Io, o: ServeOptions): Shows {
       ...(o.queryTime !== undefined && { timeMs: 1000 * o.queryTime }),
       ...(o.queryRows !== undefined && { rows: o.queryRows }),
     },
-    ...(o.redis !== undefined && { redis: o.redis }),
+    ...(o.redis !== undefined && { redis: withPassword(o.redis, o.redisPasswordFile) }),
     webhooks: o.webhook ?? [],
     ...(o.webhookSecretFile !== undefined && { webhookSecretFile: o.webhookSecretFile }),
     ...(o.records !== undefined && { recordsFile: o.records }),
