@@ -142,6 +142,12 @@ class JobView {
           this.sorting = s;
           this.show();
         }),
+        typeof j.report?.cycles === 'number' &&
+          h(
+            'p',
+            { class: 'muted hint' },
+            `Timed one by one in the finished network, which takes ${count(j.report.cycles)} as a whole.`,
+          ),
       ),
       made(j),
       this.events(),
@@ -254,8 +260,9 @@ function made(j) {
       download(j, 'artifact', `${j.id}.tar.gz`, 'C library and firmware (.tar.gz)'),
       download(j, 'report.html', `${j.id}.html`, 'Report (one file)'),
     ),
-    trades('What flash buys', report.trades?.flash, report),
-    trades('What RAM buys', report.trades?.ram, report),
+    trades('What flash buys', report.trades?.flash, report.kind),
+    trades('What RAM buys', report.trades?.ram, report.kind),
+    report.trades && h('p', { class: 'muted hint' }, sumWords(report.cycles, report.kind)),
   );
 }
 
@@ -263,8 +270,8 @@ function made(j) {
 const download = (j, what, name, words) =>
   h('a', { class: 'button', 'data-download': name, href: `/v1/jobs/${encodeURIComponent(j.id)}/${what}` }, words);
 
-/** @param {string} title @param {readonly any[] | undefined} rows @param {{ kind: string, cycles: number | null }} report */
-const trades = (title, rows, { kind, cycles }) =>
+/** @param {string} title @param {readonly any[] | undefined} rows @param {string} kind */
+const trades = (title, rows, kind) =>
   rows === undefined || rows.length < 2
     ? null
     : h(
@@ -286,5 +293,4 @@ const trades = (title, rows, { kind, cycles }) =>
             { name: 'of it arena', as: 'right', cell: (t) => bytes(t.arenaBytes) },
           ],
         }),
-        h('p', { class: 'muted hint' }, sumWords(cycles, kind)),
       );

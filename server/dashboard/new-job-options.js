@@ -113,7 +113,8 @@ export function requestOf(form, model) {
     ...(boards.length === 1 ? { board: boards[0] } : { boards }),
     trials: number('trials'),
     time: words('time'),
-    until: Object.keys(until).length === 2 ? until : undefined,
+    // One without the other is refused in words, not left out in silence.
+    until: Object.keys(until).length === 0 ? undefined : until,
     window: words('window'),
     priority: text('priority') === 'normal' ? undefined : words('priority'),
     policy: words('policy'),

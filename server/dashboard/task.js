@@ -50,8 +50,10 @@ class TaskView {
     this.board ||= this.task?.best?.board ?? this.task?.bests?.[0]?.board ?? '';
     this.kind ||=
       this.task?.best?.kind ?? this.task?.bests?.find((/** @type {any} */ b) => b.board === this.board)?.kind ?? '';
-    if (this.board === '')
-      return this.page.show(h('h1', null, 'Task'), empty('Nothing was measured of it.', `${this.id} has no trial.`));
+    if (this.task === undefined || this.board === '') {
+      const why = this.task === undefined ? `There is no task ${this.id}.` : `${this.id} has no trial.`;
+      return this.page.show(h('h1', null, 'Task'), empty('Nothing was measured of it.', why));
+    }
     const { page, where } = this;
     const only = new URLSearchParams({ board: this.board, kind: this.kind });
     await Promise.all([

@@ -114,6 +114,13 @@ test('what the daemon refuses is said where it was asked, and nothing is lost', 
   await page.getByRole('button', { name: 'Start' }).click();
   await page.getByRole('alert').getByText('MODEL_TOO_BIG').waitFor();
   await page.getByLabel('Flash, bytes').fill('');
+  await page.getByLabel('Until no task improves by').fill('1');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page
+    .getByRole('alert')
+    .getByText(/until.*trials/)
+    .waitFor();
+  await page.getByLabel('Until no task improves by').fill('');
   await page.getByRole('button', { name: 'Start' }).click();
   await page.locator('.chip', { hasText: 'running' }).waitFor();
   expect(bench.store.jobs()).toHaveLength(1);
