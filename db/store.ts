@@ -59,6 +59,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     doubt: (id, reason) => write(() => trials.doubt(id, reason, at())),
     record: (id) => read(() => trials.get(id)),
     records: (filter, limit, cursor, sort) => read(() => trials.page(filter, limit, cursor, sort)),
+    recordTexts: (filter, limit, cursor, sort) => read(() => trials.texts(filter, limit, cursor, sort)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
     ofBinary: (of, binary) => read(() => warmStart.ofBinary(of, binary)),

@@ -253,6 +253,8 @@ export interface Store {
    * than `limit` although more follow, where many configs were read for few that fit. Throws BadCursor for any other text, BadFilter.
    */
   records(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<TuningRecord>;
+  /** The same, each record as JSON, for whoever only sends them on: to read and write it again takes longer than all else. */
+  recordTexts(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<string>;
   /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Of what stands and was measured, failures too: the `best` fastest and the `latest` last ones, oldest first. */

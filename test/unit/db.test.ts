@@ -152,6 +152,8 @@ test('pages: whatever is appended while paging, every earlier row comes once, in
     for (let cursor: string | undefined; ; ) {
       const limit = r.int(1, 9);
       const page = store.records(filter, limit, cursor);
+      const texts = page.items.map((record) => JSON.stringify(record));
+      expect(store.recordTexts(filter, limit, cursor)).toEqual({ items: texts, next: page.next });
       expect(page.items.length).toBeLessThanOrEqual(limit);
       seen.push(...page.items);
       if (page.next === null) break;
