@@ -18,6 +18,9 @@ export interface Task {
   readonly macs: number;
 }
 
+/** The id of the task with this key. */
+export const taskIdOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
+
 /** Tasks in order of their first occurrence. Views (reshape, squeeze) have none: they move nothing. */
 export function tasksOf(graph: Graph, options: { readonly rounding: Rounding }): readonly Task[] {
   const tasks = new Map<string, Task>();
@@ -27,9 +30,8 @@ export function tasksOf(graph: Graph, options: { readonly rounding: Rounding }):
     const { workload, constants } = operator.lower(node, graph, options);
     const key = workloadKey(workload);
     const known = tasks.get(key);
-    const id = createHash('sha256').update(key).digest('hex').slice(0, 12);
     tasks.set(key, {
-      id,
+      id: taskIdOf(key),
       key,
       workload,
       macs: operator.macs(workload),

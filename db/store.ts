@@ -62,6 +62,8 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     recordTexts: (filter, limit, cursor, sort) => read(() => trials.texts(filter, limit, cursor, sort)),
     known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
+    relatives: (of, ops) => read(() => warmStart.relatives(of, ops)),
+    spread: (of, many) => read(() => warmStart.spread(of, many)),
     ofBinary: (of, binary) => read(() => warmStart.ofBinary(of, binary)),
     madeBy: (job) => read(() => trials.madeBy(job)),
     countsInOrder: (job) => read(() => warmStart.inOrder(job)),

@@ -99,6 +99,14 @@ export interface Comparable {
   readonly job?: string;
 }
 
+/** A task that was measured, and a network that has it. */
+export interface Relative {
+  readonly task: string;
+  /** Task.key, or what another program wrote in its place. */
+  readonly workload: string;
+  readonly model: string;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque; null at the end. */
@@ -259,6 +267,10 @@ export interface Store {
   known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Of what stands and was measured, failures too: the `best` fastest and the `latest` last ones, oldest first. */
   warmStart(of: Comparable, best: number, latest: number): readonly TuningRecord[];
+  /** Tasks of these operators that have a success on a board in a kind and occur in a network that is here, at most a thousand. */
+  relatives(of: Pick<Comparable, 'board' | 'kind'>, ops: readonly string[]): readonly Relative[];
+  /** Of the successes that stand at most `many`, spread evenly over a task's first two thousand, oldest first. */
+  spread(of: Comparable, many: number): readonly TuningRecord[];
   /** Measurements of a binary that stand, failures too, oldest first. */
   ofBinary(of: Comparable, binary: string): readonly TuningRecord[];
   /** By task, the trials of a job that count: done (measured, not reused, not doubted), failed among them. */

@@ -1,10 +1,10 @@
 /**
- * What a search begins with: enough of what was measured before, however long the log is, and the trials that a job has made
- * itself. Must stay true: only measurements that stand and can be compared, reused ones left out; what is asked of a task costs no more in a
+ * What a search begins with: enough of what was measured before, of its tasks and of others like them, however long the log is, and
+ * the trials that a job has made itself. Must stay true: only measurements that stand and can be compared, reused ones left out; what is asked of a task costs no more in a
  * log of a million trials than in one of a thousand, what is asked of a job grows with that job alone.
  */
 import type { Database } from 'better-sqlite3';
-import type { Comparable, TuningRecord } from './types.ts';
+import type { Comparable, Relative, TuningRecord } from './types.ts';
 
 type Named = Omit<Comparable, 'job'> & { readonly job: string | null };
 
@@ -12,6 +12,10 @@ type Named = Omit<Comparable, 'job'> & { readonly job: string | null };
 const comparable = `t.task = @task AND t.board = @board AND t.kind = @kind AND t.reused_from IS NULL
   AND t.environment IN (SELECT id FROM environments WHERE toolchain = @toolchain AND flags = @flags)
   AND (@job IS NULL OR t.job = @job) AND NOT EXISTS (SELECT 1 FROM doubts WHERE record = t.id)`;
+
+/** Tasks that are looked at as relatives, and a task's trials from which a few are taken. */
+const mostRelatives = 1000;
+const spreadOver = 2000;
 
 export class WarmStart {
   private readonly db: Database;
@@ -30,6 +34,29 @@ export class WarmStart {
        UNION SELECT seq, id FROM (SELECT seq, id FROM trials t WHERE ${comparable} ORDER BY t.seq DESC LIMIT @latest)
        ORDER BY seq`,
       { ...named(of), best, latest },
+    );
+  }
+
+  /** Tasks of these operators with a success on a board, that some network here has. */
+  relatives({ board, kind }: Pick<Comparable, 'board' | 'kind'>, ops: readonly string[]): readonly Relative[] {
+    return this.db
+      .prepare<object, Relative>(
+        `SELECT k.id AS task, k.workload, min(l.model) AS model FROM tasks k JOIN layers l ON l.task = k.id
+         WHERE k.op IN (SELECT value FROM json_each(@ops)) AND EXISTS (
+           SELECT 1 FROM trials WHERE task = k.id AND board = @board AND kind = @kind AND status = 'ok')
+         GROUP BY k.id ORDER BY k.id LIMIT ${mostRelatives}`,
+      )
+      .all({ board, kind, ops: JSON.stringify(ops) });
+  }
+
+  /** Of the first two thousand successes `many`, as far apart as can be, oldest first. */
+  spread(of: Comparable, many: number): readonly TuningRecord[] {
+    return this.records(
+      `WITH firsts AS (SELECT id, row_number() OVER (ORDER BY seq) AS n FROM (
+         SELECT seq, id FROM trials t WHERE ${comparable} AND t.status = 'ok' ORDER BY t.seq LIMIT ${spreadOver}))
+       SELECT id FROM firsts, (SELECT count(*) AS total FROM firsts)
+       WHERE floor(n * @many / total) > floor((n - 1) * @many / total) ORDER BY n`,
+      { ...named(of), many },
     );
   }
 

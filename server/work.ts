@@ -35,6 +35,7 @@ import { type JobRecords, recordsOfJob } from './records.ts';
 import type { Folders, Made } from './thinking/questions.ts';
 import { Thread } from './thinking/thread.ts';
 import type { Trades } from './trades.ts';
+import { courseFor } from './transfer/lessons.ts';
 
 export interface WorkOptions {
   readonly store: Store;
@@ -142,8 +143,9 @@ class Work {
     waits: Waits,
   ): Promise<Result<Readonly<Record<string, unknown>>>> {
     this.run.log('baseline', 'building the network with default schedules');
-    const baseline = await this.proveDefault(thread);
+    const [baseline, from] = await Promise.all([this.proveDefault(thread), this.teach(thread, toolchain)]);
     if (!baseline.ok) return baseline;
+    if (from !== null) this.run.log('tune', `what candidates are hoped to take comes from ${from}`);
     const [tasks, devices] = [this.prepared.tasks.length, pool.size];
     this.run.log('tune', `${tasks} ${plural(tasks, 'task')} on ${devices} ${plural(devices, 'device')}`);
     const tuned = await this.tune(thread, pool, toolchain, waits);
@@ -201,6 +203,13 @@ class Work {
       now: () => performance.now(),
     });
     return end.reason === 'failed' ? { ok: false, error: end.error } : ok(undefined);
+  }
+
+  /** What similar layers of the log say, while the baseline is on a device; where that comes from. */
+  private async teach(thread: Thread, { version, flags }: Toolchain): Promise<string | null> {
+    if (this.o.known === 'own' || policies[this.run.job.policy]?.model !== 'with') return null;
+    const of = { board: this.board.id, kind: this.board.kind, toolchain: version, flags };
+    return thread.ask('learn', courseFor(this.prepared.tasks, of, this.o.store));
   }
 
   private async proveDefault(thread: Thread): Promise<Result<Proven>> {

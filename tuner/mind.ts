@@ -8,7 +8,7 @@ import type { Task } from '../compiler/tasks.ts';
 import { candidateMaker, type Proposed, withoutHopeless } from './candidates.ts';
 import type { CostModel } from './cost-models/index.ts';
 import { type Bench, benchOf, type Vector } from './measure/bench.ts';
-import type { NamedPolicy, Policy } from './policies/index.ts';
+import type { NamedPolicy, Opinion, Policy } from './policies/index.ts';
 import type { Random } from './random.ts';
 import { type SearchSpace, spaceOf, type TemplateSource } from './space.ts';
 import type { Config } from './types.ts';
@@ -54,10 +54,11 @@ export function mindHere(
   policy: NamedPolicy,
   { random, best }: Pick<Subject, 'random' | 'best'>,
   costModel: CostModel | undefined,
+  opinion?: Opinion,
 ): Mind {
   return {
     // What was measured before is proposed to be told, however slow it was; what a policy draws must have a chance.
-    policy: policy.make({ space, random, propose: withoutHopeless(propose, best), costModel }),
+    policy: policy.make({ space, random, propose: withoutHopeless(propose, best), costModel, opinion }),
     propose: async (config) => propose(config),
     vector: async (n) => bench.vector(n),
   };

@@ -15,6 +15,7 @@ import type { Prepared } from '../models.ts';
 import type { KnownOffer, Toolchain } from '../offers.ts';
 import type { Outline } from '../run-network.ts';
 import type { Trades } from '../trades.ts';
+import type { Course } from '../transfer/learn.ts';
 
 /** What a thread begins with. */
 export interface Beginning {
@@ -60,6 +61,8 @@ export interface Questions {
   plain(q: Folders): Result<Made>;
   /** The fastest one within budgets, of what was offered. */
   fastest(q: Folders & { readonly budgets: Memories }): Result<Made>;
+  /** Learns what to think of candidates beforehand, of searches that begin later; from where that comes, null where there is nothing. */
+  learn(q: Course): string | null;
   /** What others than the fastest one would cost. */
   trades(q: Record<never, never>): Trades;
 }

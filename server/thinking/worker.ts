@@ -17,6 +17,7 @@ import { type KnownOffer, selectKnown } from '../offers.ts';
 import { attachedForm } from '../product.ts';
 import { expectedOutputs } from '../run-network.ts';
 import { roomForScratch } from '../scratch-room.ts';
+import { type Transfer, transferOf } from '../transfer/learn.ts';
 import type { Asked, Beginning, Folders, Made, Questions, Reply, Tellings, Thrown, Told } from './questions.ts';
 
 /** What compilers have, too. */
@@ -35,6 +36,8 @@ class Thinking {
   private readonly searches = new Map<string, Search>();
   private readonly offers = new Map<string, readonly KnownOffer[]>();
   private fitting: Fitting | undefined;
+  /** What candidates are thought to take before anything is measured. */
+  private transfer: Transfer | undefined;
 
   constructor(b: Beginning, say: (reply: Reply) => void) {
     this.b = b;
@@ -85,6 +88,9 @@ class Thinking {
         return this.plain(m.q);
       case 'fastest':
         return this.fastest(m.q);
+      case 'learn':
+        this.transfer = transferOf(m.q);
+        return this.transfer?.from ?? null;
       case 'trades':
         if (this.fitting === undefined) throw new Error('trades of a network that was not built');
         return this.fitting.trades();
@@ -105,7 +111,7 @@ class Thinking {
     const ground = groundOf(task, setting, () => scratchBytes);
     const best = (): number => this.searchOf(id).best;
     const model = policy.model === 'with' ? modelHere() : undefined;
-    const mind = mindHere(ground, policy, { random: seeded(random), best }, model);
+    const mind = mindHere(ground, policy, { random: seeded(random), best }, model, this.transfer?.opinionOf(task));
     this.searches.set(id, { mind, best: Number.POSITIVE_INFINITY });
   }
 

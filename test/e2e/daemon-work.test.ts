@@ -37,6 +37,9 @@ interface Setting {
   readonly store?: ReturnType<typeof openBenchStore>;
   readonly attached?: readonly AttachedDevice[];
   readonly known?: 'all' | 'own';
+  readonly policy?: string;
+  /** Side of the network's picture: another one makes other layers. */
+  readonly side?: number;
   readonly trials?: number;
   readonly signal?: AbortSignal;
   readonly budgets?: { readonly ramBudget: number; readonly flashBudget: number };
@@ -56,13 +59,13 @@ async function perform(s: Setting): Promise<{ readonly outcome: Outcome; readonl
   const emulate = { host: attached.length > 0 ? 0 : 1 };
   const { lost = () => undefined, signal = new AbortController().signal } = s;
   const farm = new Farm({ boards: [board], attached, emulate, cores: 2, cacheDir, log: lost });
-  const model = expectOk(models.add(smallModel(1), 'small.tflite')).id;
+  const model = expectOk(models.add(smallModel(1, s.side), 'small.tflite')).id;
   const { trials = 8 } = s;
   const job = store.addJob({
     model,
     board: board.id,
     kind: board.kind,
-    policy: 'random',
+    policy: s.policy ?? 'random',
     seed: 1,
     trials,
     timeMs: null,
@@ -200,4 +203,18 @@ test('a job that knows only its own records measures again what others measured'
     );
   expect(measuredBy(all.run)).not.toContain('default');
   expect(measuredBy(own.run)).toContain('default');
+});
+
+test('a guided job hears of similar layers of the log, unless it is to know only its own', async () => {
+  const store = openBenchStore();
+  const { run } = await perform({ store, side: 7, trials: 6 });
+  for (const { id: _, at: __, doubt: ___, ...r } of store.records({ job: run.job.id, status: 'ok' }, 100).items)
+    for (let i = 0; i < 24; i++) store.addRecord({ ...r, binary: `${r.binary} ${i}`, reusedFrom: null });
+  const heard = async (known: 'all' | 'own'): Promise<readonly string[]> => {
+    const { id } = (await perform({ store, trials: 2, policy: 'guided', known })).run.job;
+    const messages = store.events(id, 0, 1000).map((e) => String(e.data.message));
+    return messages.filter((m) => m.includes('similar layers'));
+  };
+  expect(await heard('all')).toHaveLength(1);
+  expect(await heard('own')).toEqual([]);
 });

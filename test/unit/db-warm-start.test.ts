@@ -44,6 +44,12 @@ test('the fastest and the last that stand and can be compared, by binary, and wh
       expect(store.warmStart(asked, 3, 4).map((x) => x.id)).toEqual(
         those.map((x) => x.id).filter((id) => wanted.has(id)),
       );
+      const successes = those.filter((x) => x.status === 'ok').map((x) => x.id);
+      const few = store.spread(asked, 3).map((x) => successes.indexOf(x.id));
+      expect(few.length).toBe(Math.min(3, successes.length));
+      const gaps = [...few, successes.length - 1].map((n, i) => n - (few[i - 1] ?? -1));
+      for (const gap of gaps.slice(0, -1)) expect(gap).toBeGreaterThan(0);
+      for (const gap of gaps) expect(gap).toBeLessThanOrEqual(Math.ceil(successes.length / 3));
       expect(store.ofBinary(asked, like.binary ?? 'none').map((x) => x.id)).toEqual(
         those
           .filter((x) => x.binary === (like.binary ?? 'none'))

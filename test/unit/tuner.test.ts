@@ -9,7 +9,7 @@ import { type CostModel, startTrainer } from '../../tuner/cost-models/index.ts';
 import type { StaticCycles } from '../../tuner/cost-models/static-cycles.ts';
 import { type Forest, predict, type Sample, train } from '../../tuner/cost-models/trees.ts';
 import { Exchange, type Listener } from '../../tuner/exchange.ts';
-import { policies } from '../../tuner/policies/index.ts';
+import { type PolicyContext, policies } from '../../tuner/policies/index.ts';
 import { seeded } from '../../tuner/random.ts';
 import { configKey, spaceOf } from '../../tuner/space.ts';
 import { expectedGain, nextTask, type Progress } from '../../tuner/task-scheduler.ts';
@@ -204,6 +204,19 @@ test('of a long search the fastest and the latest are learned from, and nothing 
   for (const c of asked) policy.tell(c, ok(5));
   await policy.ask(8);
   expect(learned[1]?.filter((s) => s.cost < 3).length).toBe(asked.length);
+});
+
+test('what others taught ranks the first candidates, before anything is measured; without it static estimates do', async () => {
+  const first = async (opinion: PolicyContext['opinion']): Promise<number> => {
+    const policy = policies.guided?.make({ space, random: seeded(3), propose, costModel: inProcess(), opinion });
+    const costs = (await policy?.ask(8))?.map((c) => landscape(c.config).cost) ?? [];
+    return costs.reduce((n, c) => n + c, 0) / costs.length;
+  };
+  const right = await first(({ config }) => Math.log2(landscape(config).cost));
+  const wrong = await first(({ config }) => -Math.log2(landscape(config).cost));
+  const nothing = await first(undefined);
+  expect(right).toBeLessThan(nothing);
+  expect(nothing).toBeLessThan(wrong);
 });
 
 test('guidance finds better points than chance, in the median of seeds', async () => {

@@ -1,14 +1,22 @@
 /**
  * Evolution guided by a cost model: from the best configs measured so far a pool of neighbours, mutations, crossings and newcomers
  * is bred, the model ranks them, the first are measured; a share of each batch is picked at random, so that the model learns
- * where it is wrong. What it learns is how far static estimates are off: before it has learned anything they rank. Without a
+ * where it is wrong. What it learns is how far static estimates, or what other layers taught, are off: before it has learned anything those rank. Without a
  * model the pool is not ranked, which is plain evolution.
  */
 import { type Candidate, isHopeless } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
 import type { Config } from '../types.ts';
-import { type Came, type Policy, type PolicyContext, type PolicyFactory, patience, type Seen } from './policy.ts';
+import {
+  type Came,
+  type Opinion,
+  type Policy,
+  type PolicyContext,
+  type PolicyFactory,
+  patience,
+  type Seen,
+} from './policy.ts';
 
 /** Candidates bred for each one measured. */
 const breeding = 4;
@@ -40,6 +48,7 @@ interface Told extends Sample {
 
 class Evolution implements Policy {
   private readonly context: PolicyContext;
+  private readonly opinion: Opinion;
   private readonly seen = new Set<string>();
   /** By config: what is told again was measured again. */
   private told = new Map<string, Told>();
@@ -54,6 +63,7 @@ class Evolution implements Policy {
 
   constructor(context: PolicyContext) {
     this.context = context;
+    this.opinion = context.opinion ?? estimated;
     this.openings = [...context.space.openings];
   }
 
@@ -75,12 +85,13 @@ class Evolution implements Policy {
     return out;
   }
 
-  tell({ config, features, cycles }: Seen, came: Came): void {
+  tell(seen: Seen, came: Came): void {
+    const { config, features } = seen;
     const key = configKey(config);
     this.seen.add(key);
     const cost = came.status === 'ok' ? Math.log2(1 + came.cycles) : failedCost;
     if (!this.told.has(key)) this.heard++;
-    this.told.set(key, { config, features, cost, prior: priorOf(cycles) });
+    this.told.set(key, { config, features, cost, prior: -this.opinion(seen) });
     if (this.told.size > fastest + latest + spare) this.told = worthKeeping(this.told);
   }
 
@@ -97,7 +108,7 @@ class Evolution implements Policy {
       this.fitted = this.heard;
       await costModel.fit([...this.told.values()].map(({ config: _, ...sample }) => sample));
     }
-    return ({ features, cycles }) => costModel.rank(features) + priorOf(cycles);
+    return (candidate) => costModel.rank(candidate.features) - this.opinion(candidate);
   }
 
   /** Fills the pool; it stays short when the space runs out. */
@@ -168,8 +179,7 @@ function worthKeeping(told: ReadonlyMap<string, Told>): Map<string, Told> {
   return new Map([...told].filter(([key]) => kept.has(key)));
 }
 
-/** A static estimate as a score, in the unit of costs. */
-const priorOf = ({ estimate }: Candidate['cycles']): number => -Math.log2(1 + estimate);
+const estimated: Opinion = ({ cycles }) => Math.log2(1 + cycles.estimate);
 
 function sorted(pool: readonly Candidate[], rank: (candidate: Candidate) => number): Candidate[] {
   const scores = new Map(pool.map((c) => [c, rank(c)]));

@@ -4,7 +4,7 @@ import { gridPolicy } from './grid.ts';
 import type { PolicyFactory } from './policy.ts';
 import { randomPolicy } from './random.ts';
 
-export type { Came, Policy, PolicyContext, PolicyFactory, Seen } from './policy.ts';
+export type { Came, Opinion, Policy, PolicyContext, PolicyFactory, Seen } from './policy.ts';
 export interface NamedPolicy {
   readonly make: PolicyFactory;
   /** Whether it is given a cost model. */

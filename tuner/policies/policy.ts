@@ -11,6 +11,9 @@ export type Seen = Pick<Candidate, 'config' | 'features' | 'cycles'>;
 /** What it is told of a measurement. */
 export type Came = Pick<MeasureResult & { readonly status: 'ok' }, 'status' | 'cycles'> | { readonly status: 'failed' };
 
+/** log2 of the count that a candidate is thought to take. */
+export type Opinion = (seen: Seen) => number;
+
 export interface PolicyContext {
   readonly space: SearchSpace;
   readonly random: Random;
@@ -18,6 +21,8 @@ export interface PolicyContext {
   propose(config: Config): Proposed;
   /** A fresh cost model, or undefined where the policy must do without. */
   readonly costModel: CostModel | undefined;
+  /** What is thought of candidates before anything is measured here; their static estimates, unless given. */
+  readonly opinion?: Opinion | undefined;
 }
 /** A policy asks for legal candidates that it has not asked for before, and is told what came of them. */
 export interface Policy {
