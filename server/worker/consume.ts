@@ -27,11 +27,7 @@ export async function consume(
     connectTimeout: connectMs,
     retryStrategy: (times) => Math.min(1000, 100 * times),
   });
-  let away = false;
-  redis.on('error', () => {
-    if (!away && redis.status !== 'connecting') news('Redis is away');
-    away = true;
-  });
+  redis.on('error', () => undefined);
   try {
     await redis.connect();
   } catch (error) {
@@ -42,10 +38,7 @@ export async function consume(
       `${new URL(url).host}: ${error instanceof Error ? error.message : error}`,
     );
   }
-  redis.on('ready', () => {
-    if (away) news('Redis is back');
-    away = false;
-  });
+  const quiet = tellChanges(redis, news);
   const underWay = new Set<string>();
   const worker = new bullmq.Worker<{ readonly lease: string }>(
     queue,
@@ -68,8 +61,24 @@ export async function consume(
   worker.on('failed', (_job, error) => news(`an error of ours: ${error.message}`));
   return ok({
     async close() {
+      quiet();
       await worker.close().catch(() => undefined);
       redis.disconnect();
     },
   });
+}
+
+/** Until the returned function is called. */
+function tellChanges(redis: NodeJS.EventEmitter, news: (text: string) => void): () => void {
+  let away = false;
+  const lost = (): void => {
+    if (!away) news('Redis is away');
+    away = true;
+  };
+  const back = (): void => {
+    if (away) news('Redis is back');
+    away = false;
+  };
+  redis.on('close', lost).on('ready', back);
+  return () => void redis.off('close', lost).off('ready', back);
 }

@@ -63,6 +63,7 @@ test(
     await redis.kill();
     await until('the farm has noticed', async () => (d.said().includes('Redis does not answer') ? true : undefined));
     expect((await fetch(`${d.url}/readyz`)).status).toBe(200);
+    await until('the worker as well', async () => (worker.said().includes('Redis is away') ? true : undefined));
     await redis.start();
     before = await measured(d, job, before.length + 2);
     await d.end('SIGKILL');
