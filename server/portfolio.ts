@@ -2,7 +2,7 @@
  * The networks that can be made of what is known of each layer, by cycles and memory. Must stay true: whatever is picked, its
  * schedules hold on the constants of the layers that get them.
  */
-import { needsOf, networkOf } from '../compiler/emit/network.ts';
+import { needsOf, networkOf, nothingWorked, type Worked } from '../compiler/emit/network.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { asmFunctionName } from '../compiler/instructions/asm-function.ts';
 import { instruction } from '../compiler/instructions/index.ts';
@@ -68,13 +68,14 @@ export async function portfolioOf(
     for (const o of task.occurrences) layers.push(await optionsOf(task, o, offers, memo));
   }
   layers.sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));
-  const own = await costsOf(graph, name, layers);
+  const worked = nothingWorked();
+  const own = await costsOf(graph, name, layers, worked);
   const points = frontOf(shared(own, layers)).map((p) => withFunctions(p, own, picked(layers, p)));
   const made = new Map<Point, Estimate>();
   return {
     points,
     estimate(p) {
-      const known = made.get(p) ?? estimateOf(graph, name, picked(layers, p), p);
+      const known = made.get(p) ?? estimateOf(graph, name, picked(layers, p), p, worked);
       made.set(p, known);
       return known;
     },
@@ -165,13 +166,14 @@ async function costsOf(
   graph: Graph,
   name: string,
   layers: readonly (readonly Option[])[],
+  worked: Worked,
 ): Promise<readonly (readonly Cost[])[]> {
   const most = Math.max(0, ...layers.map((l) => l.length));
   const rounds: ReturnType<typeof needsOf>[] = [];
   for (let k = 0; k < most; k++) {
     await turn();
     const choices = layers.map((l) => optionAt(l, Math.min(k, l.length - 1)).selected.choice);
-    rounds.push(needsOf(graph, name, choices));
+    rounds.push(needsOf(graph, name, choices, worked));
   }
   return layers.map((options, i) =>
     options.map((option, k): Cost => {
@@ -202,9 +204,9 @@ function optionAt(options: readonly Option[], k: number): Option {
 const picked = (layers: readonly (readonly Option[])[], p: Point): readonly Option[] =>
   p.picks.map((pick, i) => optionAt(layers[i] ?? [], pick));
 
-function estimateOf(graph: Graph, name: string, options: readonly Option[], p: Point): Estimate {
+function estimateOf(graph: Graph, name: string, options: readonly Option[], p: Point, worked: Worked): Estimate {
   const choices = options.map((o) => o.selected.choice);
-  const { plan } = networkOf(graph, name, choices);
+  const { plan } = networkOf(graph, name, choices, worked);
   return {
     selected: options.map((o) => o.selected),
     cycles: p.cycles < unmeasured ? p.cycles : undefined,

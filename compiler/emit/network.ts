@@ -77,12 +77,25 @@ export const shownName = (name: string): string =>
     .replaceAll('*/', '* /')
     .replaceAll('/*', '/ *');
 
+/** What was worked out of choices, so that those which are tried in many networks of a graph are printed and compared once. */
+export interface Worked {
+  readonly layers: WeakMap<Choice, Layer>;
+  /** By operands: how far apart they must lie. */
+  readonly distances: WeakMap<Program, Map<string, number>>;
+}
+export const nothingWorked = (): Worked => ({ layers: new WeakMap(), distances: new WeakMap() });
+
 /** Prints all kernels and plans the arena. Choices must cover every node that is no view. */
-export function networkOf(graph: Graph, name: string, choices: readonly Choice[]): Network {
-  const layers = layersOf(graph, name, choices);
+export function networkOf(
+  graph: Graph,
+  name: string,
+  choices: readonly Choice[],
+  worked: Worked = nothingWorked(),
+): Network {
+  const layers = layersOf(graph, name, choices, worked);
   const home = sharing(graph, layers);
   const blocks = blocksOf(graph, layers, home);
-  const plan = planArena(blocks, overlapsOf(graph, layers, home));
+  const plan = planArena(blocks, overlapsOf(graph, layers, home, worked));
   const at = (id: string): number => plan.offsets.get(id) ?? 0;
   return { graph, name, layers, plan, blocks, offsetOf: (t) => at(blockOf(home(t))), scratchOf: (l) => at(`s${l}`) };
 }
@@ -94,30 +107,39 @@ export interface LayerNeeds {
   readonly arenaBytes: number;
 }
 /** The needs of each layer, without a plan. */
-export function needsOf(graph: Graph, name: string, choices: readonly Choice[]): readonly LayerNeeds[] {
-  const layers = layersOf(graph, name, choices);
+export function needsOf(
+  graph: Graph,
+  name: string,
+  choices: readonly Choice[],
+  worked: Worked = nothingWorked(),
+): readonly LayerNeeds[] {
+  const layers = layersOf(graph, name, choices, worked);
   const home = sharing(graph, layers);
-  const [blocks, overlaps] = [blocksOf(graph, layers, home), overlapsOf(graph, layers, home)];
+  const [blocks, overlaps] = [blocksOf(graph, layers, home), overlapsOf(graph, layers, home, worked)];
   return layers.map(({ kernel }, i) => ({ kernel, arenaBytes: bytesAt(blocks, i + 1, overlaps) }));
 }
 
-function layersOf(graph: Graph, name: string, choices: readonly Choice[]): readonly Layer[] {
+function layersOf(graph: Graph, name: string, choices: readonly Choice[], worked: Worked): readonly Layer[] {
   return choices.map((choice, i): Layer => {
     const node = graph.nodes[choice.node];
     if (node === undefined) throw new Error(`no node ${choice.node}`);
     const symbol = `${name}_${String(i).padStart(2, '0')}_${identifier(node.op)}`;
+    const known = worked.layers.get(choice);
+    if (known?.name === symbol) return known;
     const notes = [
       `layer ${node.source.index}: ${node.source.name}`,
       `schedule: ${choice.words}`,
       ...(choice.cycles === undefined ? [] : [`measured: ${choice.cycles.count} ${choice.cycles.kind}`]),
     ];
-    return {
+    const layer: Layer = {
       choice,
       name: symbol,
       macs: operatorOf(node.op).macs(choice.workload),
       kernel: printC(choice.program, symbol, { runtime: 'include', notes }),
       tensors: runtimeTensors(graph, choice.node),
     };
+    worked.layers.set(choice, layer);
+    return layer;
   });
 }
 
@@ -164,7 +186,7 @@ function buffersAt(
 }
 
 /** Results that may lie partly over an input that nobody reads later. */
-function overlapsOf(graph: Graph, layers: readonly Layer[], home: Home): readonly Overlap[] {
+function overlapsOf(graph: Graph, layers: readonly Layer[], home: Home, worked: Worked): readonly Overlap[] {
   const spans = lifetimes(graph, layers, home);
   return layers.flatMap((layer, i): readonly Overlap[] => {
     const to = home(layer.tensors.at(-1) ?? -1);
@@ -172,9 +194,16 @@ function overlapsOf(graph: Graph, layers: readonly Layer[], home: Home): readonl
     const dying = new Set(layer.tensors.map(home).filter((x) => x !== to && spans.get(x)?.last === i + 1));
     return [...dying].map((x) => {
       const { inputs, y } = buffersAt(layer, x, home);
-      return { below: blockOf(to), above: blockOf(x), bytes: leastDistance(layer.choice.program, inputs, y) };
+      return { below: blockOf(to), above: blockOf(x), bytes: distanceOf(layer.choice.program, inputs, y, worked) };
     });
   });
+}
+function distanceOf(program: Program, inputs: ReadonlySet<string>, y: string, { distances }: Worked): number {
+  const key = [...inputs, y].join(' ');
+  const known = distances.get(program) ?? new Map<string, number>();
+  const bytes = known.get(key) ?? leastDistance(program, inputs, y);
+  distances.set(program, known.set(key, bytes));
+  return bytes;
 }
 
 /** The block of a memory. */
