@@ -65,10 +65,16 @@ export async function startDaemonProcess(
   const { url } = JSON.parse(line) as { readonly url: string };
   const call = async <T>(path: string, init: RequestInit): Promise<T> =>
     (await fetch(`${url}${path}`, init)).json() as T;
+  // A connection that was kept may be closed in the very moment at which it is used again; that of a dead daemon stays closed.
+  const get = <T>(path: string): Promise<T> =>
+    call<T>(path, {}).catch((error: Error) => {
+      if (child.exitCode === null && child.signalCode === null) return call<T>(path, {});
+      throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode}: ${said()}`, { cause: error });
+    });
   return {
     url,
     pid: child.pid ?? 0,
-    get: (path) => call(path, {}),
+    get,
     post: (path, body) =>
       call(path, {
         method: 'POST',

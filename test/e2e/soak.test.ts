@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { databaseName } from '../../db/index.ts';
 import type { JobBody, RecordBody, ReplayBody } from '../../server/schemas/index.ts';
 import { smallModel } from '../server/model.ts';
@@ -121,7 +121,10 @@ test(
     const random = new Random(7);
     const { dir, small } = smallDisk(night.diskMiB);
     const { url, heard } = await ear();
+    const last: { f?: SoakFarm } = {};
+    onTestFailed(() => console.error(last.f?.daemon.said().slice(-10_000)));
     const f = await SoakFarm.start(dir, night.boards, ['--webhook', url], random);
+    onTestFailed(() => console.error(`the daemon said last: ${f.daemon.said().slice(-10_000)}`));
     for (const [i, policy] of (['random', 'evolutionary', 'guided'] as const).entries()) {
       const { id: model } = await f.daemon.upload(smallModel(1 + i, 4 + i, 8));
       const job = await f.daemon.post<JobBody>('/v1/jobs', {
