@@ -33,7 +33,7 @@ import { offersFor, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { type JobRecords, recordsOfJob } from './records.ts';
 import type { Folders, Made } from './thinking/questions.ts';
-import { Thread } from './thinking/thread.ts';
+import { dataOf, Thread } from './thinking/thread.ts';
 import type { Trades } from './trades.ts';
 import { courseFor } from './transfer/lessons.ts';
 
@@ -125,8 +125,7 @@ class Work {
     const version = await toolchainVersion(this.board.target);
     if (!version.ok) return version;
     const toolchain = toolchainOf(this.board, version.value);
-    const { id, kind, target } = this.board;
-    const thread = new Thread({ prepared: this.prepared, board: { id, kind, target }, toolchain }, (why) =>
+    const thread = new Thread({ prepared: this.prepared, board: dataOf(this.board), toolchain }, (why) =>
       this.run.log('build', `the fastest schedules are too big, trying smaller ones: ${why}`),
     );
     try {

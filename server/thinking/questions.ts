@@ -2,7 +2,7 @@
  * What a job asks of its thread, and what comes back. Must stay true: all of it is plain data, as it is copied on the way; what is
  * large and nobody needs beside the thread (programs, kernels of a network) stays there.
  */
-import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
+import type { Board, BuiltFirmware } from '../../boards/index.ts';
 import type { Memory } from '../../compiler/emit/index.ts';
 import type { Result } from '../../compiler/result.ts';
 import type { Candidate, Proposed } from '../../tuner/candidates.ts';
@@ -20,8 +20,8 @@ import type { Course } from '../transfer/learn.ts';
 /** What a thread begins with. */
 export interface Beginning {
   readonly prepared: Prepared;
-  /** Which board, and what of it may be otherwise than in its folder. */
-  readonly board: Pick<BoardModule, 'id' | 'kind' | 'target'>;
+  /** As the daemon has it. */
+  readonly board: Board;
   readonly toolchain: Toolchain;
 }
 

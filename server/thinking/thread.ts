@@ -4,6 +4,7 @@
  * here; when the job ends, the thread and all that it held are gone.
  */
 import { Worker } from 'node:worker_threads';
+import type { Board, BoardModule } from '../../boards/index.ts';
 import { vectors } from '../../tuner/measure/bench.ts';
 import type { Mind, Subject } from '../../tuner/mind.ts';
 import type { Beginning, Questions, Reply, Tellings, Thrown } from './questions.ts';
@@ -13,6 +14,12 @@ import type { Beginning, Questions, Reply, Tellings, Thrown } from './questions.
  * there is less of it.
  */
 const limits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
+
+/** What of a board is plain data. */
+export function dataOf(board: BoardModule): Board {
+  const { build: _build, open: _open, counters: _counters, profile: _profile, product: _product, ...data } = board;
+  return data;
+}
 
 interface Waiting {
   resolve(answer: unknown): void;

@@ -145,11 +145,11 @@ class Thinking {
   }
 }
 
-/** The board as the daemon has it: see boardsFor and compiledBy. */
-function boardAs({ id, kind, target }: Beginning['board']): BoardModule {
-  const found = boardOf(id);
-  if (found === undefined) throw new Error(`no board is called ${id}`);
-  return { ...(found.kind === kind ? found : attachedForm(found)), target };
+/** The board as the daemon has it, with its code: see boardsFor and compiledBy. */
+function boardAs(data: Beginning['board']): BoardModule {
+  const found = boardOf(data.id);
+  if (found === undefined) throw new Error(`no board is called ${data.id}`);
+  return { ...(found.kind === data.kind ? found : attachedForm(found)), ...data };
 }
 
 const madeOf = (built: Built, selected: BuildOptions['selected']): Made => ({

@@ -9,7 +9,7 @@ import { defaultSchedule, templates } from '../../kernels/index.ts';
 import { build } from '../../server/build.ts';
 import { selectKnown, toolchainOf } from '../../server/offers.ts';
 import { expectedOutputs, randomInput } from '../../server/run-network.ts';
-import { Thread } from '../../server/thinking/thread.ts';
+import { dataOf, Thread } from '../../server/thinking/thread.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
 import { modelHere } from '../../tuner/cost-models/index.ts';
 import { groundOf, type Mind, mindHere } from '../../tuner/mind.ts';
@@ -35,9 +35,9 @@ const [first] = tasks;
 if (first === undefined) throw new Error('no task');
 const task = first;
 const toolchain = toolchainOf(pc, unwrap(await toolchainVersion(pc.target)));
-const begun = ({ id, kind, target }: BoardModule): Thread =>
+const begun = (board: BoardModule): Thread =>
   new Thread(
-    { prepared: { name: 'one', model: graph, graph, tasks }, board: { id, kind, target }, toolchain },
+    { prepared: { name: 'one', model: graph, graph, tasks }, board: dataOf(board), toolchain },
     () => undefined,
   );
 
@@ -91,6 +91,11 @@ test('a network of the thread is the network here; what is thrown there is throw
     expect(there.outline).toEqual(here.outline);
     expect([there.memory, there.arenaBytes]).toEqual([here.memory, here.library.arenaBytes]);
     expect(there.selected.map((s) => s.choice.words)).toEqual(selected.map((s) => s.choice.words));
+    const small = begun({ ...pc, flashBytes: 10 });
+    const refused = await small.ask('plain', folders).finally(() => small.close());
+    expect(refused).toMatchObject({
+      error: { code: 'MODEL_TOO_BIG', detail: expect.stringContaining('host has 10;') },
+    });
     const input = randomInput(graph, 1);
     expect(Buffer.from(await thread.ask('expected', { input }))).toEqual(Buffer.from(expectedOutputs(graph, input)));
     const nowhere = thread.ask('plain', { ...folders, cacheDir: join('/dev/null', 'cache') });
