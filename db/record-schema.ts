@@ -6,6 +6,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Schedule } from '../kernels/template.ts';
 import type { Config, Stage } from '../tuner/types.ts';
+import type { recordKeys } from './record-keys.ts';
 import type { TuningRecord } from './types.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -76,10 +77,7 @@ const forms = {
   times: Type.Object(Object.fromEntries(stages.map((s) => [s, Type.Optional(Type.Number())])), strict),
   bytes: Nullable(BytesForm),
   doubt: Nullable(text),
-} as const satisfies Record<keyof TuningRecord, TSchema>;
-
-/** The keys of a record in the order in which they are written, in JSON Lines as in CSV. */
-export const recordKeys = Object.keys(forms) as readonly (keyof TuningRecord)[];
+} as const satisfies Record<(typeof recordKeys)[number], TSchema>;
 
 const Form = Type.Object(forms, strict);
 const checker = Compile(Form);

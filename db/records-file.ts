@@ -1,7 +1,7 @@
 /** A file of records that a user names: a database of ours, or an export of one. It is only read. */
 import type { Result } from '../compiler/result.ts';
 import { failing, failureOf, StoreError } from './errors.ts';
-import { importRecords, linesOf } from './export.ts';
+import { importRecords, linesOf } from './import.ts';
 import { openStore } from './open.ts';
 import type { Store } from './types.ts';
 

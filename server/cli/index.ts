@@ -6,23 +6,6 @@ import { Command, CommanderError } from 'commander';
 import type { Result } from '../../compiler/result.ts';
 import { errorOf } from '../errors.ts';
 import { version } from '../version.ts';
-import { addBackup } from './commands/backup.ts';
-import { addBoards } from './commands/boards.ts';
-import { addCompile } from './commands/compile.ts';
-import { addDataDoctor } from './commands/data-doctor.ts';
-import { addDevices } from './commands/devices.ts';
-import { addFirmware } from './commands/firmware.ts';
-import { addJobs } from './commands/jobs.ts';
-import { addProfile } from './commands/profile.ts';
-import { addQuery } from './commands/query.ts';
-import { addRecords } from './commands/records.ts';
-import { addReport } from './commands/report.ts';
-import { addRun } from './commands/run.ts';
-import { addServe } from './commands/serve.ts';
-import { addToken } from './commands/token.ts';
-import { addTrial } from './commands/trial.ts';
-import { addTune } from './commands/tune.ts';
-import { addWorker } from './commands/worker.ts';
 import { unexpected, usage } from './failures.ts';
 import { errorLine, type Io, ioOf, type Shown, type Shows, type Terminal } from './io.ts';
 import { type CommonOptions, exitCodes } from './options.ts';
@@ -30,25 +13,28 @@ import { type CommonOptions, exitCodes } from './options.ts';
 /** Makes a commander action of a command's body, which gets its arguments, its options and where to speak. */
 export type Act = <A extends unknown[]>(body: (io: Io, ...args: A) => Shows) => (...args: A) => Promise<void>;
 
-const commands: readonly ((program: Command, act: Act) => void)[] = [
-  addServe,
-  addTune,
-  addCompile,
-  addRun,
-  addProfile,
-  addRecords,
-  addQuery,
-  addTrial,
-  addReport,
-  addBoards,
-  addFirmware,
-  addJobs,
-  addDevices,
-  addWorker,
-  addToken,
-  addBackup,
-  addDataDoctor,
-];
+type Add = (program: Command, act: Act) => void;
+
+/** By name, in the order of --help. Only what was typed is loaded: a command brings along all that it works with. */
+const commands: Readonly<Record<string, () => Promise<Add>>> = {
+  serve: async () => (await import('./commands/serve.ts')).addServe,
+  tune: async () => (await import('./commands/tune.ts')).addTune,
+  compile: async () => (await import('./commands/compile.ts')).addCompile,
+  run: async () => (await import('./commands/run.ts')).addRun,
+  profile: async () => (await import('./commands/profile.ts')).addProfile,
+  records: async () => (await import('./commands/records.ts')).addRecords,
+  query: async () => (await import('./commands/query.ts')).addQuery,
+  trial: async () => (await import('./commands/trial.ts')).addTrial,
+  report: async () => (await import('./commands/report.ts')).addReport,
+  boards: async () => (await import('./commands/boards.ts')).addBoards,
+  firmware: async () => (await import('./commands/firmware.ts')).addFirmware,
+  jobs: async () => (await import('./commands/jobs.ts')).addJobs,
+  devices: async () => (await import('./commands/devices.ts')).addDevices,
+  worker: async () => (await import('./commands/worker.ts')).addWorker,
+  token: async () => (await import('./commands/token.ts')).addToken,
+  backup: async () => (await import('./commands/backup.ts')).addBackup,
+  doctor: async () => (await import('./commands/data-doctor.ts')).addDataDoctor,
+};
 
 /** Runs one command and returns the exit code. `argv` holds what was typed behind the program's name. */
 export async function main(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
@@ -79,7 +65,8 @@ async function perform(argv: readonly string[], terminal: Terminal): Promise<Res
         io.out(io.format === 'json' ? JSON.stringify(ended.value.json, null, 2) : ended.value.text);
     };
   try {
-    await programOf(act, terminal).parseAsync(argv, { from: 'user' });
+    const program = await programOf(act, terminal, argv[0]);
+    await program.parseAsync(argv, { from: 'user' });
     return ended;
   } catch (error) {
     if (argv.includes('--debug')) console.error(error);
@@ -89,7 +76,7 @@ async function perform(argv: readonly string[], terminal: Terminal): Promise<Res
   }
 }
 
-function programOf(act: Act, { stdout }: Terminal): Command {
+async function programOf(act: Act, { stdout }: Terminal, first: string | undefined): Promise<Command> {
   const program = new Command('microtune')
     .description('Tunes neural networks for microcontrollers and compiles them to plain C.')
     .version(version)
@@ -98,6 +85,13 @@ function programOf(act: Act, { stdout }: Terminal): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => undefined });
-  for (const add of commands) add(program, act);
+  for (const load of commandsFor(first)) (await load())(program, act);
   return program;
+}
+
+/** The version is told by none, help and advice on a wrong name by all. */
+function commandsFor(first: string | undefined): readonly (() => Promise<Add>)[] {
+  if (first === '--version') return [];
+  const named = Object.entries(commands).filter(([name]) => name === first);
+  return (named.length > 0 ? named : Object.entries(commands)).map(([, load]) => load);
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { importInTurns } from '../../db/export.ts';
+import { importInTurns } from '../../db/import.ts';
 import { type AppContext, bodyLimit, orThrow } from '../api.ts';
 import { backupName, storageOf } from '../data/sizes.ts';
 import { BackupBody, ErrorBody, MergedBody, StorageBody } from '../schemas/index.ts';

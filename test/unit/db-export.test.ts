@@ -3,16 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { recordsToAutoTvm } from '../../db/autotvm.ts';
-import {
-  csvHeader,
-  exportRecords,
-  importRecords,
-  linesOf,
-  openRecordsFile,
-  recordsToCsv,
-  recordsToJsonLines,
-  type TuningRecord,
-} from '../../db/index.ts';
+import { importRecords, linesOf } from '../../db/import.ts';
+import { csvHeader, exportRecords, recordsToCsv, recordsToJsonLines, type TuningRecord } from '../../db/index.ts';
+import { openRecordsFile } from '../../db/records-file.ts';
 import { samples } from '../samples.ts';
 import { opened, room } from './db-helpers.ts';
 import { seededRecords } from './db-records.ts';

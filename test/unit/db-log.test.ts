@@ -216,7 +216,7 @@ test('times are found among thousands, also where clocks went back', () => {
   if (!db.ok) throw new Error(db.error.detail);
   for (let i = 0; i < samples(40, 600); i++) {
     const pages = new Pages(db.value, 'farm', { gathered: r.pick([0, 1000, 10_000]), lookedAt: 100 });
-    const [since, until] = [r.int(-100, 4100), r.int(-100, 4100)].map(at);
+    const [since, until] = [at(r.int(-100, 4100)), at(r.int(-100, 4100))];
     const filter: RecordFilter = {
       ...r.pick([{ since }, { until }, { since, until }]),
       ...r.pick([{}, { device: 'a' }, { status: plain.status }]),

@@ -7,7 +7,7 @@ import { recordsToAutoTvm } from '../../../db/autotvm.ts';
 import { BadFilter } from '../../../db/errors.ts';
 import { recordsToCsv, recordsToJsonLines } from '../../../db/export.ts';
 import { filterKeys } from '../../../db/filter.ts';
-import { recordKeys } from '../../../db/record-schema.ts';
+import { recordKeys } from '../../../db/record-keys.ts';
 import { openRecordsFile } from '../../../db/records-file.ts';
 import type { Page, RecordFilter, RecordSort, Store, TuningRecord } from '../../../db/types.ts';
 import { wordsOf } from '../../offers.ts';

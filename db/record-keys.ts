@@ -1,0 +1,32 @@
+/** The keys of a record in the order in which they are written, in JSON Lines as in CSV. Must stay true: none is missing. */
+import type { TuningRecord } from './types.ts';
+
+export const recordKeys = [
+  'id',
+  'at',
+  'job',
+  'task',
+  'workload',
+  'board',
+  'kind',
+  'device',
+  'toolchain',
+  'flags',
+  'firmware',
+  'policy',
+  'template',
+  'config',
+  'schedule',
+  'status',
+  'stage',
+  'code',
+  'detail',
+  'cycles',
+  'repeats',
+  'sizes',
+  'binary',
+  'reusedFrom',
+  'times',
+  'bytes',
+  'doubt',
+] as const satisfies readonly (keyof TuningRecord)[];
