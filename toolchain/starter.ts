@@ -1,6 +1,6 @@
 /**
- * The process that starts compilers, seen from the one that needs them. Must stay true: it keeps nobody from ending; if it ends
- * itself, its tools count as killed and the next tool gets another one.
+ * The process that starts compilers, seen from the one that needs them. Must stay true: it keeps nobody from ending, and nothing is
+ * left of it; if it ends itself, its tools count as killed and the next tool gets another one.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,10 +22,14 @@ class Starter {
   private ended = false;
 
   constructor() {
-    // In a group of its own: Ctrl-C is for the process that it works for, which may want to end in good order.
-    this.child = spawn(process.execPath, [join(import.meta.dirname, 'starter-process.ts')], {
+    // In a group of its own: Ctrl-C is for the process that it works for, which may want to end in good order. By a shell that
+    // ends at once, so that it is the system's child: a thread that is gone would collect nothing of it.
+    const command = [process.execPath, join(import.meta.dirname, 'starter-process.ts')];
+    this.child = spawn('/bin/sh', ['-c', '"$@" &', 'sh', ...command], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
+      // A locale that Node does not know would be its end.
+      env: { ...process.env, LC_ALL: 'C' },
     });
     this.child.on('message', (answer) => this.answered(answer as Answer));
     this.child.on('error', (error) => this.lost(error.message));

@@ -1,8 +1,9 @@
 /** The small process that starts compilers: it ends with whoever needs it, its tools with it; killed, it is replaced. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { expect, test, vi } from 'vitest';
 import { run } from '../../toolchain/index.ts';
 import { wasKilled } from '../../toolchain/process.ts';
@@ -35,6 +36,29 @@ test('whoever is killed outright leaves no compiler running', async () => {
   child.kill('SIGKILL');
   await once(child, 'exit');
   await vi.waitFor(() => expect(sleeping(sleep)).toEqual([]), { timeout: 60_000, interval: 50 });
+});
+
+/** Children of this process that have ended and that nobody collects. */
+const zombies = (): readonly string[] =>
+  readdirSync('/proc').filter((p) => {
+    try {
+      const status = /^\d+$/.test(p) ? readFileSync(`/proc/${p}/status`, 'utf8') : '';
+      return /^State:\s+Z/m.test(status) && status.includes(`\nPPid:\t${process.pid}\n`);
+    } catch {
+      return false;
+    }
+  });
+
+test('a thread that compiles leaves nothing behind, however it ends', async () => {
+  const source = `const { run } = await import(${JSON.stringify(toolchain)});
+    (await import('node:worker_threads')).parentPort.postMessage((await run(['echo', 'done'])).stdout); await run(['sleep', '${unique(3)}']);`;
+  const thread = new Worker(source, { eval: true });
+  expect((await once(thread, 'message'))[0]).toBe('done\n');
+  await vi.waitFor(() => expect(sleeping(unique(3))).toHaveLength(1), { timeout: 60_000, interval: 50 });
+  const starter = starterOf(sleeping(unique(3))[0] as number);
+  await thread.terminate();
+  await vi.waitFor(() => expect(existsSync(`/proc/${starter}`)).toBe(false), { timeout: 60_000, interval: 50 });
+  expect([sleeping(unique(3)), zombies()]).toEqual([[], []]);
 });
 
 test('without anything to do it keeps nobody', async () => {
