@@ -121,8 +121,6 @@ test(
     const random = new Random(7);
     const { dir, small } = smallDisk(night.diskMiB);
     const { url, heard } = await ear();
-    const last: { f?: SoakFarm } = {};
-    onTestFailed(() => console.error(last.f?.daemon.said().slice(-10_000)));
     const f = await SoakFarm.start(dir, night.boards, ['--webhook', url], random);
     onTestFailed(() => console.error(`the daemon said last: ${f.daemon.said().slice(-10_000)}`));
     for (const [i, policy] of (['random', 'evolutionary', 'guided'] as const).entries()) {
