@@ -2,6 +2,7 @@
  * A device at a worker, as a source of a pool: whatever the pool wants of it is an errand under a lease. Must stay true: an errand
  * that came to nothing is a broken link, as a cable's would be, so that a trial is run elsewhere and the device is tried again.
  */
+import { randomUUID } from 'node:crypto';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { LinkError } from '../../firmware-rpc/host/device.ts';
@@ -59,10 +60,11 @@ export class FarSource implements DeviceSource {
 
   /** Failures: LINK, and those of opening it there. */
   async open(): Promise<Result<FarDevice>> {
-    const answer = await this.errand('open');
+    const session = randomUUID();
+    const answer = await this.errand('open', { session });
     if (!answer.ok) return answer;
     if (answer.value.is !== 'open') return odd(answer.value);
-    return ok(new FarLink(answer.value.info, (errand, attempt) => this.errand(errand, attempt)));
+    return ok(new FarLink(answer.value.info, (errand, attempt) => this.errand(errand, { session, attempt })));
   }
   async build(): Promise<string | undefined> {
     const firmware = await this.firmware();
@@ -78,8 +80,16 @@ export class FarSource implements DeviceSource {
     return answer.ok ? ok(undefined) : answer;
   }
   /** What went wrong there is a failure here. */
-  private async errand(errand: ErrandName, attempt?: AttemptBody): Promise<Result<AnswerBody>> {
-    const content = { device: this.there, errand, ...(attempt !== undefined && { attempt }) };
+  private async errand(
+    errand: ErrandName,
+    { session, attempt }: { readonly session?: string; readonly attempt?: AttemptBody | undefined } = {},
+  ): Promise<Result<AnswerBody>> {
+    const content = {
+      device: this.there,
+      errand,
+      ...(session !== undefined && { session }),
+      ...(attempt !== undefined && { attempt }),
+    };
     const limits = { fetchMs, answerMs: answerMs[errand] + runsMs(attempt?.macs ?? 0) };
     const answer = await this.host.errand(content, limits);
     if (!answer.ok || answer.value.is !== 'failed') return answer;

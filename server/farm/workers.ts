@@ -33,6 +33,8 @@ interface Parts extends WorkersOptions {
 }
 
 const heartbeatMs = 2000;
+/** So that names that somebody makes up do not fill the memory. */
+const mostWorkers = 64;
 /** Not heard for so long, a worker is gone: some heartbeats of a busy machine. */
 const patienceMs = 10_000;
 
@@ -91,16 +93,18 @@ export class Workers {
   }
 
   /**
-   * A worker with its devices; one that had its name before is over. `owner`: whose token it has. Failures: QUEUE_UNREACHABLE,
-   * BOARD_UNKNOWN, WORKER_MISMATCH, TOOL_MISSING.
+   * A worker with its devices; one of this token that had its name before is over. `owner`: whose token it has. Failures:
+   * QUEUE_UNREACHABLE, BAD_REQUEST, BOARD_UNKNOWN, WORKER_MISMATCH, WORKER_REPLACED where it is another token's, DEVICE_STATE where there
+   * would be too many, TOOL_MISSING.
    */
   async register(owner: string, request: WorkerRequest): Promise<Result<WorkerTerms>> {
     const { queue } = this.o;
     if (!queue.ready) return failed('request', 'QUEUE_UNREACHABLE', 'Redis does not answer the daemon');
     const fits = await this.comparable(request);
     if (!fits.ok) return fits;
-    const host = this.hosts.get(request.name) ?? new Host(request.name, this.leases, queue);
-    this.hosts.set(host.name, host);
+    const named = this.hostNamed(request.name, owner);
+    if (!named.ok) return named;
+    const host = named.value;
     this.leases.endOf(host.id, 'it was started anew', 'all');
     host.former = [...host.former, host.id].slice(-10);
     host.id = randomUUID();
@@ -154,6 +158,22 @@ export class Workers {
     await this.o.queue.close();
   }
 
+  /** The one that has this name, or a new one in place of one that went away. */
+  private hostNamed(name: string, owner: string): Result<Host> {
+    const known = this.hosts.get(name);
+    if (known?.state === 'here' && known.owner !== owner)
+      return failed('request', 'WORKER_REPLACED', `a worker of another token is called ${name}`);
+    if (known !== undefined) return ok(known);
+    if (this.hosts.size >= mostWorkers) {
+      const gone = [...this.hosts.values()].find((h) => h.state !== 'here');
+      if (gone === undefined) return failed('request', 'DEVICE_STATE', `a farm has at most ${mostWorkers} workers`);
+      for (const place of this.placesOf(gone)) this.dropped(place);
+      this.hosts.delete(gone.name);
+    }
+    const host = new Host(name, this.leases, this.o.queue);
+    this.hosts.set(name, host);
+    return ok(host);
+  }
   private hostOf(owner: string, id: string): Result<Host> {
     for (const host of this.hosts.values()) {
       if (host.owner !== owner) continue;
@@ -186,12 +206,16 @@ export class Workers {
     const mismatch = (what: string, theirs: string, ours: string): Result<never> =>
       failed('request', 'WORKER_MISMATCH', `${what} is ${theirs} at the worker and ${ours} at the farm`);
     if (version !== this.o.version) return mismatch('microtune', version, this.o.version);
+    if (new Set(devices.map((d) => d.name)).size < devices.length)
+      return failed('request', 'BAD_REQUEST', 'two devices have one name');
+    const versions = new Map<string, string>();
     for (const { board: id, kind, toolchain } of devices) {
       const board = this.o.boards.find((b) => b.id === id);
       if (board === undefined) return failed('request', 'BOARD_UNKNOWN', `no board is called "${id}"`);
       if (kind !== board.kind) return mismatch(`what ${id} counts`, kind, board.kind);
-      const here = await toolchainVersion(board.target);
+      const here = versions.has(id) ? ok(versions.get(id) ?? '') : await toolchainVersion(board.target);
       if (!here.ok) return here;
+      versions.set(id, here.value);
       if (toolchain !== here.value) return mismatch(`the compiler of ${id}`, `"${toolchain}"`, `"${here.value}"`);
     }
     return ok(undefined);
@@ -221,7 +245,11 @@ export class Workers {
     void this.o.poolOf(place.board.id)?.remove(place.name);
   }
   private returned(host: Host, places: readonly Place[]): void {
-    for (const place of places) this.o.roster.note(place, 'plugged', `worker ${host.name}`);
+    for (const place of places) {
+      this.o.roster.note(place, 'plugged', `worker ${host.name}`);
+      // What was open there is not any more.
+      this.o.poolOf(place.board.id)?.unplugged(place.name);
+    }
     this.wake(places);
   }
   private wake(places: readonly Place[]): void {

@@ -83,6 +83,11 @@ export type ErrandName = (typeof errands)[number];
 export const LeaseBody = Type.Object({
   device: Type.String({ description: 'as the worker named it' }),
   errand: OneOf(errands),
+  session: Type.Optional(
+    Type.String({
+      description: 'begun by `open`, under which alone the device is used; what is of another one comes too late',
+    }),
+  ),
   attempt: Type.Optional(AttemptBody),
 });
 export type LeaseBody = Static<typeof LeaseBody>;

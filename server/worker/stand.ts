@@ -1,6 +1,6 @@
 /**
  * One device of a worker: what the farm's leases ask of it. Must stay true: errands are done one after another, but opening and
- * closing come at once and break off whatever is under way; trouble of this host itself (a full disk, a missing linker) looks to the
+ * closing come at once and break off whatever is under way; what is of a session that is over changes nothing; trouble of this host itself (a full disk, a missing linker) looks to the
  * farm like a broken link, since it says nothing of the candidate.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -28,6 +28,8 @@ export class Stand {
   private readonly cacheDir: string;
   private readonly health: HealthKernel;
   private station: Station | undefined;
+  /** Under which it is open, or to be. */
+  private session: string | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   /** `name`: what the farm is to call it, behind the worker's name. */
@@ -40,15 +42,16 @@ export class Stand {
   }
 
   /** Whatever happens, the answer is one that the farm understands. */
-  async perform({ errand, attempt }: LeaseBody): Promise<AnswerBody> {
-    const answer = await linkErrors('run', () => this.performing(errand, attempt));
+  async perform(lease: LeaseBody): Promise<AnswerBody> {
+    const answer = await linkErrors('run', () => this.performing(lease));
     if (answer.ok) return answer.value;
-    if (answer.error.code === 'LINK') await this.close();
+    if (answer.error.code === 'LINK' && this.isOf(lease)) await this.close();
     return answerOf(answer.error);
   }
 
   /** Its port is free behind it. */
   async close(): Promise<void> {
+    this.session = undefined;
     do {
       const { station } = this;
       this.station = undefined;
@@ -58,25 +61,33 @@ export class Stand {
     } while (this.station !== undefined);
   }
 
-  private async performing(errand: LeaseBody['errand'], attempt: AttemptBody | undefined): Promise<Result<AnswerBody>> {
-    switch (errand) {
+  private async performing(lease: LeaseBody): Promise<Result<AnswerBody>> {
+    switch (lease.errand) {
       case 'open':
         await this.close();
-        return this.inTurn(() => this.open());
+        this.session = lease.session;
+        return this.inTurn(() => this.open(lease));
       case 'close':
-        await this.close();
+        if (this.isOf(lease)) await this.close();
         return ok(done);
       case 'measure':
-        return this.inTurn(() => this.measure(attempt));
+        return this.inTurn(() => this.measure(lease));
       case 'count':
-        return this.inTurn(async () => this.count());
+        return this.inTurn(() => this.count(lease));
       case 'reset':
-        return this.inTurn(() => this.reset());
+        return this.inTurn(() => this.reset(lease));
       case 'reflash':
         return this.remedy(this.source.reflash?.bind(this.source));
       case 'power-cycle':
         return this.remedy(this.source.powerCycle?.bind(this.source));
     }
+  }
+  private isOf({ session }: LeaseBody): boolean {
+    return session !== undefined && this.session === session;
+  }
+  /** What is open under the session of this lease. */
+  private stationOf(lease: LeaseBody): Station | undefined {
+    return this.isOf(lease) ? this.station : undefined;
   }
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const next = this.turn.then(work);
@@ -84,7 +95,8 @@ export class Stand {
     return next;
   }
 
-  private async open(): Promise<Result<AnswerBody>> {
+  private async open(lease: LeaseBody): Promise<Result<AnswerBody>> {
+    if (!this.isOf(lease)) return closed;
     // A job begins: what the ones before it left is tidied.
     await pruneCache(this.cacheDir).catch(() => undefined);
     const opened = await this.source.open();
@@ -98,21 +110,23 @@ export class Stand {
     this.station = new Station(device, this.name, this.board, this.cacheDir, () => performance.now());
   }
 
-  private async measure(attempt: AttemptBody | undefined): Promise<Result<AnswerBody>> {
-    if (this.station === undefined || attempt === undefined) return closed;
-    const plain = plainAttempt(attempt, this.board, this.cacheDir);
+  private async measure(lease: LeaseBody): Promise<Result<AnswerBody>> {
+    const station = this.stationOf(lease);
+    if (station === undefined || lease.attempt === undefined) return closed;
+    const plain = plainAttempt(lease.attempt, this.board, this.cacheDir);
     if (!plain.ok) return plain;
-    const trial = told(await this.station.run(plain.value));
+    const trial = told(await station.run(plain.value));
     return trial.ok ? ok({ is: 'trial', trial: trial.value }) : trial;
   }
-  private async count(): Promise<Result<AnswerBody>> {
-    if (this.station === undefined) return closed;
-    const counted = await this.health.run(this.station.device);
+  private async count(lease: LeaseBody): Promise<Result<AnswerBody>> {
+    const station = this.stationOf(lease);
+    if (station === undefined) return closed;
+    const counted = await this.health.run(station.device);
     return counted.ok ? ok({ is: 'count', count: counted.value }) : counted;
   }
   /** What was resident is gone. */
-  private async reset(): Promise<Result<AnswerBody>> {
-    const { station } = this;
+  private async reset(lease: LeaseBody): Promise<Result<AnswerBody>> {
+    const station = this.stationOf(lease);
     if (station === undefined) return closed;
     await station.device.reset();
     this.stationOn(station.device);

@@ -101,6 +101,11 @@ test('the devices of a worker are those of the farm: trials go to them, one afte
   const again = await register(s.b);
   expect([await obey(s, again), await obey(s, again)]).toEqual(['open', 'count']);
   while (pool.states()[0]?.state !== 'idle') await turn();
+  // Started anew before anybody missed it: what was open is not, and that is nobody's failure.
+  const anew = await register(s.b);
+  expect([await obey(s, anew), await obey(s, anew), await obey(s, anew)]).toEqual(['close', 'open', 'count']);
+  while (pool.states()[0]?.state !== 'idle') await turn();
+  expect(pool.states()[0]).toMatchObject({ failures: 0 });
   // Offered no more, it is gone.
   await register(s.b, { devices: [{ ...offer, name: 'host#1' }] });
   expect((await devices(s)).map((d) => d.name)).toEqual(['bench2/host#1']);
@@ -141,6 +146,8 @@ test('a worker that is started anew is over as it was before; what it held is he
   expect(await code(ask(s.b, 'one', 'POST', `/${terms.id}/heartbeat`))).toBe(204);
   await register(s.b);
   expect(await devices(s)).toMatchObject([{ name: 'bench2/host#0', draining: true }]);
+  // While it is there its name is its token's.
+  expect(await code(ask(s.b, 'other', 'POST', '', request))).toBe('WORKER_REPLACED');
 });
 
 test('a token sees and answers its own worker alone, and nothing else of the farm', async () => {
@@ -174,6 +181,7 @@ test.each([
   ['another kind of count', { devices: [{ ...offer, kind: 'silicon' }] }, 'WORKER_MISMATCH'],
   ['a board that nobody has', { devices: [{ ...offer, board: 'nobody' }] }, 'BOARD_UNKNOWN'],
   ['no device', { devices: [] }, 'BAD_REQUEST'],
+  ['one device twice', { devices: [offer, offer] }, 'BAD_REQUEST'],
   ['a name that is a path', { name: '../bench' }, 'BAD_REQUEST'],
   ['a device whose name is a path', { devices: [{ ...offer, name: '/dev/ttyACM0' }] }, 'BAD_REQUEST'],
 ])('%s is refused', async (_, change, refused) => {
@@ -195,6 +203,17 @@ test('while Redis is away nobody registers and devices rest; they are there agai
   expect([await obey(s, terms), await obey(s, terms)]).toEqual(['open', 'count']);
   expect(await trial).toMatchObject({ ok: true });
   expect(pool.states()[0]).toMatchObject({ failures: 0 });
+});
+
+test('names that somebody makes up are bounded: those that are there stay, those that went away make room', async () => {
+  const s = await scene();
+  const all: WorkerTerms[] = [];
+  for (let i = 0; i < 64; i++) all.push(await register(s.b, { name: `w${i}` }));
+  expect(await code(ask(s.b, 'one', 'POST', '', request))).toBe('DEVICE_STATE');
+  expect(await code(ask(s.b, 'one', 'DELETE', `/${all[5]?.id}`))).toBe(204);
+  await register(s.b);
+  const names = (await workers(s)).map((w) => w.name);
+  expect([names.length, names.includes('w5'), names.includes('bench2')]).toEqual([64, false, true]);
 });
 
 test('a daemon without a queue takes no workers', async () => {
