@@ -59,7 +59,11 @@ export function confine(): Confined {
   ofMachine.way ??= usualWay();
   const dir = mkdtempSync(join(tmpdir(), 'microtune-tool-'));
   return {
-    start: { ...ofMachine.way, env: { PATH: process.env.PATH ?? '', LANG: 'C', LC_ALL: 'C', TMPDIR: dir } },
+    start: {
+      ...ofMachine.way,
+      env: { PATH: process.env.PATH ?? '', LANG: 'C', LC_ALL: 'C', TMPDIR: dir },
+      folder: dir,
+    },
     release: () => rm(dir, { recursive: true, force: true }),
   };
 }

@@ -4,6 +4,7 @@
  * small process of its own as well (starter-process.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Families, killGroup } from './families.ts';
 
@@ -40,6 +41,8 @@ export interface Start {
   readonly prefix: readonly string[];
   readonly holds: Holds;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Its folder for temporary files, if that is to go with it. */
+  readonly folder?: string;
 }
 /** A program to be run to its end. */
 export interface Tool extends Start {
@@ -81,6 +84,7 @@ interface Running {
   /** 0: it did not start. */
   readonly group: number;
   readonly processes: number;
+  readonly folder: string | undefined;
   readonly stop: Stop;
 }
 
@@ -91,7 +95,7 @@ export class Tools {
 
   /** Runs one to its end; never rejects. */
   async run(tool: Tool): Promise<Ran> {
-    const { cwd, env, input, limits } = tool;
+    const { cwd, env, input, limits, folder } = tool;
     const [program = '', ...args] = commandOf(tool);
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     let stopped: Ran['stopped'];
@@ -102,7 +106,7 @@ export class Tools {
       for (const stream of child.stdio) stream?.destroy();
     };
     const timer = setTimeout(stop, limits.timeMs, 'time');
-    const one: Running = { group: child.pid ?? 0, processes: limits.processes, stop };
+    const one: Running = { group: child.pid ?? 0, processes: limits.processes, folder, stop };
     this.watch(one);
     const ran = await outcomeOf(child, input);
     clearTimeout(timer);
@@ -110,9 +114,12 @@ export class Tools {
     return { ...asToldBy(tool.holds, ran), ...(stopped !== undefined && { stopped }) };
   }
 
-  /** Ends all of them at once: nobody waits for them any more. */
+  /** Ends all of them at once, and removes their folders: nobody waits for them any more. */
   kill(): void {
     for (const { group } of this.running) if (group !== 0) killGroup(group);
+    // What was killed may write for a moment still.
+    for (const { folder } of this.running)
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private watch(one: Running): void {

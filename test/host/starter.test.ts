@@ -28,14 +28,20 @@ function starterOf(pid: number): number {
   return commandOf(parent).includes('starter-process.ts') ? parent : starterOf(parent);
 }
 
-test('whoever is killed outright leaves no compiler running', async () => {
+test('whoever is killed outright leaves no compiler running, and no folder of one', async () => {
   const sleep = unique(1);
   const source = `import { run } from ${JSON.stringify(toolchain)}; await run(['sleep', '${sleep}']);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'ignore' });
   await vi.waitFor(() => expect(sleeping(sleep)).toHaveLength(1), { timeout: 60_000, interval: 50 });
+  const [, folder = ''] =
+    /\0TMPDIR=([^\0]+)/.exec(`\0${readFileSync(`/proc/${sleeping(sleep)[0]}/environ`, 'utf8')}`) ?? [];
+  expect(existsSync(folder)).toBe(true);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await vi.waitFor(() => expect(sleeping(sleep)).toEqual([]), { timeout: 60_000, interval: 50 });
+  await vi.waitFor(() => expect([sleeping(sleep), existsSync(folder)]).toEqual([[], false]), {
+    timeout: 60_000,
+    interval: 50,
+  });
 });
 
 /** Children of this process that have ended and that nobody collects. */
