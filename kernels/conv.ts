@@ -13,6 +13,7 @@ import {
   flags,
   has,
   list,
+  many,
   number,
   place,
   placesFor,
@@ -77,7 +78,7 @@ export const conv: Template = {
 
   describe(k) {
     const { PB, OB } = blockOf(String(k.block));
-    return `${PB} px x ${OB} ch in registers, ${k.operands}, taps by ${k.taps}, strips of ${k.strip} rows, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
+    return `${PB} px x ${OB} ch in registers, ${k.operands}, taps by ${k.taps}, strips of ${many(k.strip, 'row')}, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
   },
 };
 

@@ -8,6 +8,7 @@ import {
   has,
   layOut,
   list,
+  many,
   number,
   place,
   placesFor,
@@ -105,7 +106,7 @@ export const depthwise: Template = {
     steps: [...layOut(w, 'x', knobs.x), ...layOut(w, 'y', knobs.y), ...steps(shapeOf(w), knobs)],
   }),
   describe: (k) =>
-    `planes of bytes, ${k.x === undefined ? `${k.group} channels copied together, ` : ''}2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${k.rows} rows unrolled` : 'a window each'}, requantize ${k.requantize}`,
+    `planes of bytes, ${k.x === undefined ? `${many(k.group, 'channel')} copied together, ` : ''}2 columns at a time, ${k.sweep === 'rolling' ? `rolling sums, ${many(k.rows, 'row')} unrolled` : 'a window each'}, requantize ${k.requantize}`,
 };
 
 function steps(s: Shape | undefined, k: Knobs): readonly Step[] {

@@ -10,6 +10,7 @@ import {
   has,
   layOut,
   list,
+  many,
   number,
   place,
   placesFor,
@@ -61,7 +62,7 @@ export const first: Template = {
     steps: [...layOut(w, 'y', knobs.y), ...steps(w, knobs)],
   }),
   describe: (k) =>
-    `${k.block} px x 2 ch in registers, ${k.pass} rows of the window at a time, strips of ${k.strip} rows, requantize ${k.requantize}`,
+    `${k.block} px x 2 ch in registers, ${many(k.pass, 'row')} of the window at a time, strips of ${many(k.strip, 'row')}, requantize ${k.requantize}`,
 };
 
 /** Blocks of pixels side by side or below one another, first those that leave the fewest over. */

@@ -13,6 +13,7 @@ import { packed } from './packed.ts';
 import { pool } from './pool.ts';
 import { pooling } from './pooling.ts';
 import { softmax } from './softmax.ts';
+import { many } from './steps.ts';
 import { stream } from './stream.ts';
 import type { Features, Knob, Knobs, KnobValue, Schedule, Template } from './template.ts';
 import { winograd } from './winograd.ts';
@@ -73,7 +74,7 @@ function describeSteps(schedule: Schedule): string {
   const names = schedule.steps.map((s) => (s.primitive === 'replace' ? s.instr : s.primitive));
   const instructions = [...new Set(schedule.steps.flatMap((s) => (s.primitive === 'replace' ? [s.instr] : [])))];
   const using = instructions.length > 0 ? `, using ${instructions.join(' and ')}` : '';
-  const does = names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${names.length} steps${using}`;
+  const does = names.length === 0 ? 'plain loops' : `${schedule.algorithm}, ${many(names.length, 'step')}${using}`;
   return `${does}${placedIn(placedInRam(schedule))}`;
 }
 

@@ -6,7 +6,20 @@ import { laneCounts } from '../compiler/instructions/sum-lanes.ts';
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import { matrixShape } from './matrix.ts';
-import { has, list, number, place, placesFor, product, reorder, replace, shapeIn, shapeOut, split } from './steps.ts';
+import {
+  has,
+  list,
+  many,
+  number,
+  place,
+  placesFor,
+  product,
+  reorder,
+  replace,
+  shapeIn,
+  shapeOut,
+  split,
+} from './steps.ts';
 import type { Knobs, KnobValue, Template } from './template.ts';
 
 interface Shape {
@@ -111,7 +124,7 @@ export const lanes: Template = {
   },
 
   describe: (k) =>
-    `${k.lanes} sums in lanes of words, ${k.chunk} taps at a time, unrolled by ${k.unroll}, weights ${k.weights}, requantize in ${k.requantize} products`,
+    `${many(k.lanes, 'sum')} in lanes of words, ${many(k.chunk, 'tap')} at a time, unrolled by ${k.unroll}, weights ${k.weights}, requantize in ${k.requantize} products`,
 };
 
 function steps(s: Shape, k: Knobs): readonly Step[] {

@@ -13,6 +13,7 @@ import {
   flagSets,
   flags,
   has,
+  many,
   number,
   place,
   placesFor,
@@ -98,7 +99,7 @@ export const matrix: Template = {
 
   describe(k) {
     const { PB, OB } = blockOf(String(k.block));
-    return `${PB} px x ${OB} ch in registers, ${k.operands}, ${k.chunk} pixels widened at a time, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
+    return `${PB} px x ${OB} ch in registers, ${k.operands}, ${many(k.chunk, 'pixel')} widened at a time, ${k.order} outside, requantize ${k.requantize}, ${k.flags}`;
   },
 };
 

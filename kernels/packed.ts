@@ -13,6 +13,7 @@ import {
   has,
   layOut,
   list,
+  many,
   number,
   place,
   placesFor,
@@ -145,7 +146,7 @@ export const packed: Template = {
     return { algorithm: planes && isPointwise(w) ? 'rows' : 'direct', steps: [...laid, ...steps(shape, k)] };
   },
   describe: (k) =>
-    `${k.pixels} px x 2 ch over packed int8 weights, ${k.pairs} words of a stretch in a lap, ${k.x === undefined ? `${k.part} at a time, ` : ''}requantize ${k.requantize}`,
+    `${k.pixels} px x 2 ch over packed int8 weights, ${many(k.pairs, 'word')} of a stretch in a lap, ${k.x === undefined ? `${k.part} at a time, ` : ''}requantize ${k.requantize}`,
 };
 
 /**

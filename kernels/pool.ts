@@ -4,7 +4,7 @@
  */
 import type { Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
-import { has, list, number, place, placesFor, product, replace, shapeIn, upTo } from './steps.ts';
+import { has, list, many, number, place, placesFor, product, replace, shapeIn, upTo } from './steps.ts';
 import type { Knobs, Template } from './template.ts';
 
 /** The loop over channels, and the pixels of a window; undefined where channels are not gathered one by one. */
@@ -48,7 +48,7 @@ export const pool: Template = {
   },
 
   schedule: (w, k) => ({ algorithm: 'direct', steps: steps(w, k) }),
-  describe: (k) => `four channels a word, ${k.unroll} pixels a round`,
+  describe: (k) => `four channels a word, ${many(k.unroll, 'pixel')} a round`,
 };
 
 function steps(w: Workload, k: Knobs): readonly Step[] {

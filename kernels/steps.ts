@@ -3,6 +3,9 @@ import type { Layout, Step } from '../compiler/program/index.ts';
 import type { Workload } from '../compiler/workload.ts';
 import type { Features, KnobValue, TensorKnob } from './template.ts';
 
+/** For words about a setting: "1 row", "2 rows". */
+export const many = (n: KnobValue | undefined, one: string): string => `${n} ${Number(n) === 1 ? one : `${one}s`}`;
+
 export const split = (
   loop: string,
   factor: number,

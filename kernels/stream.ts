@@ -8,6 +8,7 @@ import type { Workload } from '../compiler/workload.ts';
 import { matrixShape } from './matrix.ts';
 import {
   has,
+  many,
   number,
   place,
   placesFor,
@@ -46,7 +47,7 @@ export const stream: Template = {
 
   schedule: (w, knobs) => ({ algorithm: 'direct', steps: steps(w, knobs) }),
   describe: (k) =>
-    `${k.rows} rows of weights streamed side by side, sum unrolled by ${k.unroll}, requantize ${k.requantize}`,
+    `${many(k.rows, 'row')} of weights streamed side by side, sum unrolled by ${k.unroll}, requantize ${k.requantize}`,
 };
 
 function steps(w: Workload, k: Knobs): readonly Step[] {
