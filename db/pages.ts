@@ -16,7 +16,7 @@ export interface Effort {
   /** Configs read to look for knobs. */
   readonly lookedAt: number;
 }
-const usualEffort: Effort = { gathered: 150_000, lookedAt: 20_000 };
+const usualEffort: Effort = { gathered: 150_000, lookedAt: 10_000 };
 /** Rows of trials cost so many times what marks do, and are read so many times farther than were enough if those that fit lay evenly. */
 const [dearer, farther] = [4, 4] as const;
 
@@ -27,6 +27,8 @@ interface Order {
   readonly beyond: (alias: string) => string;
   /** On a lot or tally y: some of it may lie there. */
   readonly reaches: string;
+  /** On a row of trials: it comes no later than a row with this count. */
+  readonly upTo: string;
   readonly first: Place;
 }
 interface Place {
@@ -40,24 +42,28 @@ const orders: Readonly<Record<RecordSort, Order>> = {
     by: (a) => `${a}.seq`,
     beyond: (a) => `${a}.seq > @seq`,
     reaches: 'y.last_seq > @seq',
+    upTo: 'true',
     first: { seq: 0, cycles: 0 },
   },
   '-at': {
     by: (a) => `${a}.seq DESC`,
     beyond: (a) => `${a}.seq < @seq`,
     reaches: 'y.first_seq < @seq',
+    upTo: 'true',
     first: { seq: end, cycles: 0 },
   },
   cycles: {
     by: (a) => `${a}.cycles, ${a}.seq`,
     beyond: (a) => `${counted(a)} AND (${a}.cycles, ${a}.seq) > (@cycles, @seq)`,
     reaches: 'y.best IS NOT NULL',
+    upTo: 't.cycles <= @edge',
     first: { seq: 0, cycles: Number.NEGATIVE_INFINITY },
   },
   '-cycles': {
     by: (a) => `${a}.cycles DESC, ${a}.seq DESC`,
     beyond: (a) => `${counted(a)} AND (${a}.cycles, ${a}.seq) < (@cycles, @seq)`,
     reaches: 'y.best <= @cycles',
+    upTo: 't.cycles >= @edge',
     first: { seq: end, cycles: Number.POSITIVE_INFINITY },
   },
 };
@@ -184,21 +190,30 @@ export class Pages {
 
   /** The first ones of each place, which an index has in order, then put in order. Undefined where to gather all costs less. */
   private merge(c: Conditions, sort: RecordSort, bound: Bound, reached: Reached): Iterable<Row> | undefined {
-    const { by, beyond } = orders[sort];
+    const { by, beyond, upTo } = orders[sort];
     const places = this.statements
-      .of<object>(`SELECT DISTINCT task, board, kind FROM lots y INDEXED BY lots_once WHERE ${c.tally}`)
+      .of<object>(
+        `SELECT task, board, kind FROM lots y INDEXED BY lots_once WHERE ${c.tally} GROUP BY 1, 2, 3 ORDER BY min(best)`,
+      )
       .all(bound);
     const fewer = dearer * places.length * bound.limit < reached.trials;
     if (!fewer && reached.trials <= this.effort.gathered) return undefined;
     const first = this.statements.of<Place>(
       `SELECT t.seq, t.cycles FROM trials t INDEXED BY trials_fastest
-       WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${beyond('t')}
+       WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${beyond('t')} AND ${upTo}
        ORDER BY ${by('t')} LIMIT @limit`,
     );
-    const rows = places.flatMap((place) => first.all({ ...bound, ...place }));
     const sign = sort === 'cycles' ? 1 : -1;
-    rows.sort((a, b) => sign * (a.cycles - b.cycles || a.seq - b.seq));
-    return rows.slice(0, bound.limit).map(({ seq }) => ({ seq, fits: 1 }));
+    let rows: Place[] = [];
+    // What the page's last row so far leaves no room for is not read.
+    let edge = sign * Number.POSITIVE_INFINITY;
+    for (const place of places) {
+      rows.push(...first.all({ ...bound, ...place, edge }));
+      rows.sort((a, b) => sign * (a.cycles - b.cycles || a.seq - b.seq));
+      rows = rows.slice(0, bound.limit);
+      edge = rows[bound.limit - 1]?.cycles ?? edge;
+    }
+    return rows.map(({ seq }) => ({ seq, fits: 1 }));
   }
 
   /** All marks of the tallies that fit, then put in order. */

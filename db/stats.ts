@@ -148,11 +148,14 @@ type ByKnob = Map<string, Map<string | number, Outcomes>>;
 
 function knobRows(rows: readonly ConfigRow[]): readonly KnobRow[] {
   const templates = new Map<string, ByKnob>();
+  // Many trials have the same config.
+  const known = new Map<string, readonly [knob: string, value: string | number][]>();
   for (const { template, config, cycles } of rows) {
-    const { knobs = {} } = parsed<{ readonly knobs?: Knobs }>(config);
+    const knobs = known.get(config) ?? Object.entries(parsed<{ readonly knobs?: Knobs }>(config).knobs ?? {});
+    known.set(config, knobs);
     const byKnob: ByKnob = templates.get(template) ?? new Map();
     templates.set(template, byKnob);
-    for (const [knob, value] of Object.entries(knobs)) noteOutcome(byKnob, knob, value, cycles);
+    for (const [knob, value] of knobs) noteOutcome(byKnob, knob, value, cycles);
   }
   return [...templates]
     .flatMap(([template, byKnob]) =>

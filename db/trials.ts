@@ -5,94 +5,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
-import type { Schedule } from '../kernels/template.ts';
-import type { Config, Sizes, Stage, StageTimes, TrialBytes } from '../tuner/types.ts';
 import { corrupt, StoreError } from './errors.ts';
-import { parsed, parsedOrNull, textOrNull } from './json.ts';
 import { Pages } from './pages.ts';
+import { type Row, recordOf, rowOf, textOf } from './trial-rows.ts';
 import type { Merged, NewRecord, Page, RecordFilter, RecordSort, TuningRecord } from './types.ts';
-
-/** A row of `trials` with its task and environment. JSON columns are text here. */
-interface Row {
-  readonly seq: number;
-  readonly id: string;
-  readonly at: string;
-  readonly job: string | null;
-  readonly task: string;
-  readonly workload: string;
-  readonly board: string;
-  readonly kind: Kind;
-  readonly toolchain: string;
-  readonly flags: string;
-  readonly firmware: string | null;
-  readonly device: string | null;
-  readonly policy: string;
-  readonly template: string;
-  readonly config: string;
-  readonly schedule: string;
-  readonly status: 'ok' | 'failed';
-  readonly stage: Stage | null;
-  readonly code: string | null;
-  readonly detail: string | null;
-  readonly cycles: number | null;
-  readonly repeats: string | null;
-  readonly sizes: string | null;
-  readonly binary: string | null;
-  readonly reused_from: string | null;
-  readonly times: string;
-  readonly bytes: string | null;
-  readonly doubt: string | null;
-}
-
-/** The order of keys here is the order in JSON Lines and of the columns in CSV. */
-const recordOf = (r: Row): TuningRecord => ({
-  id: r.id,
-  at: r.at,
-  job: r.job,
-  task: r.task,
-  workload: r.workload,
-  board: r.board,
-  kind: r.kind,
-  device: r.device,
-  toolchain: r.toolchain,
-  flags: r.flags,
-  firmware: r.firmware,
-  policy: r.policy,
-  template: r.template,
-  config: parsed<Config>(r.config),
-  schedule: parsed<Schedule>(r.schedule),
-  status: r.status,
-  stage: r.stage,
-  code: r.code,
-  detail: r.detail,
-  cycles: r.cycles,
-  repeats: parsedOrNull<readonly number[]>(r.repeats),
-  sizes: parsedOrNull<Sizes>(r.sizes),
-  binary: r.binary,
-  reusedFrom: r.reused_from,
-  times: parsed<StageTimes>(r.times),
-  bytes: parsedOrNull<TrialBytes>(r.bytes),
-  doubt: r.doubt,
-});
-
-const inside = (object: object): string => JSON.stringify(object).slice(1, -1);
-/** The record as JSON, key for key as `recordOf` would have it: what is JSON in the row is not read for that. */
-const textOf = (r: Row): string => {
-  const { id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template } = r;
-  const { status, stage, code, detail, cycles, binary, reused_from: reusedFrom, doubt } = r;
-  const what = { id, at, job, task, workload, board, kind, device, toolchain, flags, firmware, policy, template };
-  return [
-    `{${inside(what)},"config":${r.config},"schedule":${r.schedule}`,
-    `${inside({ status, stage, code, detail, cycles })},"repeats":${r.repeats},"sizes":${r.sizes}`,
-    `${inside({ binary, reusedFrom })},"times":${r.times},"bytes":${r.bytes},${inside({ doubt })}}`,
-  ].join(',');
-};
 
 type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
 
-const select = `SELECT t.*, k.workload, e.toolchain, e.flags, e.firmware, d.reason AS doubt
-  FROM trials t JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment
+const columns = 't.*, k.workload, e.toolchain, e.flags, e.firmware, d.reason AS doubt';
+const joined = `JOIN tasks k ON k.id = t.task JOIN environments e ON e.id = t.environment
   LEFT JOIN doubts d ON d.record = t.id`;
+const select = `SELECT ${columns} FROM trials t ${joined}`;
 /**
  * A parameter that the planner cannot look into: SQLite with STAT4 plans a join anew for each value of a plain one, which takes ten
  * times as long as the look-up.
@@ -107,33 +30,6 @@ interface Counts {
 }
 const counted = `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
   FROM tallied WHERE job = ? AND NOT reused AND stands`;
-/** What a row of `trials` holds, column by column: to bind them by name takes as long as to write them. */
-const rowOf = (seq: number, environment: number, r: TuningRecord): readonly (string | number | null)[] => [
-  seq,
-  r.id,
-  r.at,
-  r.job,
-  r.task,
-  r.board,
-  r.kind,
-  environment,
-  r.device,
-  r.policy,
-  r.template,
-  JSON.stringify(r.config),
-  JSON.stringify(r.schedule),
-  r.status,
-  r.stage,
-  r.code,
-  r.detail,
-  r.cycles,
-  textOrNull(r.repeats),
-  textOrNull(r.sizes),
-  r.binary,
-  r.reusedFrom,
-  JSON.stringify(r.times),
-  textOrNull(r.bytes),
-];
 const insert = `INSERT INTO trials VALUES (?${', ?'.repeat(23)})`;
 
 /** What trials of one transaction have in common: looked up, or written, with the first of them. */
@@ -151,7 +47,7 @@ export class Trials {
   private readonly isKnown: Statement<[string], number>;
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
-  private readonly bySeq: Statement<[number], Row>;
+  private readonly bySeqs: Statement<[string], Row>;
   private readonly insertTask: Statement<[string, string]>;
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
@@ -167,7 +63,9 @@ export class Trials {
     this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
     this.isKnown = db.prepare<[string], number>('SELECT 1 FROM trials WHERE id = ?').pluck();
     this.byId = db.prepare(`${select} WHERE t.id = ${fixed}`);
-    this.bySeq = db.prepare(`${select} WHERE t.seq = ${fixed}`);
+    this.bySeqs = db.prepare(
+      `SELECT ${columns} FROM json_each(?) s CROSS JOIN trials t ON t.seq = s.value ${joined} ORDER BY s.key`,
+    );
     this.insertTask = db.prepare('INSERT INTO tasks (id, workload) VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
@@ -221,19 +119,20 @@ export class Trials {
 
   page(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<TuningRecord> {
     const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
-    return { items: seqs.map((seq) => recordOf(this.at(seq))), next };
+    return { items: this.at(seqs).map(recordOf), next };
   }
   /** The same, each record as JSON. */
   texts(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<string> {
     const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
-    return { items: seqs.map((seq) => textOf(this.at(seq))), next };
+    return { items: this.at(seqs).map(textOf), next };
   }
 
-  /** The row that an index names. */
-  private at(seq: number): Row {
-    const row = this.bySeq.get(seq);
-    if (row === undefined) throw new StoreError(corrupt('record', this.db.name, `row ${seq} is not whole`).error);
-    return row;
+  /** The rows that an index names: to ask for all at once takes a fifth of the time of one by one. */
+  private at(seqs: readonly number[]): readonly Row[] {
+    const rows = this.bySeqs.all(JSON.stringify(seqs));
+    const lost = seqs.length - rows.length;
+    if (lost > 0) throw new StoreError(corrupt('record', this.db.name, `${lost} rows of a page are not whole`).error);
+    return rows;
   }
 
   known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
