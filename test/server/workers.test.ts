@@ -1,6 +1,10 @@
 /** Workers over HTTP: who is let in with which devices, what they are told, and what becomes of their devices when they go. */
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
+import { boardOf } from '../../boards/index.ts';
+import { failed, ok } from '../../compiler/result.ts';
+import { Farm } from '../../server/devices.ts';
+import { attachedForm } from '../../server/product.ts';
 import type { AnswerBody, DeviceList, LeaseBody, WorkerBody, WorkerTerms } from '../../server/schemas/index.ts';
 import { tokenHash } from '../../server/service/tokens.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
@@ -9,6 +13,7 @@ import { counted, turn } from '../unit/pool-devices.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 import { type Bench, errorIn, openBenchStore, startBench } from './bench.ts';
+import { cli } from './cli.ts';
 import { MemoryQueue } from './memory-queue.ts';
 
 const folder = workFolder();
@@ -220,4 +225,55 @@ test('a daemon without a queue takes no workers', async () => {
   const b = await startBench();
   expect(errorIn(await b.post('/v1/workers', request)).code).toBe('NO_WORKERS');
   expect((await b.get('/v1/workers')).json()).toEqual({ items: [] });
+});
+
+test('of a real board the farm needs one itself: networks are run on it, and nobody has a far one for that', async () => {
+  const board = attachedForm(boardOf('nucleo-l4r5zi')!);
+  const version = expectOk(await toolchainVersion(board.target));
+  const queue = new MemoryQueue();
+  const farm = new Farm({
+    boards: [board],
+    attached: [],
+    emulate: {},
+    ports: async () => [],
+    flasherOf: () => ({ build: async () => failed('load', 'NO_DEVICE', ''), flash: async () => ok(undefined) }),
+    workers: { queue, version: '1', clock: new VirtualClock('2026-01-01T00:00:00Z') },
+    cores: 1,
+    cacheDir: folder.dir,
+    log: () => undefined,
+  });
+  onTestFinished(async () => {
+    queue.goAway();
+    await farm.closeAll();
+  });
+  const device = { name: 'dev/ttyACM0', board: board.id, kind: board.kind, toolchain: version, remedies: [] };
+  expectOk(await farm.workers!.register('', { name: 'bench2', version: '1', devices: [device] }));
+  expect(farm.states().map((d) => d.name)).toEqual(['bench2/dev/ttyACM0']);
+  expect(farm.has(board)).toBe(false);
+  const pool = expectOk(await farm.open(board));
+  const { signal } = new AbortController();
+  expect(await farm.exclusively(board, async () => ok('done'), signal)).toMatchObject({ error: { code: 'NO_DEVICE' } });
+  // One that is attached here is lent, not the far one, which is free as well.
+  const lent = pool.exclusively(async ({ name }) => name);
+  await turn();
+  expect(pool.states().map((d) => d.state)).toEqual(['closed']);
+  expectOk(farm.addAttached(board.id, '127.0.0.1:1'));
+  expect(await lent).toBe('127.0.0.1:1');
+  expect(farm.has(board)).toBe(true);
+});
+
+test.each([
+  ['no device', [], 'USAGE'],
+  ['a board that nobody has', ['--emulate', 'nobody=1'], 'BOARD_UNKNOWN'],
+  [
+    'silicon beside its twin',
+    ['--emulate', 'nucleo-l4r5zi=1', '--device', 'nucleo-l4r5zi=/dev/ttyACM0'],
+    'KINDS_MIXED',
+  ],
+  ['a token said twice', ['--emulate', 'host=1', '--token', 'a', '--token-file', 'b'], 'USAGE'],
+  ['a name that is a path', ['--emulate', 'host=1', '--name', '../x'], 'USAGE'],
+  ['a Redis that is none', ['--emulate', 'host=1', '--redis', 'http://127.0.0.1'], 'USAGE'],
+])('microtune worker with %s ends at once', async (_, args, refused) => {
+  const said = await cli('worker', '--farm', 'http://127.0.0.1:1', '--data', folder.dir, ...args);
+  expect([said.out, said.err]).toEqual(['', expect.stringMatching(new RegExp(`^error ${refused}: `))]);
 });
