@@ -25,6 +25,12 @@ export interface Beginning {
   readonly toolchain: Toolchain;
 }
 
+/** The same, as the thread gets it. */
+export interface Begun extends Beginning {
+  /** Where compiled sources are kept; threads do not know it by themselves. */
+  readonly compiledDir: string | undefined;
+}
+
 /** Where a network is built, and under which name. */
 export type Folders = Pick<BuildOptions, 'name' | 'outDir' | 'cacheDir'>;
 

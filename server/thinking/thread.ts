@@ -3,11 +3,13 @@
  * networks, what the model says to an input. Must stay true: the daemon answers meanwhile; it comes to the same as if it were done
  * here; when the job ends, the thread and all that it held are gone.
  */
+import module from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Board, BoardModule } from '../../boards/index.ts';
 import { vectors } from '../../tuner/measure/bench.ts';
 import type { Mind, Subject } from '../../tuner/mind.ts';
-import type { Beginning, Questions, Reply, Tellings, Thrown } from './questions.ts';
+import type { Beginning, Begun, Questions, Reply, Tellings, Thrown } from './questions.ts';
 
 /**
  * MiB of a thread's heap. With a limit far above what it needs it lets garbage grow to a multiple of that; with a small nursery
@@ -35,10 +37,10 @@ export class Thread {
 
   /** `said`: hears why the fastest network is not built. */
   constructor(beginning: Beginning, said: (why: string) => void) {
-    this.worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: beginning,
-      resourceLimits: limits,
-    });
+    const compiled = module.getCompileCacheDir();
+    // Below that folder it is one for each version of Node.
+    const begun: Begun = { ...beginning, compiledDir: compiled && dirname(compiled) };
+    this.worker = new Worker(new URL('./entry.ts', import.meta.url), { workerData: begun, resourceLimits: limits });
     // Whoever waits for an answer is kept alive by what the daemon does.
     this.worker.unref();
     this.worker.on('message', (reply: Reply) => this.heard(reply, said));
