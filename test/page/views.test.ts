@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import type { tasksOf } from '../../compiler/tasks.ts';
+import type { Task } from '../../compiler/tasks.ts';
 import { prepare } from '../../server/models.ts';
 import { untried } from '../../server/progress.ts';
 import type { JobBody, JobRequest, ModelBody } from '../../server/schemas/index.ts';
@@ -26,17 +26,18 @@ async function countedJob(
   const model = (await b.upload(bytes)).json<ModelBody>();
   const asked = { model: model.id, board: 'mps2-an386', trials: 1, ...more };
   const job = (await b.post('/v1/jobs', asked)).json<JobBody>();
+  // The one before lets go in its own time.
+  await expect.poll(() => b.begun.at(-1)?.run.job.id, { timeout: patience }).toBe(job.id);
   const run = b.begun.at(-1);
-  const tasks = b.store.model(model.id) === undefined ? [] : tasksIn(bytes);
-  run?.run.report({ tasks: tasks.map((t) => ({ ...untried(t), default: best * 2, best })), done: 1 });
+  run?.run.report({ tasks: tasksIn(bytes).map((t) => ({ ...untried(t), default: best * 2, best })), done: 1 });
   run?.end({ state: 'done', report });
-  await expect.poll(() => b.store.job(job.id)?.state).toBe('done');
+  await expect.poll(() => b.store.job(job.id)?.state, { timeout: patience }).toBe('done');
   return job;
 }
-function tasksIn(bytes: Uint8Array): ReturnType<typeof tasksOf> {
+function tasksIn(bytes: Uint8Array): readonly Task[] {
   const prepared = prepare(bytes, 'net');
   if (!prepared.ok) throw new Error(prepared.error.detail);
-  return [...prepared.value.tasks];
+  return prepared.value.tasks;
 }
 
 test('two networks without a common layer are said to have none, and nothing of theirs is called the same', async () => {
