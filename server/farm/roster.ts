@@ -1,6 +1,6 @@
 /**
- * Every device of the farm, by name: those of the daemon's options, those that somebody added, those that were found, those of workers. Must stay
- * true: what was added or held back is so again after a restart.
+ * Every device of the farm, by name: those of the daemon's options, those that somebody added, those that were found, those of
+ * workers. Must stay true: what was added or held back is so again after a restart.
  */
 import type { BoardModule } from '../../boards/index.ts';
 import type { Held } from '../../db/devices.ts';

@@ -94,8 +94,8 @@ export class Workers {
 
   /**
    * A worker with its devices; one of this token that had its name before is over. `owner`: whose token it has. Failures:
-   * QUEUE_UNREACHABLE, BAD_REQUEST, BOARD_UNKNOWN, WORKER_MISMATCH, WORKER_REPLACED where it is another token's, DEVICE_STATE where there
-   * would be too many, TOOL_MISSING.
+   * QUEUE_UNREACHABLE, BAD_REQUEST, BOARD_UNKNOWN, WORKER_MISMATCH, WORKER_REPLACED where it is another token's, DEVICE_STATE
+   * where there would be too many, TOOL_MISSING.
    */
   async register(owner: string, request: WorkerRequest): Promise<Result<WorkerTerms>> {
     const { queue } = this.o;

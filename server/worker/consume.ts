@@ -1,6 +1,6 @@
 /**
- * The worker's end of the queue of leases. Must stay true: a Redis that goes away and comes back is told once each; what came out of
- * the queue twice (a lock that ran out) is done once.
+ * The worker's end of the queue of leases. Must stay true: a Redis that goes away and comes back is told once each; what came out
+ * of the queue twice (a lock that ran out) is done once.
  */
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import type { WorkerTerms } from '../schemas/index.ts';

@@ -1,10 +1,10 @@
 /**
  * One device of a worker: what the farm's leases ask of it. Must stay true: errands are done one after another, but opening and
- * closing come at once and break off whatever is under way; what is of a session that is over changes nothing; trouble of this host itself (a full disk, a missing linker) looks to the
- * farm like a broken link, since it says nothing of the candidate.
+ * closing come at once and break off whatever is under way; what is of a session that is over changes nothing; trouble of this host
+ * itself (a full disk, a missing linker) looks to the farm like a broken link, since it says nothing of the candidate.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BoardModule } from '../../boards/index.ts';
 import { type Failure, failed, ok, type Result } from '../../compiler/result.ts';
@@ -41,7 +41,7 @@ export class Stand {
     this.health = new HealthKernel(board, cacheDir);
   }
 
-  /** Whatever happens, the answer is one that the farm understands. */
+  /** What became of an errand. Throws errors of ours alone. */
   async perform(lease: LeaseBody): Promise<AnswerBody> {
     const answer = await linkErrors('run', () => this.performing(lease));
     if (answer.ok) return answer.value;
@@ -190,6 +190,8 @@ function kept(bytes: Uint8Array, cacheDir: string): Result<PlainAttempt['object'
   const path = join(cacheDir, `${hash}.o`);
   try {
     if (!existsSync(path)) {
+      // Whoever deletes the cache costs this one write.
+      mkdirSync(cacheDir, { recursive: true });
       const temporary = join(cacheDir, `${randomUUID()}.tmp.o`);
       writeFileSync(temporary, bytes);
       renameSync(temporary, path);

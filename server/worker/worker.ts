@@ -4,7 +4,7 @@
  */
 import { ok, type Result } from '../../compiler/result.ts';
 import { toolchainVersion } from '../../toolchain/index.ts';
-import type { Offer, WorkerTerms } from '../schemas/index.ts';
+import type { AnswerBody, Offer, WorkerTerms } from '../schemas/index.ts';
 import { version } from '../version.ts';
 import { type Consumer, consume } from './consume.ts';
 import type { FarmLink } from './farm-link.ts';
@@ -136,7 +136,15 @@ class Registered {
     if (!content.ok) return;
     const stand = stands.find((s) => s.name === content.value.device);
     if (stand === undefined) return;
-    await farm.answer(id, lease, await stand.perform(content.value));
+    const answer = await stand.perform(content.value).catch((error: unknown) => this.oursIs(error));
+    await farm.answer(id, lease, answer);
+  }
+
+  /** The farm need not wait for its deadline to learn of it. */
+  private oursIs(error: unknown): AnswerBody {
+    const why = error instanceof Error ? error.message : String(error);
+    this.o.news(`an error of ours: ${why}`);
+    return { is: 'failed', stage: 'run', code: 'LINK', detail: why.slice(0, 8000) };
   }
 
   private passes({ code, detail }: { readonly code: string; readonly detail: string }): boolean {

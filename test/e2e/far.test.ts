@@ -6,7 +6,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BuiltFirmware } from '../../boards/index.ts';
+import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 as board } from '../../boards/mps2-an386/index.ts';
 import { importModel } from '../../compiler/import/index.ts';
 import { operatorOf } from '../../compiler/ops/index.ts';
@@ -22,7 +22,7 @@ import { Stand } from '../../server/worker/stand.ts';
 import type { Attempt } from '../../tuner/measure/attempt.ts';
 import { type Bench, benchOf, fillBytes } from '../../tuner/measure/bench.ts';
 import { buildCandidate, vectorOf } from '../../tuner/measure/builder.ts';
-import { FarStation } from '../../tuner/measure/far.ts';
+import { type FarDevice, FarStation } from '../../tuner/measure/far.ts';
 import { Baselines, healthCheck } from '../../tuner/measure/health.ts';
 import { Station } from '../../tuner/measure/runner.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
@@ -49,8 +49,8 @@ function travelled<T>(form: typeof LeaseBody | typeof AnswerBody, content: T): T
   expect(Schema.Errors(form, JSON.parse(text))).toEqual([true, []]);
   return JSON.parse(text) as T;
 }
-function farAway() {
-  const stand = new Stand('one', board, { name: 'one', id: 'one', open: opened }, there);
+function farAway(as: BoardModule = board) {
+  const stand = new Stand('one', as, { name: 'one', id: 'one', open: opened }, there);
   const asked: string[] = [];
   const errand = async (content: LeaseBody) => {
     asked.push(content.errand);
@@ -137,20 +137,21 @@ test('a trial comes to the same at another host: counts, sizes, bytes, and the w
   }
 });
 
-test('trouble of the other host is a broken link; opened again the device is whole', async () => {
-  const { stand, source } = farAway();
+test('trouble of the other host is a broken link, not a result', async () => {
+  const linkless = farAway({ ...board, target: { ...board.target, compiler: 'arm-none-such-gcc' } });
   const [attempt] = await attempts();
   if (attempt === undefined) throw new Error('no layers');
+  const ill = expectOk(await linkless.source.open());
+  const measure = (far: FarDevice) => new FarStation(far, 'far', board).measure(attempt);
+  await expect(measure(ill)).rejects.toThrow(/bench2: TOOL_MISSING: .*arm-none-such-gcc/);
+  await expect(measure(ill)).rejects.toThrow(LinkError);
+  await expect(measure(ill)).rejects.toThrow('the device is not open');
+  const { stand, source } = farAway();
   const far = expectOk(await source.open());
-  const station = new FarStation(far, source.id, board);
+  // A cache that was deleted is made again.
   rmSync(there, { recursive: true });
-  await expect(station.measure(attempt)).rejects.toThrow(LinkError);
-  await expect(station.measure(attempt)).rejects.toThrow('the device is not open');
-  mkdirSync(there);
-  const again = expectOk(await source.open());
-  expect(await new FarStation(again, source.id, board).measure(attempt)).toMatchObject({ status: 'ok' });
-  await again.close();
-  await stand.close();
+  expect(await measure(far)).toMatchObject({ status: 'ok' });
+  await Promise.all([stand.close(), linkless.stand.close()]);
 });
 
 test('a device that is closed under its trial: whoever waits is told at once, and the device can be opened again', async () => {

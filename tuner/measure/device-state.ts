@@ -6,7 +6,7 @@ import type { Health } from './health.ts';
 
 export interface DeviceSource extends Remedies {
   readonly name: string;
-  /** What stands for it in records, where its uid does not: emulated devices of a kind answer the same, far ones are known by their host. */
+  /** What stands for it in records, where its uid does not: emulated devices of a kind answer the same, far ones have a host. */
   readonly id?: string;
   /** It is at another host: nobody can have it for what is not a trial. */
   readonly far?: true;

@@ -124,8 +124,8 @@ export interface Patient {
 export type CheckHealth = (device: AnyDevice, patient: Patient) => Promise<Result<Health>>;
 
 /**
- * The health check of a board's devices. Devices whose counts never scatter share a baseline, wherever they are, others have their own. Failures:
- * those of the kernel, and HEALTH_DRIFT for another count than the first one. Throws LinkError.
+ * The health check of a board's devices. Devices whose counts never scatter share a baseline, wherever they are, others have
+ * their own. Failures: those of the kernel, and HEALTH_DRIFT for another count than the first one. Throws LinkError.
  */
 export function healthCheck(board: Board, cacheDir: string, baselines: Baselines): CheckHealth {
   const kernel = new HealthKernel(board, cacheDir);
