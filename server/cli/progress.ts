@@ -50,7 +50,7 @@ export function taskLine(t: TaskBody, { state, rate }: Moment, unitText: string)
 export function totalLine({ state, rate }: Moment, unitText: string): string {
   const { trials, cycles } = state;
   const endless = trials.budget >= 1_000_000;
-  const done = endless ? counted(trials.done, 'trial') : `${trials.done}/${counted(trials.budget, 'trial')}`;
+  const done = endless ? counted(trials.done, 'trial') : `${count(trials.done)}/${counted(trials.budget, 'trial')}`;
   const best =
     cycles.best === null ? '' : `, best ${count(cycles.best)} ${unitText} (${speedUp(cycles.default, cycles.best)})`;
   return `whole network: ${done}, ${rate(trials.done)}, ${trials.failed} failed${best}, ${leftText(state)}`;
