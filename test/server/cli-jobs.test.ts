@@ -29,6 +29,7 @@ test('a job is paused, taken up again, put before others, cloned and cancelled',
   ]);
   const copy = await cli('jobs', 'clone', id, '--priority', 'low', '--seed', '7', '--json', ...where);
   expect(JSON.parse(copy.out)).toMatchObject({ clonedFrom: id, priority: 'low', seed: 7 });
+  expect((await cli('jobs', id, ...where)).out).toMatch(/^job \S+: cancelled, .* on mps2-an386, high priority, /);
   const late = await cli('jobs', id, '--priority', 'low', ...where);
   expect([late.code, late.err]).toEqual([2, expect.stringMatching(/^error JOB_STATE: the job is cancelled/)]);
 });

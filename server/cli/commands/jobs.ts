@@ -172,7 +172,8 @@ function jobText(j: JobBody, data: string): string {
   const error = j.error === null ? [] : [`${j.error.stage}: ${j.error.code}: ${j.error.detail}`];
   const waits = j.waiting === null ? [] : [`waits: ${j.waiting.detail}`];
   const left = j.leftMs === null ? '' : `, ${span(j.leftMs)} left`;
-  const title = `job ${j.id}: ${stateOf(j)}, ${j.modelName} on ${j.board}, ${span(j.spentMs)}${left}`;
+  const priority = j.priority === 'normal' ? '' : `, ${j.priority} priority`;
+  const title = `job ${j.id}: ${stateOf(j)}, ${j.modelName} on ${j.board}${priority}, ${span(j.spentMs)}${left}`;
   const head = [title, ...waits, ...error].join('\n');
   const done =
     j.report === null ? tasksText(j) : artifactText(artifactOf(j.report as unknown as Report, artifactIn(data, j.id)));
