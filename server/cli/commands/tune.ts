@@ -144,7 +144,6 @@ async function watch(io: Io, daemon: Daemon, job: JobBody): Promise<Result<'ende
   progress.say(
     `job ${job.id}: ${job.modelName} on ${job.board}, ${counted(job.tasks.length, 'task')}, seed ${job.seed}`,
   );
-  if (job.waiting !== null) progress.say(`it waits: ${waitText(job.waiting)}`);
   const leaving = new AbortController();
   let choice: Choice | undefined;
   const stopAsking = onInterrupt({ keyboard: io.keyboard, news: progress.say }, (chosen) => {
