@@ -106,7 +106,8 @@ type Ask = (errand: ErrandName, attempt?: AttemptBody) => Promise<Result<AnswerB
 class FarLink implements FarDevice {
   readonly info: FarDevice['info'];
   private readonly ask: Ask;
-  private readonly closed = Promise.withResolvers<Result<never>>();
+  /** Whoever waits for an answer. */
+  private readonly waiting = new Set<(outcome: Result<never>) => void>();
 
   constructor(info: FarDevice['info'], ask: Ask) {
     this.info = info;
@@ -120,7 +121,7 @@ class FarLink implements FarDevice {
     return trial;
   }
   async count(): Promise<Result<number>> {
-    const answer = await this.ask('count');
+    const answer = await this.asked('count');
     if (answer.ok) return answer.value.is === 'count' ? ok(answer.value.count) : odd(answer.value);
     if (answer.error.code === 'LINK') throw new LinkError(answer.error.detail);
     return answer;
@@ -130,17 +131,26 @@ class FarLink implements FarDevice {
   }
   /** Whoever waits for an answer waits no longer. */
   async close(): Promise<void> {
-    this.closed.resolve(failed('run', 'LINK', 'the device was closed'));
+    for (const settle of this.waiting) settle(failed('run', 'LINK', 'the device was closed'));
     await this.ask('close');
   }
 
+  /** The answer, or that the device was closed before there was one. */
+  private asked(errand: ErrandName, attempt?: AttemptBody): Promise<Result<AnswerBody>> {
+    return new Promise((settle, reject) => {
+      this.waiting.add(settle);
+      void this.ask(errand, attempt)
+        .then(settle, reject)
+        .finally(() => this.waiting.delete(settle));
+    });
+  }
   /** Throws LinkError where it did not come to this kind of answer. */
   private async answered<K extends AnswerBody['is']>(
     kind: K,
     errand: ErrandName,
     attempt?: AttemptBody,
   ): Promise<Extract<AnswerBody, { readonly is: K }>> {
-    const answer = await Promise.race([this.ask(errand, attempt), this.closed.promise]);
+    const answer = await this.asked(errand, attempt);
     if (!answer.ok) throw new LinkError(answer.error.detail);
     if (answer.value.is !== kind) throw new LinkError(`the worker answers "${answer.value.is}" to ${errand}`);
     return answer.value as Extract<AnswerBody, { readonly is: K }>;

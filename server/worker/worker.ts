@@ -62,6 +62,8 @@ class Registered {
   private readonly o: WorkerOptions;
   private readonly devices: Offer[];
   private terms: WorkerTerms | undefined;
+  /** The farm may have used a registration before its answer is here. */
+  private registering: Promise<void> | undefined;
   private consumer: { readonly to: string; readonly is: Consumer } | undefined;
   private away = false;
 
@@ -82,7 +84,9 @@ class Registered {
 
   /** Ends what it is at, if that is soon, and leaves. */
   async leave(): Promise<void> {
-    await Promise.race([this.consumer?.is.close(), pause(lastMs)]);
+    const closed = new AbortController();
+    void this.consumer?.is.close().then(() => closed.abort());
+    if (this.consumer !== undefined) await pause(lastMs, closed.signal);
     if (this.terms !== undefined) await this.o.farm.leave(this.terms.id);
     await Promise.all(this.o.stands.map((s) => s.close()));
   }
@@ -92,7 +96,9 @@ class Registered {
     const { farm, name, stands, news } = this.o;
     // What a farm that was restarted knew of them it has forgotten.
     await Promise.all(stands.map((s) => s.close()));
-    const terms = await farm.register({ name, version, devices: this.devices });
+    const asked = farm.register({ name, version, devices: this.devices });
+    this.registering = asked.then(() => undefined);
+    const terms = await asked;
     if (!terms.ok) return terms;
     this.terms = terms.value;
     const listening = await this.listen(terms.value);
@@ -130,6 +136,7 @@ class Registered {
   /** What comes too late, or of a lease that nobody knows, is dropped: the farm has given it to another. */
   private async perform(lease: string): Promise<void> {
     const { farm, stands } = this.o;
+    await this.registering;
     const id = this.terms?.id;
     if (id === undefined) return;
     const content = await farm.lease(id, lease);
@@ -169,6 +176,7 @@ function redisAt(farms: string, own: string | undefined): string {
 
 /** So many ms, or until the signal. */
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
   return new Promise((done) => {
     const timer = setTimeout(end, ms);
     function end(): void {
