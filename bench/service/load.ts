@@ -5,6 +5,7 @@
 import { Agent, get as httpGet } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
 import { ownCpuMs } from '../cpu.ts';
+import { Lines } from './lines.ts';
 
 /** Times in ms at shares of all, and how many there were. */
 export interface Times {
@@ -34,7 +35,7 @@ export async function readAtRate(
   rate: number,
   stop: AbortSignal,
 ): Promise<Reading> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const lines = new Lines(url, 64);
   const times: number[] = [];
   let failed = 0;
   const [began, cpu] = [performance.now(), ownCpuMs()];
@@ -43,26 +44,16 @@ export async function readAtRate(
     const due = began + (1000 * i) / rate;
     const wait = due - performance.now();
     if (wait > 1) await after(wait);
-    const asked = read(agent, `${url}${paths[i % paths.length]}`).then((status) => {
+    const asked = lines.get(paths[i % paths.length] ?? '/').then((status) => {
       times.push(performance.now() - due);
       if (status !== 200) failed += 1;
     });
     pending.push(asked);
   }
   await Promise.all(pending);
-  agent.destroy();
+  lines.close();
   const ownShare = (ownCpuMs() - cpu) / (performance.now() - began);
   return { times: timesOf(times), failed, ownShare: Number(ownShare.toFixed(3)) };
-}
-
-function read(agent: Agent, url: string): Promise<number> {
-  return new Promise((done) => {
-    const request = httpGet(url, { agent }, (answer) => {
-      answer.resume();
-      answer.once('end', () => done(answer.statusCode ?? 0));
-    });
-    request.once('error', () => done(0));
-  });
 }
 
 export interface Watching {
