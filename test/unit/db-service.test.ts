@@ -1,10 +1,15 @@
 /** Tokens and answers against plain maps: whatever is done in whatever order, over restarts and days. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { Answer, KeyedRequest } from '../../db/answers.ts';
 import { openStore, scopes } from '../../db/index.ts';
+import { schemaFiles } from '../../db/migrate.ts';
 import type { Store } from '../../db/types.ts';
 import { samples } from '../samples.ts';
+import { opened, room } from './db-helpers.ts';
 import { Random } from './random.ts';
 
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -97,5 +102,26 @@ test('a name is given once, also after it was revoked; what is kept is the hash'
     ['work', null],
   ]);
   expect(store.tokens.add({ name: 'read', scope: 'read', hash: hash('again') })).toBeUndefined();
+  store.close();
+});
+
+test('tokens of before the scope of workers are as they were, and one more scope can be given', () => {
+  const old = join(room(), 'old.db');
+  const db = new Database(old);
+  const before = schemaFiles.slice(0, schemaFiles.indexOf('0011-workers.sql'));
+  for (const file of before) db.exec(readFileSync(join(import.meta.dirname, '../../db/schema', file), 'utf8'));
+  db.pragma(`user_version = ${before.length}`);
+  const add = db.prepare('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)');
+  expect(() => add.run('w', 'work', hash('w'), 'now', null)).toThrow(/CHECK/);
+  add.run('ci', 'tune', hash('ci'), 'then', null);
+  add.run('old', 'admin', hash('old'), 'then', 'later');
+  db.close();
+  const store = opened({ file: old });
+  expect(store.tokens.all()).toEqual([
+    { name: 'ci', scope: 'tune', createdAt: 'then', revokedAt: null },
+    { name: 'old', scope: 'admin', createdAt: 'then', revokedAt: 'later' },
+  ]);
+  expect(store.tokens.valid().map((t) => [t.name, Buffer.from(t.hash)])).toEqual([['ci', hash('ci')]]);
+  expect(store.tokens.add({ name: 'w', scope: 'work', hash: hash('w') })?.scope).toBe('work');
   store.close();
 });

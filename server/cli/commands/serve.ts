@@ -1,6 +1,6 @@
 /** `microtune serve`: the daemon in the foreground, until a signal ends it. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { ok } from '../../../compiler/result.ts';
+import { failed, ok } from '../../../compiler/result.ts';
 import { type Keep, parseKeep } from '../../data/retention.ts';
 import { type LogLevel, logLevels } from '../../log.ts';
 import type { Act } from '../index.ts';
@@ -80,6 +80,8 @@ function withPassword(url: string, file: string | undefined): string {
 }
 
 async function serve(io: Io, o: ServeOptions): Shows {
+  if (o.redis === undefined && o.redisPasswordFile !== undefined)
+    return failed('input', 'USAGE', '--redis-password-file is for the Redis of --redis');
   // The other commands need none of what the daemon is made of.
   const { startDaemon } = await import('../../daemon.ts');
   const daemon = await startDaemon({

@@ -40,7 +40,7 @@ export function addWorker(program: Command, act: Act): void {
     .requiredOption('--farm <url>', 'the daemon, started with --redis')
     .option('--token <token>', 'of scope work (`microtune token add`); others on this host can read it: better a file')
     .option('--token-file <file>', 'file with the token')
-    .option('--name <name>', "what the farm calls this host (default: the host's name)", workerName, defaultName())
+    .option('--name <name>', 'what the farm calls this host', workerName, defaultName())
     .option('--redis <url>', 'where Redis is for this host (default: as the farm reaches it)', redis)
     .option('--device <board=where>', 'a board on a serial port, or at HOST:PORT; repeatable', collect(attached))
     .option('--emulate <board=n>', 'how many of a board are emulated; repeatable', emulated)
