@@ -21,8 +21,8 @@ export interface FarHost {
   errand(content: LeaseBody, limits: LeaseLimits): Promise<Result<AnswerBody>>;
 }
 
-/** A worker that is there fetches at once; what waits this long waits for nobody. */
-const fetchMs = 10_000;
+/** A worker that is there fetches at once; one that is not is known to be gone before this. */
+const fetchMs = 15_000;
 /** How long each errand may take a device that works, ms: emulators are built first, flash is slow, so are serial lines. */
 const answerMs: Readonly<Record<ErrandName, number>> = {
   open: 120_000,
