@@ -111,7 +111,7 @@ async function readsBeside() {
   };
 }
 
-/** Resident memory at every tenth of a long job, which ends at `memory-time` at the latest. */
+/** Resident memory in each tenth of a long job, which ends at `memory-time` at the latest. Garbage comes and goes: the median tells. */
 async function memory() {
   const d = await benchDaemon();
   const job = await start(d, 1, memoryTrials, values['memory-time']);
@@ -122,12 +122,15 @@ async function memory() {
   }
   const { state, trials: made } = must(await d.client.job(job.id));
   await d.end();
-  const tenths = Array.from({ length: 10 }, (_, i) => seen.find((s) => s.done >= (made.done * (i + 1)) / 10));
+  const tenths = Array.from({ length: 10 }, (_, i) =>
+    median(seen.filter((s) => Math.ceil((10 * s.done) / made.done) === i + 1).map((s) => s.mebibytes)),
+  );
   // The first tenth fills caches and compiles code.
-  const settled = tenths.slice(1).flatMap((s) => (s === undefined ? [] : [s.mebibytes]));
+  const settled = tenths.slice(1);
+  const most = Math.max(...seen.map((s) => s.mebibytes));
   const middle = median(settled);
   const spread = settled.length === 0 ? 0 : Math.max(...settled.map((x) => Math.abs(x - middle))) / middle;
-  return { trials: made.done, state, tenths, spreadPercent: rounded(100 * spread, 1) };
+  return { trials: made.done, state, mebibytes: tenths, most, spreadPercent: rounded(100 * spread, 1) };
 }
 
 async function streamsBeside() {
