@@ -122,9 +122,8 @@ async function memory() {
   }
   const { state, trials: made } = must(await d.client.job(job.id));
   await d.end();
-  const tenths = Array.from({ length: 10 }, (_, i) =>
-    median(seen.filter((s) => Math.ceil((10 * s.done) / made.done) === i + 1).map((s) => s.mebibytes)),
-  );
+  const byTenth = Map.groupBy(seen, (s) => Math.ceil((10 * s.done) / made.done));
+  const tenths = [...byTenth.values()].map((some) => median(some.map((s) => s.mebibytes)));
   // The first tenth fills caches and compiles code.
   const settled = tenths.slice(1);
   const most = Math.max(...seen.map((s) => s.mebibytes));
