@@ -8,10 +8,12 @@ import type { FastifyInstance } from 'fastify';
 
 /** A route that sends a stream sets the tag itself; all others get one from their body. */
 export function tagAnswers(app: FastifyInstance): void {
-  app.addHook('onSend', async (request, reply, payload) => {
-    if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) return payload;
+  app.addHook('onSend', async (request, reply, answer) => {
+    if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) return answer;
+    // Into bytes once, for the tag, the length and the socket.
+    const payload = typeof answer === 'string' ? Buffer.from(answer) : answer;
     if (!reply.hasHeader('etag')) {
-      if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+      if (!Buffer.isBuffer(payload)) return payload;
       reply.header('etag', tagOf(payload));
     }
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache');
