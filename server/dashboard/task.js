@@ -58,7 +58,7 @@ class TaskView {
     const only = new URLSearchParams({ board: this.board, kind: this.kind });
     await Promise.all([
       this.part('best', page.get(`/v1/records/best?${where}&limit=10`)).then(() => this.winner()),
-      this.part('scatter', page.find(`/v1/stats/scatter?${where}&limit=20000`)),
+      this.part('scatter', page.find(`/v1/stats/scatter?${where}`)),
       this.part('sums', page.find(`/v1/stats/best?${where}`)),
       this.part('knobs', page.find(`/v1/stats/knobs?${where}`)),
       this.part('latest', page.get(`/v1/records?${where}&limit=${sliceTrials}&sort=-at`)),

@@ -47,7 +47,7 @@ const TaskQuery = Type.Object(
   },
   strict,
 );
-const mostPoints = 20_000;
+const mostPoints = 10_000;
 /** Sent as text: to write so many points by their schema takes several times as long. */
 const ScatterText = Type.Unsafe<string>(ScatterList);
 
