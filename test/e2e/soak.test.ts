@@ -52,7 +52,7 @@ const faults: Readonly<Record<string, Fault>> = {
 const onSmallDisk: typeof faults = { ...faults, 'the disk is full': (f) => f.fillDisk() };
 
 /** How long a night is: it is for long runs alone (vitest.config.ts). Trials are of three jobs; `every`: most between two faults. */
-const night = { boards: 3, trials: 2100, every: 12, diskMiB: 768 } as const;
+const night = { boards: 3, trials: 2100, every: 60, diskMiB: 768 } as const;
 
 /** All faults in a random order, again and again, every few trials, until all jobs have ended; what was done. */
 async function attack(f: SoakFarm, all: typeof faults, random: Random): Promise<readonly string[]> {
