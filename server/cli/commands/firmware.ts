@@ -6,6 +6,7 @@ import type { BoardModule, BuiltFirmware, Product } from '../../../boards/index.
 import { failed, ok, type Result } from '../../../compiler/result.ts';
 import { makeDir } from '../../../db/make-dir.ts';
 import { type FlashPlan, flash, planFlash, planWith } from '../../firmware.ts';
+import { shellLine } from '../../shell-words.ts';
 import { cacheOf } from '../artifact.ts';
 import type { Act } from '../index.ts';
 import type { Io, Shows } from '../io.ts';
@@ -102,5 +103,4 @@ const productOf = ({ id, product }: BoardModule): Result<Product> =>
   product === undefined ? failed('input', 'NO_PRODUCT', `${id} has no firmware for hardware`) : ok(product);
 
 /** As a shell reads it. */
-export const commandLine = ({ command }: FlashPlan): string =>
-  command.map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+export const commandLine = ({ command }: FlashPlan): string => shellLine(command);
