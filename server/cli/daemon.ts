@@ -14,7 +14,7 @@ import { artifactDir } from '../artifact.ts';
 import { errorOf } from '../errors.ts';
 import { shellLine } from '../shell-words.ts';
 import { defaultData } from './options.ts';
-import { readFile } from './read-file.ts';
+import { secretIn } from './read-file.ts';
 
 /** The launcher's word for "go on without me" (bin/microtune.js). */
 const stayMessage = 'stay';
@@ -45,7 +45,7 @@ export function runningDaemon(o: Where): Client | undefined {
   const daemon = o.url === undefined ? readDaemon(o.data) : { url: o.url };
   if (daemon === undefined) return undefined;
   if ('certificate' in daemon && daemon.certificate !== undefined) trust(daemon.certificate);
-  const token = o.tokenFile === undefined ? ('token' in daemon ? daemon.token : undefined) : tokenIn(o.tokenFile);
+  const token = o.tokenFile === undefined ? ('token' in daemon ? daemon.token : undefined) : secretIn(o.tokenFile);
   return new Client(daemon.url, { ...(token !== undefined && { token }) });
 }
 /** The daemon, for what nothing but a daemon can do; `why` says so. Failure: DAEMON_UNREACHABLE. */
@@ -57,7 +57,6 @@ export function neededDaemon(o: Where, why: string): Result<Client> {
 }
 /** Has this process take certificates of these authorities, beside those that it knows. */
 const trust = (pem: string): void => tls.setDefaultCACertificates([...tls.getCACertificates('default'), pem]);
-const tokenIn = (file: string): string => Buffer.from(readFile(file)).toString('utf8').trim();
 
 /** A command that asks the same daemon as this one, to be pasted. */
 export function commandHint({ url, data, tokenFile }: Where, ...words: readonly string[]): string {

@@ -14,6 +14,9 @@ export function readFile(file: string): Buffer {
   }
 }
 
+/** A token or password that stands alone in a file; what it throws is as readFile's. */
+export const secretIn = (file: string): string => readFile(file).toString('utf8').trim();
+
 function readAll(file: string): Buffer {
   const fd = openSync(file, 'r');
   try {

@@ -19,7 +19,7 @@ import {
   whole,
 } from '../options.ts';
 import { type ReachFlags, reach, reachOf } from '../reach.ts';
-import { readFile } from '../read-file.ts';
+import { secretIn } from '../read-file.ts';
 import { signalled } from '../signalled.ts';
 
 interface ServeOptions extends CommonOptions, CompilerOption, DeviceOptions, ReachFlags {
@@ -76,7 +76,7 @@ function keep(text: string): Keep {
 /** Throws what is wrong with the file. */
 function withPassword(url: string, file: string | undefined): string {
   if (file === undefined) return url;
-  return Object.assign(new URL(url), { password: readFile(file).toString('utf8').trim() }).href;
+  return Object.assign(new URL(url), { password: secretIn(file) }).href;
 }
 
 async function serve(io: Io, o: ServeOptions): Shows {

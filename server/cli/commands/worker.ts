@@ -19,7 +19,7 @@ import {
   emulated,
   redis,
 } from '../options.ts';
-import { readFile } from '../read-file.ts';
+import { secretIn } from '../read-file.ts';
 import { signalled } from '../signalled.ts';
 
 interface WorkerOptions
@@ -107,5 +107,5 @@ async function worker(io: Io, o: WorkerOptions): Shows {
 function tokenOf({ token, tokenFile }: WorkerOptions): Result<string | undefined> {
   if (token !== undefined && tokenFile !== undefined)
     return failed('input', 'USAGE', '--token and --token-file are two ways to say the same: leave one out');
-  return ok(tokenFile === undefined ? token : readFile(tokenFile).toString('utf8').trim());
+  return ok(tokenFile === undefined ? token : secretIn(tokenFile));
 }
