@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Result } from '../compiler/result.ts';
 import { failing } from './errors.ts';
 import { checkRecord } from './record-schema.ts';
@@ -50,7 +51,6 @@ export async function importInTurns(store: Store, lines: Iterable<string>): Prom
   }
   return { ok: true, value: sum };
 }
-const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
 
 function* parsedLines(lines: Iterable<string>): Generator<TuningRecord> {
   let number = 0;

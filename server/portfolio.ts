@@ -2,6 +2,7 @@
  * The networks that can be made of what is known of each layer, by cycles and memory. Must stay true: whatever is picked, its
  * schedules hold on the constants of the layers that get them.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { needsOf, networkOf, nothingWorked, type Worked } from '../compiler/emit/network.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { asmFunctionName } from '../compiler/instructions/asm-function.ts';
@@ -50,9 +51,6 @@ interface Option {
   /** Bytes of its block kernels, by name. */
   readonly functions: ReadonlyMap<string, number>;
 }
-
-/** Others' turn at the event loop: schedules of a whole network are replayed here, in a daemon that answers meanwhile. */
-const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
 
 /** `offersOf`: everything known of a task, its default schedule among it. */
 export async function portfolioOf(

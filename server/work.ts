@@ -6,6 +6,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
 import { identifier } from '../compiler/emit/network.ts';
@@ -222,7 +223,7 @@ class Work {
     if (this.signal.aborted) return stopped;
     for (const task of this.prepared.tasks) {
       // Of a long log there are thousands: others have their turn between two tasks.
-      await new Promise((others) => setImmediate(others));
+      await turn();
       const offers = offersFor([task], this.board, this.records, toolchain).get(task.id) ?? [];
       thread.tell('offers', { task: task.id, offers });
     }

@@ -1,4 +1,5 @@
 /** What the tune loop knows of one task: its space, its policy, what was measured, how it is getting on. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Task } from '../compiler/tasks.ts';
 import type { Candidate, Proposed } from './candidates.ts';
 import type { Trainer } from './cost-models/index.ts';
@@ -177,7 +178,7 @@ export class TaskState implements Progress {
     const done = new Set<string>();
     for (const k of known) {
       // Each is replayed: whoever needs the event loop has it before.
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       if (signal.aborted) break;
       if (lostDevice(k.result)) continue;
       this.foreign.set(k.id, { config: k.config, result: k.result });

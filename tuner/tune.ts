@@ -4,6 +4,7 @@
  * and what it measures is known here. Must stay true: every trial becomes exactly one record; nothing that a candidate does ends the
  * loop; equal binaries are measured once, unless a measurement turns out not to stand.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Board } from '../boards/board.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import type { Failure } from '../compiler/result.ts';
@@ -122,8 +123,6 @@ export type TuneEnd =
 const batch = 8;
 /** Of the trials one in so many may go to layouts between layers. */
 const shareOfLayouts = 8;
-/** Others' turn at the event loop. */
-const turn = (): Promise<void> => new Promise((others) => setImmediate(others));
 
 export async function tune(request: TuneRequest): Promise<TuneEnd> {
   const trainer = request.policy.model === 'with' && request.minds === undefined ? startTrainer() : undefined;

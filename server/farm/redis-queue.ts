@@ -2,6 +2,7 @@
  * The queue of leases on BullMQ and Redis. Must stay true: nothing waits longer than a few seconds for Redis; that it is away is
  * told once, and that it is back; a daemon without workers never loads either package.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { failed, ok } from '../../compiler/result.ts';
 import type { LeaseQueue } from './leases.ts';
@@ -81,8 +82,6 @@ export async function openRedisQueue(url: string, farm: string, log: (message: s
     },
   };
 }
-
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Whether it came true in time. */
 async function within(ms: number, work: Promise<unknown>): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** What a worker asks of its farm over HTTP. Must stay true: no request waits for ever, also where the farm's host vanished. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';
 import type { Send } from '../../client/http.ts';
 import type { Result } from '../../compiler/result.ts';
@@ -50,7 +51,7 @@ async function again<T>(ask: () => Promise<Result<T>>): Promise<Result<T>> {
   for (const ms of againMs) {
     const answer = await ask();
     if (answer.ok || answer.error.code !== 'DAEMON_UNREACHABLE') return answer;
-    await new Promise((done) => setTimeout(done, ms));
+    await pause(ms);
   }
   return ask();
 }

@@ -4,6 +4,7 @@
  * where it is wrong. What it learns is how far static estimates, or what other layers taught, are off: before it has learned anything those rank. Without a
  * model the pool is not ranked, which is plain evolution.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Candidate, isHopeless } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
 import { configKey } from '../space.ts';
@@ -163,7 +164,7 @@ class Evolution implements Policy {
       const key = configKey(config);
       if (this.seen.has(key)) continue;
       this.seen.add(key);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       const made = this.context.propose(config);
       this.refusals.set(config.template, made.ok ? 0 : (this.refusals.get(config.template) ?? 0) + 1);
       if (made.ok) return made.candidate;
