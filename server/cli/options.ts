@@ -112,17 +112,20 @@ export interface DeviceOptions {
   readonly checkEvery?: number;
 }
 
+/** --power-cycle, wherever devices are. */
+export const powerCycle = (): Option =>
+  new Option(
+    '--power-cycle <board=command>',
+    "shell command that takes the power of a board's device away for a moment; $1 is its address; repeatable",
+  ).argParser(commandOf);
+
 /** What a daemon works with: devices, and how it deals with them. */
 export const devices = (command: Command): Command =>
   command
     .option('--device <board=where>', 'attach a board on a serial port, or at HOST:PORT; repeatable', collect(attached))
     .option('--discover', 'attach every board that answers on a serial port of this machine')
     .option('--emulate <board=n>', 'how many of a board are emulated (default: the cores); repeatable', emulated)
-    .option(
-      '--power-cycle <board=command>',
-      "shell command that takes the power of a board's device away for a moment; $1 is its address; repeatable",
-      commandOf,
-    )
+    .addOption(powerCycle())
     .option(
       '--probe <board=host:port>',
       "GDB server of a debug probe (OpenOCD, pyOCD, J-Link) for bulk data to a board's device; repeatable",
@@ -202,7 +205,7 @@ export function gdbServerOf(
 }
 
 /** BOARD=COMMAND, repeated: what takes a board's power away. */
-export function commandOf(
+function commandOf(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {

@@ -12,11 +12,11 @@ import {
   type CommonOptions,
   type CompilerOption,
   collect,
-  commandOf,
   common,
   compiler,
   type DeviceOptions,
   emulated,
+  powerCycle,
   redis,
 } from '../options.ts';
 import { secretIn } from '../read-file.ts';
@@ -44,11 +44,7 @@ export function addWorker(program: Command, act: Act): void {
     .option('--redis <url>', 'where Redis is for this host (default: as the farm reaches it)', redis)
     .option('--device <board=where>', 'a board on a serial port, or at HOST:PORT; repeatable', collect(attached))
     .option('--emulate <board=n>', 'how many of a board are emulated; repeatable', emulated)
-    .option(
-      '--power-cycle <board=command>',
-      "shell command that takes the power of a board's device away for a moment; $1 is its address; repeatable",
-      commandOf,
-    );
+    .addOption(powerCycle());
   const example = 'microtune worker --farm https://farm.example:8710 --token-file token --emulate mps2-an386=4';
   common(compiler(command), example).action(act(worker));
 }
