@@ -205,7 +205,7 @@ export function gdbServerOf(
 }
 
 /** BOARD=COMMAND, repeated: what takes a board's power away. */
-function commandOf(
+export function commandOf(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
