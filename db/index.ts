@@ -22,6 +22,7 @@ export type {
   NewRecord,
   Page,
   Priority,
+  RankedOf,
   RecordFilter,
   RecordSort,
   Store,

@@ -60,7 +60,6 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     record: (id) => read(() => trials.get(id)),
     records: (filter, limit, cursor, sort) => read(() => trials.page(filter, limit, cursor, sort)),
     recordTexts: (filter, limit, cursor, sort) => read(() => trials.texts(filter, limit, cursor, sort)),
-    known: (task, board, kind) => read(() => trials.known(task, board, kind)),
     warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
     relatives: (of, ops) => read(() => warmStart.relatives(of, ops)),
     spread: (of, many) => read(() => warmStart.spread(of, many)),
@@ -68,6 +67,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     madeBy: (job) => read(() => trials.madeBy(job)),
     countsInOrder: (job) => read(() => warmStart.inOrder(job)),
     best: (task, board, kind, limit) => read(() => trials.best(task, board, kind, limit)),
+    bestInPieces: (of, pieces) => eachBy(read, trials.bestInPieces(of, pieces)),
     kinds: (task, board) => read(() => trials.kinds(task, board)),
     counts: (job) => read(() => trials.counts(job)),
     log: logOn(db, tasks, read),
@@ -123,5 +123,14 @@ function translated<T>(file: string, work: () => T): T {
     if (failure !== undefined) throw new StoreError(failure);
     // SQLite has no checksums: damaged text is seen when its JSON is read.
     throw error instanceof SyntaxError ? new StoreError(corrupt('record', file, error.message).error) : error;
+  }
+}
+
+/** Each piece as one read. */
+function* eachBy<T>(read: <R>(work: () => R) => R, pieces: Iterator<T>): Generator<T> {
+  for (;;) {
+    const { done, value } = read(() => pieces.next());
+    if (done) return;
+    yield value;
   }
 }

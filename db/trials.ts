@@ -8,7 +8,7 @@ import type { Kind } from '../boards/board.ts';
 import { corrupt, StoreError } from './errors.ts';
 import { Pages } from './pages.ts';
 import { type Row, recordOf, rowOf, textOf } from './trial-rows.ts';
-import type { Merged, NewRecord, Page, RecordFilter, RecordSort, TuningRecord } from './types.ts';
+import type { Merged, NewRecord, Page, Pieces, RankedOf, RecordFilter, RecordSort, TuningRecord } from './types.ts';
 
 type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
 
@@ -48,6 +48,7 @@ export class Trials {
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
   private readonly bySeqs: Statement<[string], Row>;
+  private readonly fastestBehind: Statement<[object], Row>;
   private readonly insertTask: Statement<[string, string]>;
   private readonly workload: Statement<[string], { readonly workload: string }>;
   private readonly insertEnvironment: Statement<EnvironmentKey>;
@@ -65,6 +66,10 @@ export class Trials {
     this.byId = db.prepare(`${select} WHERE t.id = ${fixed}`);
     this.bySeqs = db.prepare(
       `SELECT ${columns} FROM json_each(?) s CROSS JOIN trials t ON t.seq = s.value ${joined} ORDER BY s.key`,
+    );
+    this.fastestBehind = db.prepare(
+      `${select} WHERE t.task = @task AND t.board = @board AND t.kind = @kind AND t.status = 'ok' AND ${stands}
+       AND (@job IS NULL OR t.job = @job) AND (t.cycles, t.seq) > (@cycles, @seq) ORDER BY t.cycles, t.seq LIMIT @piece`,
     );
     this.insertTask = db.prepare('INSERT INTO tasks (id, workload) VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
@@ -135,28 +140,22 @@ export class Trials {
     return rows;
   }
 
-  known(task: string, board: string, kind: Kind): readonly TuningRecord[] {
-    return this.db
-      .prepare<[string, string, string], Row>(
-        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.reused_from IS NULL AND ${stands} ORDER BY t.seq`,
-      )
-      .all(task, board, kind)
-      .map(recordOf);
-  }
-
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[] {
-    const rows = this.db
-      .prepare<[string, string, string], Row>(
-        `${select} WHERE t.task = ? AND t.board = ? AND t.kind = ? AND t.status = 'ok' AND ${stands} ORDER BY t.cycles, t.seq`,
-      )
-      .iterate(task, board, kind);
-    const best = new Map<string, Row>();
-    for (const row of rows) {
-      if (best.size >= limit) break;
-      const key = row.binary ?? row.id;
-      if (!best.has(key)) best.set(key, row);
+    return [...this.bestInPieces({ task, board, kind }, { limit, piece: limit })].flat();
+  }
+  *bestInPieces({ job, ...of }: RankedOf, { limit, piece }: Pieces): Generator<readonly TuningRecord[]> {
+    const seen = new Set<string>();
+    const isNew = ({ binary, id }: Row): boolean => {
+      const before = seen.size;
+      return before < limit && seen.add(binary ?? id).size > before;
+    };
+    let last: Pick<Row, 'cycles' | 'seq'> | undefined = { cycles: Number.NEGATIVE_INFINITY, seq: 0 };
+    while (last !== undefined && seen.size < limit) {
+      const { cycles, seq } = last;
+      const rows = this.fastestBehind.all({ ...of, job: job ?? null, cycles, seq, piece });
+      yield rows.filter(isNew).map(recordOf);
+      last = rows.length < piece ? undefined : rows.at(-1);
     }
-    return [...best.values()].map(recordOf);
   }
 
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[] {

@@ -99,6 +99,14 @@ export interface Comparable {
   readonly job?: string;
 }
 
+/** Of one task, board and kind; of one job, if it is named. */
+export type RankedOf = Pick<Comparable, 'task' | 'board' | 'kind' | 'job'>;
+/** At most so many records, so many rows at a time: a piece may hold fewer, or none. */
+export interface Pieces {
+  readonly limit: number;
+  readonly piece: number;
+}
+
 /** A task that was measured, and a network that has it. */
 export interface Relative {
   readonly task: string;
@@ -263,8 +271,6 @@ export interface Store {
   records(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<TuningRecord>;
   /** The same, each record as JSON, for whoever only sends them on: to read and write it again takes longer than all else. */
   recordTexts(filter: RecordFilter, limit: number, cursor?: string, sort?: RecordSort): Page<string>;
-  /** Measured records of a task on a board and kind, failures too, reused ones left out, oldest first: what a job need not measure again. */
-  known(task: string, board: string, kind: Kind): readonly TuningRecord[];
   /** Of what stands and was measured, failures too: the `best` fastest and the `latest` last ones, oldest first. */
   warmStart(of: Comparable, best: number, latest: number): readonly TuningRecord[];
   /** Tasks of these operators that have a success on a board in a kind and occur in a network that is here, at most a thousand. */
@@ -279,6 +285,8 @@ export interface Store {
   countsInOrder(job: string): readonly { readonly task: string; readonly cycles: number | null }[];
   /** Successful ones, fastest first, at most `limit`, one per binary. */
   best(task: string, board: string, kind: Kind, limit: number): readonly TuningRecord[];
+  /** The same, read piece by piece as they are asked for. What is added or doubted in between may count or not. */
+  bestInPieces(of: RankedOf, pieces: Pieces): Iterable<readonly TuningRecord[]>;
   /** Which kinds a task's successful records on a board are of, and how many each. */
   kinds(task: string, board: string): readonly { readonly kind: Kind; readonly count: number }[];
   /** Trials of a job: done (measured, not reused), failed among them. */

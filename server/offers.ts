@@ -2,6 +2,7 @@
  * From what is known to what a layer is offered: the best records of its task, best first, and the default schedule last.
  * Only records of the same environment count: another compiler or other flags make other code.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Board } from '../boards/index.ts';
 import { type Offer, type Selected, select } from '../compiler/select.ts';
@@ -12,6 +13,8 @@ import type { Config, Sizes } from '../tuner/types.ts';
 
 /** Records looked at for a task: the constants of an occurrence may refuse the first ones, and the slower may be smaller. */
 const depth = 4096;
+/** Of them read at once while others wait: some milliseconds. */
+const piece = 128;
 
 /** What makes records comparable on one board. */
 export interface Toolchain {
@@ -73,17 +76,39 @@ export const offersFor = (
 ): OffersByTask => new Map(tasks.map((task) => [task.id, offersOf(task, board, store, toolchain)]));
 
 function offersOf(task: Task, board: Board, store: Records | undefined, toolchain: Toolchain): readonly KnownOffer[] {
-  const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
   const plain = defaultOffer(task, board);
-  const known = records
+  const records = store?.best(task.id, board.id, board.kind, depth) ?? [];
+  return withDefault(knownOf(records, toolchain, plain), plain);
+}
+
+/** The offers for one task, of a log that may be long: others have their turn between two pieces of it. */
+export async function offersInTurns(
+  task: Task,
+  board: Board,
+  store: Pick<Store, 'bestInPieces'>,
+  toolchain: Toolchain,
+): Promise<readonly KnownOffer[]> {
+  const plain = defaultOffer(task, board);
+  const of = { task: task.id, board: board.id, kind: board.kind };
+  const known: KnownOffer[] = [];
+  for (const records of store.bestInPieces(of, { limit: depth, piece })) {
+    known.push(...knownOf(records, toolchain, plain));
+    await turn();
+  }
+  return withDefault(known, plain);
+}
+
+const knownOf = (records: readonly TuningRecord[], toolchain: Toolchain, plain: Offer): readonly KnownOffer[] =>
+  records
     .filter((r) => sameToolchain(r, toolchain))
     .map((r): KnownOffer => {
       const trial = r.cycles !== null && r.sizes !== null ? { cycles: r.cycles, sizes: r.sizes } : undefined;
       const isPlain = isDeepStrictEqual(r.schedule, plain.schedule);
       return { offer: offerOf(r), ...(trial !== undefined && { trial }), ...(isPlain && { plain: true }) };
     });
-  return known.some((k) => k.plain) ? known : [...known, { offer: plain, plain: true }];
-}
+
+const withDefault = (known: readonly KnownOffer[], plain: Offer): readonly KnownOffer[] =>
+  known.some((k) => k.plain) ? known : [...known, { offer: plain, plain: true }];
 
 /** The fastest schedules known for each layer of a network that hold there, else the default ones. */
 export function selectKnown(

@@ -6,7 +6,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BoardModule } from '../boards/index.ts';
 import { identifier } from '../compiler/emit/network.ts';
@@ -30,7 +29,7 @@ import { Waits } from './jobs/waits.ts';
 import { Journal } from './journal.ts';
 import type { Memories } from './memories.ts';
 import type { Models, Prepared } from './models.ts';
-import { offersFor, type Toolchain, toolchainOf } from './offers.ts';
+import { offersInTurns, type Toolchain, toolchainOf } from './offers.ts';
 import type { Run } from './progress.ts';
 import { type JobRecords, recordsOfJob } from './records.ts';
 import type { Folders, Made } from './thinking/questions.ts';
@@ -222,9 +221,7 @@ class Work {
   private async proveBest(thread: Thread, toolchain: Toolchain): Promise<Result<Proven>> {
     if (this.signal.aborted) return stopped;
     for (const task of this.prepared.tasks) {
-      // Of a long log there are thousands: others have their turn between two tasks.
-      await turn();
-      const offers = offersFor([task], this.board, this.records, toolchain).get(task.id) ?? [];
+      const offers = await offersInTurns(task, this.board, this.records, toolchain);
       thread.tell('offers', { task: task.id, offers });
     }
     const folders = this.folders('out');

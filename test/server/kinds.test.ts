@@ -143,8 +143,9 @@ test('layers get schedules of records of the board kind only, however fast other
   const selected = selectKnown(tasks, board, store, toolchain);
   const kindsUsed = selected.map((s) => s.offer.cycles?.kind);
   expect(new Set(kindsUsed)).toEqual(new Set(['instructions']));
-  for (const t of tasks)
-    for (const kind of kinds) expect(store.known(t.id, board.id, kind).map((r) => r.kind)).toEqual([kind]);
+  for (const { id: task } of tasks)
+    for (const kind of kinds)
+      expect(store.records({ task, board: board.id, kind }, 10).items.map((r) => r.kind)).toEqual([kind]);
 });
 const toolchainOf = ({ version, flags }: { readonly version: string; readonly flags: string }) => ({
   toolchain: version,

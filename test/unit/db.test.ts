@@ -9,6 +9,7 @@ import {
   databaseName,
   type JobRow,
   type JobState,
+  type RankedOf,
   type RecordFilter,
   type Store,
   type TuningRecord,
@@ -48,13 +49,15 @@ const stands = (all: readonly TuningRecord[], r: TuningRecord): boolean =>
 
 /** What the Store must answer, from a list of all records in the order of appending. */
 const model = {
-  known: (all: readonly TuningRecord[], task: string, board: string, kind: string) =>
-    all.filter(
-      (r) => r.task === task && r.board === board && r.kind === kind && r.reusedFrom === null && stands(all, r),
-    ),
-  best(all: readonly TuningRecord[], task: string, board: string, kind: string, limit: number) {
+  best(all: readonly TuningRecord[], { task, board, kind, job }: RankedOf, limit: number) {
     const good = all.filter(
-      (r) => r.task === task && r.board === board && r.kind === kind && r.cycles !== null && stands(all, r),
+      (r) =>
+        r.task === task &&
+        r.board === board &&
+        r.kind === kind &&
+        (job === undefined || r.job === job) &&
+        r.cycles !== null &&
+        stands(all, r),
     );
     const sorted = good.toSorted((a, b) => (a.cycles ?? 0) - (b.cycles ?? 0));
     return sorted
@@ -71,8 +74,13 @@ const model = {
 function compareRecords(store: Store, all: readonly TuningRecord[], r: Random): void {
   const [task, board, kind, limit] = [r.pick(tasks), r.pick(boards), r.pick(kinds), r.int(1, 6)];
   const filter = randomFilter(r);
-  expect(store.known(task, board, kind)).toEqual(model.known(all, task, board, kind));
-  expect(store.best(task, board, kind, limit)).toEqual(model.best(all, task, board, kind, limit));
+  const of = { task, board, kind };
+  expect(store.best(task, board, kind, limit)).toEqual(model.best(all, of, limit));
+  const [piece, job] = [r.int(1, 4), r.pick(jobNames)];
+  const asked = job === null ? of : { ...of, job };
+  const pieces = [...store.bestInPieces(asked, { limit, piece })];
+  expect(pieces.flat()).toEqual(model.best(all, asked, limit));
+  expect(Math.max(0, ...pieces.map((records) => records.length))).toBeLessThanOrEqual(piece);
   expect(store.records(filter, 1000)).toEqual({ items: all.filter((x) => matches(x, filter)), next: null });
   for (const job of jobNames) if (job !== null) expect(store.counts(job)).toEqual(model.counts(all, job));
   const one = all[r.int(0, Math.max(0, all.length - 1))];
