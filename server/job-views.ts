@@ -65,7 +65,9 @@ export class JobViews {
   }
 
   private cyclesOf(row: JobRow): JobBody['cycles'] {
-    const cycles = this.cycles.get(row.id) ?? this.progressOf(row)?.cycles ?? { default: null, best: null };
+    const cycles = this.cycles.get(row.id) ??
+      ofNetwork(row.report) ??
+      this.progressOf(row)?.cycles ?? { default: null, best: null };
     if (row.endedAt !== null) this.cycles.set(row.id, cycles);
     return cycles;
   }
@@ -77,4 +79,10 @@ export class JobViews {
   private progressOf(row: JobRow): ProgressBody | undefined {
     return this.runOf(row)?.progress() ?? (this.store.lastEvent(row.id, 'progress')?.data as ProgressBody | undefined);
   }
+}
+
+/** What the finished network took as a whole, with default schedules and with its own; undefined where there is none, or no counts of it. */
+function ofNetwork(report: JobRow['report']): JobBody['cycles'] | undefined {
+  const { cycles: best, defaultCycles } = report ?? {};
+  return typeof best === 'number' && typeof defaultCycles === 'number' ? { default: defaultCycles, best } : undefined;
 }

@@ -5,7 +5,7 @@ import { count, counted, kindWords, layerName, short, speedUp, unit } from './fo
 import { linkedLayers } from './job-layers.js';
 import { to } from './router.js';
 import { empty, section, select, stat, stats, table } from './ui.js';
-import { cyclesOf, jobTitle, stateChip } from './words.js';
+import { jobTitle, stateChip } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('../schemas/index.ts').JobSummary} JobRow */
@@ -110,8 +110,8 @@ const head = (j, colour) =>
     ),
     h('p', { class: 'muted' }, `${j.board} · ${j.policy}, seed ${j.seed} · ${count(j.trials.done)} trials`),
     stats(
-      stat('best', short(cyclesOf(j).best), kindWords(j.kind)),
-      stat('default', short(cyclesOf(j).default), unit(j.kind)),
+      stat('best', short(j.cycles.best), kindWords(j.kind)),
+      stat('default', short(j.cycles.default), unit(j.kind)),
     ),
   );
 
@@ -137,20 +137,23 @@ function pairs(a, b) {
 /** @param {Pair} r */
 const isCommon = (r) => r.a !== undefined && r.b !== undefined;
 
-/** A last row, of layers that both have: the whole network where they have all in common. @param {readonly Pair[]} rows @returns {Pair} */
-function whole(rows) {
+/**
+ * A last row: the whole network where all layers are common, as the head counts it, else the sum of those that are.
+ * @param {readonly Pair[]} rows
+ * @param {Job} ja
+ * @param {Job} jb
+ * @returns {Pair}
+ */
+function whole(rows, ja, jb) {
   const common = rows.filter(isCommon);
+  const all = common.length === rows.length;
   const sum = (/** @type {(r: Pair) => number | null | undefined} */ of) =>
     common.some((r) => of(r) === null || of(r) === undefined) ? null : common.reduce((n, r) => n + (of(r) ?? 0), 0);
-  const nothing = {
-    name: common.length === rows.length ? 'whole network' : 'layers in common',
-    op: '',
-    schedule: null,
-  };
+  const nothing = { name: all ? 'whole network' : 'layers in common', op: '', schedule: null };
   return {
     name: nothing.name,
-    a: { ...nothing, cycles: sum((r) => r.a?.cycles) },
-    b: { ...nothing, cycles: sum((r) => r.b?.cycles) },
+    a: { ...nothing, cycles: all ? ja.cycles.best : sum((r) => r.a?.cycles) },
+    b: { ...nothing, cycles: all ? jb.cycles.best : sum((r) => r.b?.cycles) },
   };
 }
 
@@ -168,7 +171,7 @@ function layerTable(rows, ja, jb, sameKind) {
     label: 'Layer by layer',
     rows,
     key: (r) => `${r.a?.name} ${r.b?.name}`,
-    ...(rows.some(isCommon) && { foot: whole(rows) }),
+    ...(rows.some(isCommon) && { foot: whole(rows, ja, jb) }),
     columns: [
       {
         name: 'layer',

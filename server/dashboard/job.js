@@ -8,7 +8,7 @@ import { layersPart, linkedLayers } from './job-layers.js';
 import { randomReference, referenceWords } from './reference.js';
 import { to } from './router.js';
 import { empty, progressBar, section, stat, stats, table } from './ui.js';
-import { cyclesOf, isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
+import { isOpen, jobTitle, stateChip, stateWords, trialsText, usedShare } from './words.js';
 
 /** @typedef {import('../schemas/index.ts').JobBody} Job */
 /** @typedef {import('./page.js').Page} Page */
@@ -190,11 +190,10 @@ class JobView {
   /** @param {Job} j */
   numbers(j) {
     const done = /** @type {any} */ (j.report);
-    const cycles = cyclesOf(j);
     return stats(
-      stat('best', short(cycles.best), axisWords(j.kind)),
-      stat('default', short(cycles.default), unit(j.kind)),
-      stat('speed-up', speedUp(cycles.default, cycles.best)),
+      stat('best', short(j.cycles.best), axisWords(j.kind)),
+      stat('default', short(j.cycles.default), unit(j.kind)),
+      stat('speed-up', speedUp(j.cycles.default, j.cycles.best)),
       stat('trials', trialsText(j), `${j.trials.failed} failed`),
       stat('time', span(j.spentMs), j.leftMs === null ? '' : `${span(j.leftMs)} left`),
       done && stat('flash', bytes(done.flashBytes)),

@@ -54,15 +54,6 @@ export function stateWords(j) {
 /** @param {JobRow} j */
 export const jobTitle = (j) => j.name || j.modelName;
 
-/**
- * What the network takes with default schedules and with the best: as it was run as a whole where the job made one, else sums of layers.
- * @param {import('../schemas/index.ts').JobBody} j
- */
-export function cyclesOf(j) {
-  const made = /** @type {{ cycles?: number | null, defaultCycles?: number } | null} */ (j.report);
-  return { default: made?.defaultCycles ?? j.cycles.default, best: made?.cycles ?? j.cycles.best };
-}
-
 /** Jobs that can still do something. @param {JobRow} j */
 export const isOpen = (j) => j.state === 'running' || j.state === 'queued' || j.state === 'paused';
 

@@ -55,7 +55,7 @@ const section = (title: string, ...parts: readonly Part[]): Html => el('section'
 
 /** What came of it, in a sentence or two. */
 function summary({ job, made }: ReportData): string {
-  const [before, after] = countsOf(job, made);
+  const { default: before, best: after } = job.cycles;
   const what = unit(job.kind);
   const so =
     after === null
@@ -69,14 +69,8 @@ function summary({ job, made }: ReportData): string {
   return `${so} ${proof}${kind}`;
 }
 
-/** Of the whole network, as it was run where there is one, else as a sum of its layers. */
-const countsOf = (job: ReportData['job'], made: ReportData['made']): readonly [number | null, number | null] => [
-  made?.defaultCycles ?? job.cycles.default,
-  made?.cycles ?? job.cycles.best,
-];
-
 function numbers({ job, made, board }: ReportData): Html {
-  const [before, after] = countsOf(job, made);
+  const { default: before, best: after } = job.cycles;
   const seconds = after === null || board === undefined || job.kind === 'instructions' ? null : after / board.clockHz;
   const one = (label: string, value: string, note: string): Html =>
     el('div', {}, el('dt', {}, label), el('dd', {}, el('b', {}, value), ' ', note));

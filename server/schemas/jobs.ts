@@ -135,8 +135,13 @@ export const JobBody = Type.Object({
   spentMs: Type.Number(),
   leftMs: Nullable(Type.Number()),
   tasks: Type.Array(TaskBody),
-  /** Sums over the network's layers; null until every task was measured once. */
-  cycles: Type.Object({ default: Nullable(Type.Number()), best: Nullable(Type.Number()) }),
+  cycles: Type.Object(
+    { default: Nullable(Type.Number()), best: Nullable(Type.Number()) },
+    {
+      description:
+        "with default schedules and with the best: sums over the network's layers, null until every task was measured once; of a job that is done what its network takes as a whole",
+    },
+  ),
   createdAt: Type.String(),
   startedAt: Nullable(Type.String()),
   endedAt: Nullable(Type.String()),
@@ -164,6 +169,7 @@ export const ProgressBody = Type.Object({
   trials: JobBody.properties.trials,
   spentMs: Type.Number(),
   leftMs: Nullable(Type.Number()),
+  /** Always sums. */
   cycles: JobBody.properties.cycles,
   tasks: Type.Array(TaskBody),
 });

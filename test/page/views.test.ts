@@ -43,12 +43,12 @@ function tasksIn(bytes: Uint8Array): readonly Task[] {
 test('two networks without a common layer are said to have none, and nothing of theirs is called the same', async () => {
   const bench = await startBench();
   const url = await bench.app.listen({ host: '127.0.0.1', port: 0 });
-  const small = await countedJob(bench, smallModel(1), 100, { name: 'small' }, { cycles: 123_000 });
+  const made = { cycles: 123_000, defaultCycles: 615_000 };
+  const small = await countedJob(bench, smallModel(1), 100, { name: 'small' }, made);
   const large = await countedJob(bench, example, 300, { name: 'large' });
   const again = await countedJob(bench, smallModel(1), 50, { name: 'again', seed: 2 });
   const { page, trouble } = await visit(`${url}/#/compare?a=${small.id}&b=${large.id}`);
   await page.getByRole('note').getByText('no layer in common').waitFor();
-  // As the job's own page has it, for the network as a whole.
   await page.locator('article', { hasText: 'small' }).getByText('123\u202fk').waitFor();
   const table = page.getByRole('region', { name: 'Layer by layer' });
   expect(await table.locator('tbody tr').count()).toBe(
@@ -58,8 +58,20 @@ test('two networks without a common layer are said to have none, and nothing of 
   expect(await table.getByText('the same').count()).toBe(0);
   expect(await table.getByText('×').count()).toBe(0);
   await view(page, `#/compare?a=${small.id}&b=${again.id}`);
-  await table.locator('tfoot').getByText('2.00×').waitFor();
+  // The one as a whole, the other as the sum of what its layers took.
+  const sum = 50 * tasksIn(smallModel(1)).flatMap((t) => t.occurrences).length;
+  await table
+    .locator('tfoot')
+    .getByText(`${(made.cycles / sum).toFixed(2)}×`)
+    .waitFor();
   expect(await page.getByRole('note').count()).toBe(0);
+  // A finished network has the same counts on every page.
+  await view(page, `#/jobs/${small.id}`);
+  const shown = (await page.locator('.stat-value').allTextContents()).slice(0, 3);
+  expect(shown).toEqual(['123\u202fk', '615\u202fk', '5.00×']);
+  await view(page, '#/');
+  const cells = await page.locator('tbody tr', { hasText: 'small' }).locator('td').allTextContents();
+  for (const text of shown) expect(cells).toContain(text);
   expect(trouble).toEqual([]);
 });
 

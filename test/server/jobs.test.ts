@@ -204,6 +204,23 @@ test('a daemon that was stopped or killed leaves jobs that the next one goes on 
   expect(ids.map((id) => store.job(id)?.state)).toEqual(['done', 'done']);
 });
 
+test('counts are sums of layers until the network is made, then those of the network, in lists too', async () => {
+  const b = await start();
+  const { id, tasks } = await b.submit();
+  const seen = async (): Promise<unknown> => {
+    const listed = (await b.get('/v1/jobs')).json<JobList>().items.find((j) => j.id === id)?.cycles;
+    expect((await b.get(`/v1/jobs/${id}`)).json<JobBody>().cycles).toEqual(listed);
+    return listed;
+  };
+  expect(await seen()).toEqual({ default: null, best: null });
+  b.begun[0]?.run.report({ tasks: tasks.map((t) => ({ ...t, default: 50, best: 20 })), done: 1 });
+  const layers = tasks.reduce((n, t) => n + t.occurrences, 0);
+  expect(await seen()).toEqual({ default: 50 * layers, best: 20 * layers });
+  b.begun[0]?.end({ state: 'done', report: { cycles: 77, defaultCycles: 177 } });
+  await settle();
+  expect(await seen()).toEqual({ default: 177, best: 77 });
+});
+
 test('a database that takes nothing any more does not hold up the end', async () => {
   const store = openBenchStore();
   const full = new StoreError({ stage: 'record', code: 'DISK_FULL', detail: 'no room left' });
