@@ -21,6 +21,7 @@ export const schemaFiles: readonly string[] = [
   '0009-webhooks.sql',
   '0010-lots.sql',
   '0011-workers.sql',
+  '0012-waits.sql',
 ];
 /** Read at the start: a failure to read our own files must not be taken for one of somebody's database. */
 const schemas = schemaFiles.map((name) => readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));
