@@ -36,6 +36,7 @@ export async function daemonOn(dir: string): Promise<BenchDaemon> {
   const args = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill('SIGKILL'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const url = await addressOf(child);
   return {
     url,

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import tls from 'node:tls';
+import { limits } from '../../bin/limits.js';
 import { Client } from '../../client/client.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readDaemon } from '../../db/lock.ts';
@@ -84,7 +85,8 @@ export function knownDaemon(first: Client, o: Where): Daemon {
 
 /** Starts one. Failures: whatever `serve` says, e.g. DATA_DIR_READONLY. */
 export async function startOwnDaemon(data: string, serveOptions: readonly string[]): Promise<Result<Daemon>> {
-  const args = [launcher, 'serve', '--port', '0', '--data', data, '--json', '--log-level', 'silent', ...serveOptions];
+  const quiet = ['--data', data, '--json', '--log-level', 'silent'];
+  const args = [...limits, launcher, 'serve', '--port', '0', ...quiet, ...serveOptions];
   // A process group of its own: Ctrl-C is for us to answer. The channel tells it when we are gone.
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   const url = await addressOf(child);
