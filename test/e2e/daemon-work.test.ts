@@ -5,9 +5,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { host } from '../../boards/host/index.ts';
-import type { BoardModule } from '../../boards/index.ts';
+import type { BoardModule, BuiltFirmware } from '../../boards/index.ts';
+import { ok } from '../../compiler/result.ts';
+import type { Store } from '../../db/types.ts';
 import type { Device } from '../../firmware-rpc/host/device.ts';
 import { artifactDir } from '../../server/artifact.ts';
 import type { AttachedDevice } from '../../server/attached.ts';
@@ -20,21 +22,25 @@ import type { Trades } from '../../server/trades.ts';
 import { workOf } from '../../server/work.ts';
 import { openBenchStore } from '../server/bench.ts';
 import { smallModel } from '../server/model.ts';
-import { expectOk, type ListeningBoard, listeningBoard, workFolder } from '../wire/host-board.ts';
+import { expectOk, firmwareIn, listening, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
-let listening: ListeningBoard;
+/** The PC with its server built once, not by each job again; networks are linked in as ever. */
+let pc: BoardModule = host;
+let server: BuiltFirmware;
+/** A job whose records others may begin with. */
+let first: { readonly store: Store; readonly report: Readonly<Record<string, number>> };
 beforeAll(async () => {
-  listening = await listeningBoard(folder.dir);
+  server = await firmwareIn(folder.dir, host);
+  pc = { ...host, build: async (request) => (request.objects.length === 0 ? ok(server) : host.build(request)) };
+  const store = openBenchStore();
+  first = { store, report: reportOf((await perform({ store })).outcome) };
 });
-afterAll(async () => {
-  await listening.kill();
-  folder.remove();
-});
+afterAll(() => folder.remove());
 
 interface Setting {
   readonly board?: BoardModule;
-  readonly store?: ReturnType<typeof openBenchStore>;
+  readonly store?: Store;
   readonly attached?: readonly AttachedDevice[];
   readonly known?: 'all' | 'own';
   readonly policy?: string;
@@ -51,7 +57,7 @@ interface Setting {
 /** Runs one job on a board, in this process. */
 async function perform(s: Setting): Promise<{ readonly outcome: Outcome; readonly run: Run; readonly farm: Farm }> {
   const store = s.store ?? openBenchStore();
-  const board = s.board ?? host;
+  const board = s.board ?? pc;
   const models = new Models(store);
   const log = pino({ level: 'silent' });
   const cacheDir = join(folder.dir, 'cache');
@@ -90,8 +96,8 @@ const reportOf = (o: Outcome): Readonly<Record<string, number>> => {
 type Fetch = Device['fetch'];
 /** The PC as a board that answers trials as ever; what is fetched from a network that is linked in goes through `change`. */
 function tampered(change: (device: Device, ...request: Parameters<Fetch>) => ReturnType<Fetch>): BoardModule {
-  const open = host.open;
-  if (open === undefined) throw new Error('host is emulated');
+  const { open } = pc;
+  if (open === undefined) throw new Error('the PC is emulated');
   const wrap = (device: Device): Device => ({
     info: device.info,
     traffic: device.traffic,
@@ -104,7 +110,7 @@ function tampered(change: (device: Device, ...request: Parameters<Fetch>) => Ret
     fetch: (...a) => (device.info.network === undefined ? device.fetch(...a) : change(device, ...a)),
   });
   return {
-    ...host,
+    ...pc,
     async open(request) {
       const opened = await open(request);
       return opened.ok ? { ok: true, value: wrap(opened.value) } : opened;
@@ -138,12 +144,11 @@ test('a board that vanishes under the whole network is started again; one that a
 });
 
 test('a board without room for the fastest schedules gets others; without room for the default ones, a refusal', async () => {
-  const store = openBenchStore();
-  const free = reportOf((await perform({ store })).outcome);
+  const { store, report: free } = first;
   const flashBytes = free.defaultFlashBytes ?? 0;
-  const tight = reportOf((await perform({ store, board: { ...host, flashBytes } })).outcome);
+  const tight = reportOf((await perform({ store, board: { ...pc, flashBytes } })).outcome);
   expect(tight.flashBytes).toBeLessThanOrEqual(flashBytes);
-  const { outcome } = await perform({ store, board: { ...host, flashBytes: 1500 } });
+  const { outcome } = await perform({ store, board: { ...pc, flashBytes: 1500 } });
   expect(outcome).toMatchObject({ state: 'failed', error: { code: 'MODEL_TOO_BIG' } });
   expect(outcome).toMatchObject({
     error: { detail: expect.stringMatching(/host has 1500; constants by layer: .*conv2d \d+/) },
@@ -151,8 +156,7 @@ test('a board without room for the fastest schedules gets others; without room f
 });
 
 test('a job keeps its budgets, and says what less memory would cost', async () => {
-  const store = openBenchStore();
-  const free = reportOf((await perform({ store })).outcome);
+  const { store, report: free } = first;
   const budgets = { ramBudget: free.ramBytes ?? 0, flashBudget: (free.flashBytes ?? 0) - 1 };
   const { outcome } = await perform({ store, budgets });
   if (outcome.state !== 'done') throw new Error(JSON.stringify(outcome));
@@ -164,7 +168,9 @@ test('a job keeps its budgets, and says what less memory would cost', async () =
 });
 
 test('an attached board serves trials as an emulated one does', async () => {
-  const address = `127.0.0.1:${listening.port}`;
+  const board = await listening(server);
+  onTestFinished(() => board.kill());
+  const address = `127.0.0.1:${board.port}`;
   const { outcome, farm } = await perform({ attached: [{ board: 'host', address }], trials: 5 });
   expect(reportOf(outcome).verifiedInputs).toBe(2);
   expect(farm.states()).toMatchObject([{ name: address, board: 'host', state: 'closed', trials: 5, failures: 0 }]);
@@ -190,8 +196,7 @@ test('a job can be stopped in each of its phases, and leaves nothing that looks 
 });
 
 test('a job that knows only its own records measures again what others measured', async () => {
-  const store = openBenchStore();
-  await perform({ store, trials: 6 });
+  const { store } = first;
   const all = await perform({ store, trials: 6 });
   const own = await perform({ store, trials: 6, known: 'own' });
   const measuredBy = (run: Run): ReadonlySet<string> =>
