@@ -15,6 +15,9 @@ export interface Answer {
   readonly ran: Ran;
 }
 
+/** Of its heap, MiB: it holds what tools say until they end, and is to stay as small as it is for weeks. */
+const limits = ['--max-semi-space-size=1', '--max-old-space-size=256'];
+
 class Starter {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, (ran: Ran) => void>();
@@ -24,7 +27,7 @@ class Starter {
   constructor() {
     // In a group of its own: Ctrl-C is for the process that it works for, which may want to end in good order. By a shell that
     // ends at once, so that it is the system's child: a thread that is gone would collect nothing of it.
-    const command = [process.execPath, join(import.meta.dirname, 'starter-process.ts')];
+    const command = [process.execPath, ...limits, join(import.meta.dirname, 'starter-process.ts')];
     this.child = spawn('/bin/sh', ['-c', '"$@" &', 'sh', ...command], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
