@@ -92,7 +92,7 @@ export class Curves {
     const span = this.db
       .prepare<[string], JobSpan>(
         `SELECT board, kind, min(first_seq) AS first, max(last_seq) AS last, min(first_at) AS firstAt
-         FROM tallied WHERE job = ? GROUP BY board, kind ORDER BY sum(trials) DESC LIMIT 1`,
+         FROM outcomes WHERE job = ? GROUP BY board, kind ORDER BY sum(trials) DESC LIMIT 1`,
       )
       .get(job);
     return span;

@@ -2,30 +2,48 @@
  * Filters of the log: one form of each, for cursors, and the SQL that it stands for. Must stay true: every key of a RecordFilter
  * has its condition here, and values reach SQLite only as parameters.
  *
- * Four tables answer, each for more and at a higher price: `lots` (alias y) know what alike trials share, `tallied` (alias y) also
- * their job and device, `marks` (alias m) time and count of each, `trials` (alias t) all of it. Columns have the same names in all.
+ * Three kinds of tables answer, each for more and at a higher price: summaries (alias y) know what many trials share, `marks`
+ * (alias m) time and count of each, `trials` (alias t) all of it. Columns have the same names in all.
  */
 import { BadFilter } from './errors.ts';
 import type { RecordFilter } from './types.ts';
 
 type Key = Exclude<keyof RecordFilter, 'knobs'>;
-type Where = 'lots' | 'tallied' | 'marks' | 'trials';
+/** Columns of summaries beside their counts. `tallied` has them all. */
+const columnsOf = {
+  outcomes: ['job', 'device', 'board', 'kind', 'status', 'stage', 'code', 'reused', 'stands'],
+  lots: ['task', 'board', 'kind', 'environment', 'policy', 'template', 'status', 'stage', 'code', 'reused', 'stands'],
+} as const;
+export type SummaryColumn = (typeof columnsOf)[keyof typeof columnsOf][number];
+
+/** The cheapest summary that has all of these. */
+export function summaryWith(columns: readonly SummaryColumn[]): 'outcomes' | 'lots' | 'tallied' {
+  const has = (summary: keyof typeof columnsOf): boolean => {
+    const there: readonly SummaryColumn[] = columnsOf[summary];
+    return columns.every((column) => there.includes(column));
+  };
+  return has('outcomes') ? 'outcomes' : has('lots') ? 'lots' : 'tallied';
+}
+
 interface Condition {
-  /** The cheapest table that can tell. */
-  readonly of: Where;
+  /** The cheapest kind of table that can tell. */
+  readonly of: 'summary' | 'marks' | 'trials';
+  /** What it, or what it narrows by, asks of a summary. */
+  readonly asks?: SummaryColumn;
   /** The condition on a row of `alias`. */
   readonly sql: (alias: string) => string;
-  /** On a lot or tally: false where none of its trials can fit. Narrows what marks are read. */
+  /** On a row of a summary: false where none of its trials can fit. Narrows what marks are read. */
   readonly narrows?: string;
   /** On a row s of spans: false where no trial with its numbers can fit. */
   readonly span?: string;
 }
 
-const equal = (column: string, of: Where = 'lots'): Condition => ({ of, sql: (a) => `${a}.${column} = @${column}` });
-const ofTask = (column: string): Condition => ({
-  of: 'lots',
-  sql: (a) => `${a}.task IN (SELECT id FROM tasks WHERE ${column} = @${column})`,
+const onSummary = (asks: SummaryColumn, is: string): Condition => ({
+  of: 'summary',
+  asks,
+  sql: (a) => `${a}.${asks} ${is}`,
 });
+const equal = (column: SummaryColumn): Condition => onSummary(column, `= @${column}`);
 const onMark = (sql: Condition['sql'], narrows: string): Condition => ({ of: 'marks', sql, narrows });
 const onTime = (sql: Condition['sql'], narrows: string, span: string): Condition => ({
   of: 'marks',
@@ -35,15 +53,12 @@ const onTime = (sql: Condition['sql'], narrows: string, span: string): Condition
 });
 
 const conditions: Readonly<Record<Key, Condition>> = {
-  job: equal('job', 'tallied'),
-  network: { of: 'lots', sql: (a) => `${a}.task IN (SELECT task FROM layers WHERE model = @network)` },
-  layer: {
-    of: 'lots',
-    sql: (a) => `${a}.task IN (SELECT task FROM layers WHERE model = @network AND name = @layer)`,
-  },
+  job: equal('job'),
+  network: onSummary('task', 'IN (SELECT task FROM layers WHERE model = @network)'),
+  layer: onSummary('task', 'IN (SELECT task FROM layers WHERE model = @network AND name = @layer)'),
   task: equal('task'),
-  op: ofTask('op'),
-  shape: ofTask('shape'),
+  op: onSummary('task', 'IN (SELECT id FROM tasks WHERE op = @op)'),
+  shape: onSummary('task', 'IN (SELECT id FROM tasks WHERE shape = @shape)'),
   board: equal('board'),
   kind: equal('kind'),
   policy: equal('policy'),
@@ -51,13 +66,11 @@ const conditions: Readonly<Record<Key, Condition>> = {
   status: equal('status'),
   stage: equal('stage'),
   code: equal('code'),
-  device: equal('device', 'tallied'),
-  toolchain: {
-    of: 'lots',
-    sql: (a) => `${a}.environment IN (SELECT id FROM environments WHERE toolchain = @toolchain)`,
-  },
+  device: equal('device'),
+  toolchain: onSummary('environment', 'IN (SELECT id FROM environments WHERE toolchain = @toolchain)'),
   binary: {
     of: 'trials',
+    asks: 'task',
     sql: (a) => `${a}.binary = @binary`,
     narrows: 'y.task IN (SELECT task FROM trials WHERE binary = @binary)',
   },
@@ -114,9 +127,9 @@ function knobName(name: string): string {
 /** A filter as SQL: joined by AND, 'true' where there is nothing to ask. */
 export interface Conditions {
   readonly parameters: Readonly<Record<string, string | number>>;
-  /** The cheapest summary with the columns of `tally`, as y; for times the finer one, as jobs come one after another. */
-  readonly summary: 'lots y' | 'tallied y';
-  /** On a row y of it: what summaries alone can tell, and what narrows them. */
+  /** What `tally` asks of a summary; for times the job too, as jobs come one after another. */
+  readonly asks: readonly SummaryColumn[];
+  /** On a row y of a summary: what summaries alone can tell, and what narrows them. */
   readonly tally: string;
   /** On a row s of spans. */
   readonly span: string;
@@ -138,13 +151,14 @@ export interface Conditions {
 export function conditionsOf(normal: NormalFilter): Conditions {
   const plain = normal.flatMap(([k]) => (isKnob(k) ? [] : [conditions[k as Key]]));
   const knobs = normal.filter(([k]) => isKnob(k)).map((_, i) => `CAST(t.config ->> @path${i} AS TEXT) = @knob${i}`);
-  const on = (where: Where, alias: string): string[] => plain.filter((c) => c.of === where).map((c) => c.sql(alias));
+  const on = (where: Condition['of'], alias: string): string[] =>
+    plain.filter((c) => c.of === where).map((c) => c.sql(alias));
   const narrowing = plain.flatMap((c) => c.narrows ?? []);
   const rest = [...on('trials', 't'), ...knobs];
   return {
     parameters: parametersOf(normal),
-    summary: plain.some((c) => c.of === 'tallied' || c.span !== undefined) ? 'tallied y' : 'lots y',
-    tally: all([...on('tallied', 'y'), ...on('lots', 'y'), ...narrowing]),
+    asks: plain.flatMap((c) => (c.span === undefined ? (c.asks ?? []) : 'job')),
+    tally: all([...on('summary', 'y'), ...narrowing]),
     span: all(plain.flatMap((c) => c.span ?? [])),
     mark: all(on('marks', 'm')),
     trial: all(plain.map((c) => c.sql('t'))),

@@ -21,11 +21,11 @@ export interface Health {
 export function healthOf(db: Database, since: string): Health {
   const count = (sql: string): number => db.prepare<[], number>(sql).pluck().get() ?? 0;
   const damage = db.prepare<[], string>('PRAGMA integrity_check(20)').pluck().all();
-  const { tallies, marks, spans } = wrongSummaries(db);
+  const { tallies, outcomes, marks, spans } = wrongSummaries(db);
   return {
     damage: damage.filter((line) => line !== 'ok'),
     dangling: count('SELECT count(*) FROM pragma_foreign_key_check'),
-    wrongSummaries: tallies + marks + spans,
+    wrongSummaries: tallies + outcomes + marks + spans,
     withoutOrigin: count(
       `SELECT count(*) FROM trials t WHERE reused_from IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM trials o WHERE o.id = t.reused_from)`,
@@ -35,7 +35,7 @@ export function healthOf(db: Database, since: string): Health {
     ),
     staleDevices: db
       .prepare<[string], Health['staleDevices'][number]>(
-        `SELECT device, board, max(last_at) AS lastAt FROM tallied WHERE device IS NOT NULL
+        `SELECT device, board, max(last_at) AS lastAt FROM outcomes WHERE device IS NOT NULL
          GROUP BY device, board HAVING lastAt < ? ORDER BY lastAt, device`,
       )
       .all(since),

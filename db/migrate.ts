@@ -22,6 +22,7 @@ export const schemaFiles: readonly string[] = [
   '0010-lots.sql',
   '0011-workers.sql',
   '0012-waits.sql',
+  '0013-outcomes.sql',
 ];
 /** Read at the start: a failure to read our own files must not be taken for one of somebody's database. */
 const schemas = schemaFiles.map((name) => readFileSync(join(import.meta.dirname, 'schema', name), 'utf8'));

@@ -5,7 +5,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { cursorAfter, seqOf } from './cursor.ts';
-import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import { type Conditions, conditionsOf, normalFilter, summaryWith } from './filter.ts';
 import { Prepared } from './prepared.ts';
 import type { RecordFilter, RecordSort } from './types.ts';
 
@@ -25,7 +25,7 @@ interface Order {
   readonly by: (alias: string) => string;
   /** What lies behind the last row of the page before. */
   readonly beyond: (alias: string) => string;
-  /** On a lot or tally y: some of it may lie there. */
+  /** On a row y of a summary: some of it may lie there. */
   readonly reaches: string;
   /** On a row of trials: it comes no later than a row with this count. */
   readonly upTo: string;
@@ -75,7 +75,7 @@ export interface Seqs {
 }
 /** Parameters of a statement. */
 type Bound = Conditions['parameters'] & Place & { readonly limit: number };
-/** Trials of all lots or tallies that may have some in the page, and the first and the last of them. */
+/** Trials of all rows of a summary that may have some in the page, and the first and the last of them. */
 interface Reached {
   readonly trials: number;
   readonly first: number;
@@ -143,7 +143,7 @@ export class Pages {
   private reached(c: Conditions, sort: RecordSort, bound: Bound): Reached {
     const reached = this.statements
       .of<Reached>(
-        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM ${c.summary}
+        `SELECT ifnull(sum(trials), 0) AS trials, min(first_seq) AS first, max(last_seq) AS last FROM ${summaryWith(c.asks)} y
          WHERE ${c.tally} AND ${orders[sort].reaches}`,
       )
       .get(bound)!;

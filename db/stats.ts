@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import type { Knobs } from '../kernels/template.ts';
-import { type Conditions, conditionsOf, normalFilter } from './filter.ts';
+import { type Conditions, conditionsOf, normalFilter, summaryWith } from './filter.ts';
 import { parsed } from './json.ts';
 import type { BestRow, FailureKey, FailureRow, KnobRow, Place, ScatterPoint } from './log-types.ts';
 import { Prepared } from './prepared.ts';
@@ -89,16 +89,17 @@ export class Stats {
   }
 
   kinds(filter: RecordFilter): readonly Kind[] {
-    const { summary, tally, parameters } = conditionsOf(normalFilter(filter));
+    const { asks, tally, parameters } = conditionsOf(normalFilter(filter));
     return this.statements
-      .of<Kind>(`SELECT DISTINCT kind FROM ${summary} WHERE best IS NOT NULL AND ${tally} ORDER BY kind`)
+      .of<Kind>(
+        `SELECT DISTINCT kind FROM ${summaryWith([...asks, 'kind'])} y WHERE best IS NOT NULL AND ${tally} ORDER BY kind`,
+      )
       .pluck()
       .all(parameters);
   }
 }
 
 type Column = 'task' | 'board' | 'kind' | 'template' | 'status' | 'reused' | FailureKey;
-const inLots = (column: Column): boolean => column !== 'job' && column !== 'device';
 
 /** These columns, how many trials, and their best: of as many trials a row as one condition can be asked of at once. */
 function foundBy(c: Conditions, columns: readonly Column[]): string {
@@ -106,7 +107,7 @@ function foundBy(c: Conditions, columns: readonly Column[]): string {
   const one = `${alike}, 1 AS trials, m.cycles AS best FROM tallied y CROSS JOIN marks m ON m.tally = y.id`;
   switch (c.needs) {
     case 'summary':
-      return `${alike}, y.trials, y.best FROM ${columns.every(inLots) ? c.summary : 'tallied y'} WHERE y.stands AND ${c.tally}`;
+      return `${alike}, y.trials, y.best FROM ${summaryWith([...c.asks, ...columns])} y WHERE y.stands AND ${c.tally}`;
     case 'marks':
       return `${one} WHERE y.stands AND ${c.tally} AND ${c.mark}`;
     case 'trials':

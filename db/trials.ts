@@ -28,8 +28,9 @@ interface Counts {
   readonly done: number;
   readonly failed: number;
 }
-const counted = `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
-  FROM tallied WHERE job = ? AND NOT reused AND stands`;
+const counted = (summary: 'outcomes' | 'tallied'): string =>
+  `ifnull(sum(trials), 0) AS done, ifnull(sum(trials) FILTER (WHERE status = 'failed'), 0) AS failed
+   FROM ${summary} WHERE job = ? AND NOT reused AND stands`;
 const insert = `INSERT INTO trials VALUES (?${', ?'.repeat(23)})`;
 
 /** What trials of one transaction have in common: looked up, or written, with the first of them. */
@@ -75,7 +76,7 @@ export class Trials {
     this.workload = db.prepare('SELECT workload FROM tasks WHERE id = ?');
     this.insertEnvironment = db.prepare('INSERT INTO environments (toolchain, flags, firmware) VALUES (?, ?, ?)');
     this.insertDoubt = db.prepare('INSERT INTO doubts VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
-    this.countsOf = db.prepare(`SELECT ${counted}`);
+    this.countsOf = db.prepare(`SELECT ${counted('outcomes')}`);
     this.findEnvironment = db.prepare(
       'SELECT id FROM environments WHERE toolchain = ? AND flags = ? AND firmware IS ?',
     );
@@ -173,7 +174,7 @@ export class Trials {
   /** By task. */
   madeBy(job: string): ReadonlyMap<string, Counts> {
     const rows = this.db
-      .prepare<[string], Counts & { readonly task: string }>(`SELECT task, ${counted} GROUP BY task`)
+      .prepare<[string], Counts & { readonly task: string }>(`SELECT task, ${counted('tallied')} GROUP BY task`)
       .all(job);
     return new Map(rows.map(({ task, ...counts }) => [task, counts]));
   }

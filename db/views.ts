@@ -166,7 +166,7 @@ const devices: LogView = {
     text('first_at', 'its first trial', 'min(y.first_at)'),
     text('last_at', 'its last trial', 'max(y.last_at)'),
   ],
-  from: 'main.tallied y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
+  from: 'main.outcomes y WHERE y.device IS NOT NULL AND NOT y.reused GROUP BY y.device, y.board',
 };
 
 /** What trials of a row of `totals` share; `summary` tells their jobs and devices apart. */

@@ -42,7 +42,10 @@ test('summaries that are not what the trials say are found, whatever is wrong, a
     "UPDATE tallies SET device = 'other' WHERE id = (SELECT max(id) FROM tallies)",
     'DELETE FROM lots WHERE id = (SELECT max(id) FROM lots)',
     "UPDATE spans SET last_at = '2027'",
-    'DELETE FROM lots; DELETE FROM tallies; DELETE FROM marks; DELETE FROM spans',
+    'UPDATE outcomes SET trials = trials + 1 WHERE id = (SELECT min(id) FROM outcomes)',
+    "UPDATE outcomes SET job = 'other' WHERE id = (SELECT max(id) FROM outcomes)",
+    'UPDATE tallies SET outcome = NULL WHERE id = (SELECT min(id) FROM tallies)',
+    'DELETE FROM lots; DELETE FROM tallies; DELETE FROM outcomes; DELETE FROM marks; DELETE FROM spans',
   ];
   for (const sql of wrongs) {
     const dir = room();
