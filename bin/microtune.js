@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { limits } from './limits.js';
+import { limits } from '../server/cli/limits.js';
 
 const here = fileURLToPath(import.meta.url);
 const root = dirname(dirname(here));

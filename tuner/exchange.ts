@@ -2,7 +2,7 @@
  * Equal tasks of searches that run at the same time: one search is on a task, the others hear what it measures. Must stay true:
  * at most one search has a task, until it lets go; what is told reaches every other search on the same key, once.
  */
-import type { Known } from './tune.ts';
+import type { Known } from './request.ts';
 
 /** Who wants to hear of a task. */
 export interface Listener {

@@ -1,5 +1,5 @@
 /** How long no task of a search has become better by as much as its `until` says. Small gains add up. */
-import type { Until } from './tune.ts';
+import type { Until } from './request.ts';
 
 export class Gains {
   private readonly until: Until | undefined;

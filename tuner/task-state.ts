@@ -10,9 +10,9 @@ import { scratchRoom } from './measure/rooms.ts';
 import { groundOf, type Mind, mindHere } from './mind.ts';
 import type { Seen } from './policies/index.ts';
 import type { Random } from './random.ts';
+import type { Known, TaskProgress, TuneRequest } from './request.ts';
 import { configKey, type SearchSpace } from './space.ts';
 import type { Progress } from './task-scheduler.ts';
-import type { Known, TaskProgress, TuneRequest } from './tune.ts';
 import { type Config, lostDevice, type MeasureResult } from './types.ts';
 
 /** A measurement that stands for its binary. */

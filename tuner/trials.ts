@@ -7,9 +7,9 @@ import { isOutside } from '../toolchain/index.ts';
 import type { Candidate } from './candidates.ts';
 import type { Client } from './fair-turns.ts';
 import { type Built, buildCandidate, vectorOf } from './measure/builder.ts';
+import type { TuneRequest } from './request.ts';
 import { SharedPlaces } from './shared-places.ts';
 import type { Measured, TaskState } from './task-state.ts';
-import type { TuneRequest } from './tune.ts';
 import { lostDevice, type MeasureResult } from './types.ts';
 
 /**

@@ -7,13 +7,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import tls from 'node:tls';
-import { limits } from '../../bin/limits.js';
 import { Client } from '../../client/client.ts';
 import { failed, ok, type Result } from '../../compiler/result.ts';
 import { readDaemon } from '../../db/lock.ts';
 import { artifactDir } from '../artifact.ts';
 import { errorOf } from '../errors.ts';
 import { shellLine } from '../shell-words.ts';
+import { limits } from './limits.js';
 import { defaultData } from './options.ts';
 import { secretIn } from './read-file.ts';
 

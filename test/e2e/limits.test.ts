@@ -1,9 +1,9 @@
 /** Whoever starts a daemon and however: it runs within limits of memory, as one process. */
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { limits } from '../../bin/limits.js';
 import { readDaemon } from '../../db/lock.ts';
 import { startOwnDaemon } from '../../server/cli/daemon.ts';
+import { limits } from '../../server/cli/limits.js';
 import { dataDir, startDaemonProcess } from './daemon-process.ts';
 
 const linux = process.platform === 'linux';
