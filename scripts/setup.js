@@ -74,7 +74,7 @@ function timingPlugin() {
   if (done.status !== 0) stop('setup: the timing model was not built; see the line above');
 }
 
-if (Number(process.versions.node.split('.')[0]) < 20) stop(`setup: Node 20 or newer is needed, this is ${process.version}`);
+if (Number(process.versions.node.split('.')[0]) < 18) stop(`setup: Node 18 or newer is needed, this is ${process.version}`);
 debianPackages();
 nodePackages();
 timingPlugin();

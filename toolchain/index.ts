@@ -19,4 +19,4 @@ export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
 export { isOutside, systemFailure } from './endings.ts';
 export { findTool } from './find-tool.ts';
 export { type CandidateLink, candidateElf, type Firmware, type Linked, linkCandidate, linkFirmware } from './link.ts';
-export { run, toolHint } from './process.ts';
+export { type Ran, run, toolHint } from './process.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildPlugin, timingConfig } from '../../boards/common/timing/build.ts';
+import { buildPlugin, timingConfig, whyNot } from '../../boards/common/timing/build.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
@@ -34,6 +34,13 @@ test('QEMU 6 to 8 have its interface; others, and none, are refused in words', a
     );
   }
   expect(await buildPlugin('qemu-system-none')).toMatchObject({ ok: false, error: { code: 'EMULATOR_MISSING' } });
+});
+
+test('a gcc that says nothing is told of as well: one that was stopped, one that somebody killed', () => {
+  const ended = { code: null, signal: 'SIGKILL', stdout: '', stderr: '' } as const;
+  expect(whyNot({ ...ended, stopped: 'time' })).toBe('gcc was stopped after 300 s');
+  expect(whyNot(ended)).toBe('gcc ended with SIGKILL');
+  expect(whyNot({ ...ended, code: 1, signal: null, stderr: 'no such header' })).toBe('no such header');
 });
 
 let plugin: string;

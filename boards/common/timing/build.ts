@@ -18,7 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Result } from '../../../compiler/result.ts';
-import { findTool, run, toolHint } from '../../../toolchain/index.ts';
+import { findTool, type Ran, run, toolHint } from '../../../toolchain/index.ts';
 import type { Timing, TimingCache, TimingRegion } from '../../board.ts';
 
 const here = import.meta.dirname;
@@ -36,6 +36,9 @@ const flags = [
   '-Wconversion',
   '-Werror',
 ];
+
+/** Compiled once, all of it in one go: on a slow machine, or one at work, that takes much longer than a candidate. */
+const limits = { timeMs: 300_000 };
 
 const failure = (code: string, detail: string): Result<never> => ({
   ok: false,
@@ -97,10 +100,16 @@ export async function buildPlugin(program: string): Promise<Result<string>> {
   if (existsSync(out)) return { ok: true, value: out };
   if (findTool('gcc') === undefined) return failure('TOOL_MISSING', toolHint('gcc'));
   const half = `${out}.${randomUUID()}`;
-  const built = await run(['gcc', ...flags, ...filesOf('.c'), '-o', half]);
-  if (built.code !== 0) return failure('PLUGIN_BUILD', built.stderr.slice(0, 2000));
+  const built = await run(['gcc', ...flags, ...filesOf('.c'), '-o', half], { limits });
+  if (built.code !== 0) return failure('PLUGIN_BUILD', whyNot(built));
   renameSync(half, out);
   return { ok: true, value: out };
+}
+
+/** What to say of a gcc that did not succeed: also of one that was stopped or killed, which says nothing itself. */
+export function whyNot({ code, signal, stopped, stderr }: Ran): string {
+  if (stopped === 'time') return `gcc was stopped after ${limits.timeMs / 1000} s`;
+  return stderr.slice(0, 2000) || `gcc ended with ${signal ?? code}`;
 }
 
 const pair = (key: string, value: string | number | undefined): string =>
