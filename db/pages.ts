@@ -11,12 +11,16 @@ import type { RecordFilter, RecordSort } from './types.ts';
 
 /** How much a page may cost. */
 export interface Effort {
+  /** Rows that are looked at before summaries are asked: those that fit often lie side by side. */
+  readonly glanced: number;
+  /** Up to so many trials are taken out of their tallies without a thought for other ways. */
+  readonly few: number;
   /** Up to so many trials are taken out of their tallies and put in order; of more, enough are met by going along. */
   readonly gathered: number;
   /** Configs read to look for knobs. */
   readonly lookedAt: number;
 }
-const usualEffort: Effort = { gathered: 150_000, lookedAt: 10_000 };
+const usualEffort: Effort = { glanced: 200, few: 2000, gathered: 150_000, lookedAt: 10_000 };
 /** Rows of trials cost so many times what marks do, and are read so many times farther than were enough if those that fit lay evenly. */
 const [dearer, farther] = [4, 4] as const;
 
@@ -132,11 +136,14 @@ export class Pages {
   private rows(c: Conditions, sort: RecordSort, place: Place, limit: number): Iterable<Row> {
     const bound: Bound = { ...c.parameters, ...place, limit };
     if ('binary' in c.parameters) return this.along(c, sort, bound, 'INDEXED BY trials_of_binary');
-    if (c.tally === 'true' && (sort === 'at' || sort === '-at')) return this.along(c, sort, bound, 'NOT INDEXED');
+    if (sort === 'at' || sort === '-at')
+      return c.tally === 'true' ? this.along(c, sort, bound, 'NOT INDEXED') : this.byTime(c, sort, bound);
     const reached = this.reached(c, sort, bound);
     if (reached.trials === 0) return [];
-    if (sort === 'at' || sort === '-at') return this.byTime(c, sort, bound, reached);
-    return (c.about === 'places' && this.merge(c, sort, bound, reached)) || this.gather(c, sort, bound);
+    return (
+      (reached.trials > this.effort.few && c.about === 'places' && this.merge(c, sort, bound, reached)) ||
+      this.gather(c, sort, bound)
+    );
   }
 
   /** What summaries say of the trials that may fit. */
@@ -157,7 +164,23 @@ export class Pages {
     return { ...reached, first: Math.max(reached.first, first), last: Math.min(reached.last, last) };
   }
 
-  private byTime(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> {
+  private byTime(c: Conditions, sort: 'at' | '-at', bound: Bound): Iterable<Row> {
+    return this.glance(c, sort, bound) ?? this.beyond(c, sort, bound, this.reached(c, sort, bound));
+  }
+
+  /** A page of the very next rows, if they hold one. */
+  private glance(c: Conditions, sort: 'at' | '-at', bound: Bound): Iterable<Row> | undefined {
+    const { glanced } = this.effort;
+    if (bound.limit > glanced || c.knobs !== 'true') return undefined;
+    const seq = sort === 'at' ? bound.seq : Math.min(bound.seq, this.lastSeq() + 1);
+    return this.within(Math.min(glanced, farther * bound.limit), c, sort, { ...bound, seq });
+  }
+  private lastSeq(): number {
+    return this.statements.of<{ readonly seq: number }>('SELECT ifnull(max(seq), 0) AS seq FROM trials').get({})!.seq;
+  }
+
+  private beyond(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> {
+    if (reached.trials === 0) return [];
     const seq = sort === 'at' ? Math.max(bound.seq, reached.first - 1) : Math.min(bound.seq, reached.last + 1);
     const { first, last } = reached;
     const from = { ...bound, seq, first, last };
@@ -171,21 +194,25 @@ export class Pages {
     const { seq, limit } = bound;
     const span = sort === 'at' ? reached.last - seq : seq - reached.first;
     const reach = Math.ceil((farther * limit * span) / reached.trials);
-    if (reach * dearer > reached.trials) return undefined;
-    const within = 't.seq BETWEEN @seq - @reach AND @seq + @reach';
-    const rows = [...this.along(c, sort, { ...bound, reach }, 'NOT INDEXED', within)];
-    return rows.length < limit ? undefined : rows;
+    return reach * dearer > reached.trials ? undefined : this.within(reach, c, sort, bound);
+  }
+
+  /** A page of the next `reach` rows; undefined where they do not hold a whole one. */
+  private within(reach: number, c: Conditions, sort: 'at' | '-at', bound: Bound): Iterable<Row> | undefined {
+    const near = 't.seq BETWEEN @seq - @reach AND @seq + @reach';
+    const rows = [...this.along(c, sort, { ...bound, reach }, 'NOT INDEXED', near)];
+    return rows.length < bound.limit ? undefined : rows;
   }
 
   /** Row by row in the order of a key, until enough fit. */
   private along(c: Conditions, sort: RecordSort, bound: object, index: string, within = 'true'): Iterable<Row> {
     const { by, beyond } = orders[sort];
-    return this.statements
-      .of<Row>(
-        `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
+    return this.read(
+      `SELECT t.seq, ${c.knobs} AS fits FROM trials t ${index}
        WHERE ${beyond('t')} AND ${within} AND ${c.trial} ORDER BY ${by('t')} LIMIT @limit`,
-      )
-      .iterate(bound);
+      c,
+      bound,
+    );
   }
 
   /** The first ones of each place, which an index has in order, then put in order. Undefined where to gather all costs less. */
@@ -225,6 +252,12 @@ export class Pages {
       c.knobs === 'true'
         ? marks
         : `SELECT t.seq, ${c.knobs} AS fits FROM (${marks}) m JOIN trials t ON t.seq = m.seq ORDER BY ${by('m')}`;
-    return this.statements.of<Row>(rows).iterate(bound);
+    return this.read(rows, c, bound);
+  }
+
+  /** Rows one by one where whoever takes them may have enough of them early; else all at once, which takes half the time. */
+  private read(sql: string, c: Conditions, bound: object): Iterable<Row> {
+    const statement = this.statements.of<Row>(sql);
+    return c.knobs === 'true' ? statement.all(bound) : statement.iterate(bound);
   }
 }

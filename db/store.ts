@@ -59,7 +59,7 @@ export function storeOn(db: Database.Database, now: () => Date): Store {
     doubt: (id, reason) => write(() => trials.doubt(id, reason, at())),
     record: (id) => read(() => trials.get(id)),
     records: (filter, limit, cursor, sort) => read(() => trials.page(filter, limit, cursor, sort)),
-    recordTexts: (filter, limit, cursor, sort) => read(() => trials.texts(filter, limit, cursor, sort)),
+    recordTexts: (filter, limit, cursor, sort) => read(() => trials.textPage(filter, limit, cursor, sort)),
     warmStart: (of, best, latest) => read(() => warmStart.some(of, best, latest)),
     relatives: (of, ops) => read(() => warmStart.relatives(of, ops)),
     spread: (of, many) => read(() => warmStart.spread(of, many)),

@@ -7,7 +7,8 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Kind } from '../boards/board.ts';
 import { corrupt, StoreError } from './errors.ts';
 import { Pages } from './pages.ts';
-import { type Row, recordOf, rowOf, textOf } from './trial-rows.ts';
+import { Texts } from './texts.ts';
+import { type Row, recordOf, rowOf } from './trial-rows.ts';
 import type { Merged, NewRecord, Page, Pieces, RankedOf, RecordFilter, RecordSort, TuningRecord } from './types.ts';
 
 type EnvironmentKey = [toolchain: string, flags: string, firmware: string | null];
@@ -44,6 +45,7 @@ export class Trials {
   private readonly db: Database;
   private readonly farm: string;
   private readonly pages: Pages;
+  private readonly texts: Texts;
   private readonly insert: Statement<(string | number | null)[]>;
   private readonly isKnown: Statement<[string], number>;
   private readonly lastSeq: Statement<[], { readonly seq: number }>;
@@ -61,6 +63,7 @@ export class Trials {
     this.db = db;
     this.farm = farm;
     this.pages = new Pages(db, farm);
+    this.texts = new Texts(db, (seqs) => this.at(seqs));
     this.insert = db.prepare(insert);
     this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
     this.isKnown = db.prepare<[string], number>('SELECT 1 FROM trials WHERE id = ?').pluck();
@@ -108,13 +111,13 @@ export class Trials {
 
   doubt(id: string, reason: string, at: string): void {
     if (this.get(id) === undefined) throw new Error(`no record ${id} to doubt`);
-    this.insertDoubt.run(id, at, reason);
+    this.addDoubt(id, at, reason);
   }
 
   /** A record that is known; what the other side holds against it counts here as well. */
   private mergeDoubt(known: TuningRecord, record: TuningRecord): 'duplicates' | 'conflicts' {
     if (!isDeepStrictEqual({ ...known, doubt: null }, { ...record, doubt: null })) return 'conflicts';
-    if (record.doubt !== null) this.insertDoubt.run(record.id, record.at, record.doubt);
+    if (record.doubt !== null) this.addDoubt(record.id, record.at, record.doubt);
     return 'duplicates';
   }
 
@@ -128,9 +131,9 @@ export class Trials {
     return { items: this.at(seqs).map(recordOf), next };
   }
   /** The same, each record as JSON. */
-  texts(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<string> {
+  textPage(filter: RecordFilter, limit: number, cursor?: string, sort: RecordSort = 'at'): Page<string> {
     const { seqs, next } = this.pages.page(filter, sort, limit, cursor);
-    return { items: this.at(seqs).map(textOf), next };
+    return { items: this.texts.at(seqs), next };
   }
 
   /** The rows that an index names: to ask for all at once takes a fifth of the time of one by one. */
@@ -183,8 +186,13 @@ export class Trials {
   private put(seq: number, record: TuningRecord, common: Common): 'done' | 'clash' {
     if (this.workloadOf(record, common) !== record.workload) return 'clash';
     this.insert.run(...rowOf(seq, this.environmentOf(record, common), record));
-    if (record.doubt !== null) this.insertDoubt.run(record.id, record.at, record.doubt);
+    if (record.doubt !== null) this.addDoubt(record.id, record.at, record.doubt);
     return 'done';
+  }
+
+  private addDoubt(...row: [record: string, at: string, reason: string]): void {
+    this.insertDoubt.run(...row);
+    this.texts.forget();
   }
 
   /** What the record's task is known by; from now on by the record's own words, if by none. */

@@ -192,7 +192,12 @@ test('however much a page may cost, every row that fits comes once, in order', (
   const db = openDatabase({ dir }, 'read');
   if (!db.ok) throw new Error(db.error.detail);
   for (let i = 0; i < samples(200, 5000); i++) {
-    const pages = new Pages(db.value, 'farm', { gathered: r.pick([0, 30, 1000]), lookedAt: r.int(1, 50) });
+    const pages = new Pages(db.value, 'farm', {
+      glanced: r.pick([0, 30, 1000]),
+      few: r.pick([0, 30]),
+      gathered: r.pick([0, 30, 1000]),
+      lookedAt: r.int(1, 50),
+    });
     const [filter, sort] = [r.pick([randomFilter, placeFilter])(r), r.pick(sorts)];
     const seqs = seqsOf(pages, filter, sort, () => r.int(1, 40));
     expect(seqs, JSON.stringify({ i, filter, sort })).toEqual(wantedSeqs(all, filter, sort));
@@ -216,7 +221,12 @@ test('times are found among thousands, also where clocks went back', () => {
   const db = openDatabase({ dir }, 'read');
   if (!db.ok) throw new Error(db.error.detail);
   for (let i = 0; i < samples(40, 600); i++) {
-    const pages = new Pages(db.value, 'farm', { gathered: r.pick([0, 1000, 10_000]), lookedAt: 100 });
+    const pages = new Pages(db.value, 'farm', {
+      glanced: 0,
+      few: 0,
+      gathered: r.pick([0, 1000, 10_000]),
+      lookedAt: 100,
+    });
     const [since, until] = [at(r.int(-100, 4100)), at(r.int(-100, 4100))];
     const filter: RecordFilter = {
       ...r.pick([{ since }, { until }, { since, until }]),
