@@ -15,7 +15,7 @@ import type { Beginning, Begun, Questions, Reply, Tellings, Thrown } from './que
  * MiB of a thread's heap. With a limit far above what it needs it lets garbage grow to a multiple of that; with a small nursery
  * there is less of it.
  */
-const limits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
+const limits = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 8 };
 
 /** What of a board is plain data. */
 export function dataOf(board: BoardModule): Board {

@@ -9,7 +9,7 @@ import { dataDir, startDaemonProcess } from './daemon-process.ts';
 const linux = process.platform === 'linux';
 /** What it was started with. */
 const wordsOf = (pid: number): readonly string[] => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-const limitsOf = (pid: number): readonly string[] => wordsOf(pid).filter((word) => word.includes('-space-size'));
+const limitsOf = (pid: number): readonly string[] => wordsOf(pid).filter((word) => /^--(max|heap)-/.test(word));
 
 test.runIf(linux)(
   'a daemon that somebody starts becomes one with limits, and is the process that was started',
