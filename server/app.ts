@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { type AppContext, bodyLimit, usualBodyLimit } from './api.ts';
 import { hostGuard } from './host-guard.ts';
@@ -34,6 +34,7 @@ import { keepAnswers } from './service/idempotency.ts';
 import { limitRates } from './service/limits.ts';
 import { describeOperations } from './service/operations.ts';
 import { answerClientError, failureOf, sendProblem } from './service/problems.ts';
+import { validatorOf } from './service/validation.ts';
 
 export async function buildApp(c: AppContext): Promise<FastifyInstance> {
   const { limits } = c.service;
@@ -51,8 +52,7 @@ export async function buildApp(c: AppContext): Promise<FastifyInstance> {
     },
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();
-  // Without type conversion in bodies: "10" is not 10.
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(validatorOf);
   // Routes return what their types say, and a test holds it against the document: to write it by its schema takes several times as long.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.removeContentTypeParser('text/plain');
