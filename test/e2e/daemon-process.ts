@@ -4,8 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { onTestFinished } from 'vitest';
-import type { JobBody, ModelBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
+import { expect, onTestFinished } from 'vitest';
+import type { JobBody, JobRequest, ModelBody, RecordBody, RecordPage } from '../../server/schemas/index.ts';
+import { smallModel } from '../server/model.ts';
 
 const launcher = resolve(import.meta.dirname, '../../bin/microtune.js');
 
@@ -116,6 +117,11 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
   }
 }
 
+/** A job on a small model: random search on an emulated Cortex-M4, but for what is asked otherwise. */
+export async function submit(d: DaemonProcess, asked: Partial<JobRequest>): Promise<JobBody> {
+  const { id: model } = await d.upload(smallModel(1));
+  return d.post('/v1/jobs', { model, board: 'mps2-an386', seed: 3, policy: 'random', ...asked });
+}
 export const ended = (d: DaemonProcess, job: string): Promise<JobBody> =>
   until('the job has ended', async () => {
     const body = await d.get<JobBody>(`/v1/jobs/${job}`);
@@ -129,6 +135,21 @@ export const measured = (d: DaemonProcess, job: string, count: number): Promise<
     const records = await recordsOf(d, job);
     return records.length >= count ? records : undefined;
   });
+
+/**
+ * Each binary of a task has one measurement, all others say whose they took, and that one is there; a link that broke measured nothing.
+ * The records that took over none.
+ */
+export function expectMeasuredOnce(records: readonly RecordBody[]): readonly RecordBody[] {
+  const own = records.filter((r) => r.reusedFrom === null);
+  const measurements = own.filter((r) => r.binary !== null && r.code !== 'LINK');
+  expect(measurements.length).toBeGreaterThan(0);
+  expect(new Set(measurements.map((r) => `${r.task} ${r.binary}`)).size).toBe(measurements.length);
+  const ids = new Set(records.map((r) => r.id));
+  expect(ids.size).toBe(records.length);
+  for (const r of records) if (r.reusedFrom !== null) expect(ids).toContain(r.reusedFrom);
+  return own;
+}
 
 /** Process ids of live processes whose command is like this and names a place below a folder. */
 function processesOf(dir: string, like: RegExp): readonly number[] {

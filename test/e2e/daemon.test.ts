@@ -18,31 +18,20 @@ import {
   dataDir,
   emulatorsOf,
   ended,
+  expectMeasuredOnce,
   measured,
   recordsOf,
   refusedDaemon,
   startDaemonProcess,
+  submit,
   until,
 } from './daemon-process.ts';
 
 const model = smallModel(1);
-async function submit(d: DaemonProcess, board: string, trials: number, more: object = {}): Promise<JobBody> {
-  const { id } = await d.upload(model);
-  return d.post<JobBody>('/v1/jobs', { model: id, board, trials, seed: 3, policy: 'random', ...more });
-}
-/** Each binary of a task has one measurement; all others say whose they took. */
-function expectMeasuredOnce(records: readonly RecordBody[]): void {
-  const own = records.filter((r) => r.reusedFrom === null && r.binary !== null && r.code !== 'LINK');
-  expect(own.length).toBeGreaterThan(0);
-  expect(new Set(own.map((r) => `${r.task} ${r.binary}`)).size).toBe(own.length);
-  const ids = new Set(records.map((r) => r.id));
-  expect(ids.size).toBe(records.length);
-  for (const r of records) if (r.reusedFrom !== null) expect(ids).toContain(r.reusedFrom);
-}
 
 test('a job on the PC ends in a library and firmware that compute what the model says', async () => {
   const d = await startDaemonProcess(dataDir(), ['--emulate', 'host=2']);
-  const { id } = await submit(d, 'host', 10);
+  const { id } = await submit(d, { board: 'host', trials: 10 });
   const job = await ended(d, id);
   expect([job.state, job.error]).toEqual(['done', null]);
   expect(job.trials).toMatchObject({ done: 10, budget: 10 });
@@ -66,7 +55,7 @@ test('a job on the PC ends in a library and firmware that compute what the model
   expect(devices.reduce((n, x) => n + x.trials, 0)).toBeGreaterThanOrEqual(10);
 
   // Another job on the same model knows what this one measured.
-  const again = await ended(d, (await submit(d, 'host', 4, { seed: 4 })).id);
+  const again = await ended(d, (await submit(d, { board: 'host', trials: 4, seed: 4 })).id);
   expect([again.state, again.error]).toEqual(['done', null]);
   expectMeasuredOnce([...(await recordsOf(d, id)), ...(await recordsOf(d, again.id))]);
   expect(await d.end('SIGTERM')).toBe(0);
@@ -93,7 +82,7 @@ test('kill -9 in the middle of a job and of an upload: the next daemon ends the 
   let before: readonly RecordBody[] = [];
   for (let kills = 0; kills < samples(1, 5); kills++) {
     const first = await start();
-    if (id === '') id = (await submit(first, 'mps2-an386', 40)).id;
+    if (id === '') id = (await submit(first, { trials: 40 })).id;
     const now = await measured(first, id, before.length + 6);
     expect(now.slice(0, before.length)).toEqual(before);
     before = now;
@@ -132,7 +121,7 @@ async function halfAnUpload(url: string): Promise<void> {
 test('SIGTERM in the middle of a job ends everything within 10 s; the job waits, and can be cancelled later', async () => {
   const dir = dataDir();
   const first = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
-  const { id } = await submit(first, 'mps2-an386', 100_000, { time: '1h' });
+  const { id } = await submit(first, { trials: 100_000, time: '1h' });
   const before = await measured(first, id, 3);
   expect(emulatorsOf(dir).length).toBe(1);
 
@@ -166,7 +155,7 @@ test('SIGTERM in the middle of a job ends everything within 10 s; the job waits,
 test('an emulator that is killed costs its trial, comes back, and the job goes on', async () => {
   const dir = dataDir();
   const d = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
-  const { id } = await submit(d, 'mps2-an386', 30);
+  const { id } = await submit(d, { trials: 30 });
   await measured(d, id, 4);
   const [pid = 0] = await until('an emulator runs', async () =>
     emulatorsOf(dir).length > 0 ? emulatorsOf(dir) : undefined,
@@ -199,7 +188,7 @@ test('a missing compiler or emulator fails the job with what to install; the dae
   for (const [path, code, hint] of cases) {
     expect(path).not.toContain(delimiter);
     const d = await startDaemonProcess(dataDir(), [], { ...process.env, PATH: path });
-    const job = await ended(d, (await submit(d, 'mps2-an386', 5)).id);
+    const job = await ended(d, (await submit(d, { trials: 5 })).id);
     expect([job.state, job.error?.code]).toEqual(['failed', code]);
     expect(job.error?.detail).toMatch(hint);
     expect(await d.get('/healthz')).toMatchObject({ status: 'ok', jobs: [] });

@@ -19,7 +19,7 @@ import { lostDevice } from '../../tuner/types.ts';
 import { started } from '../emulated.ts';
 import { unwrap } from '../golden-run.ts';
 import { smallModel } from '../server/model.ts';
-import { dataDir, ended, recordsOf, startDaemonProcess } from './daemon-process.ts';
+import { dataDir, ended, expectMeasuredOnce, recordsOf, startDaemonProcess, submit } from './daemon-process.ts';
 
 const board = mps2An386;
 
@@ -190,22 +190,17 @@ test('a search of some tasks ends when they have not become better for so many t
 
 test('two jobs of one daemon on one model: both are done, nothing is measured twice, and each counts its own', async () => {
   const d = await startDaemonProcess(dataDir(), ['--emulate', 'mps2-an386=2', '--jobs', '2']);
-  const { id: model } = await d.upload(smallModel(1));
-  const submit = (more: object) =>
-    d.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials: 14, policy: 'random', ...more });
-  const jobs = [await submit({ seed: 1 }), await submit({ seed: 2, priority: 'high' })];
-  const asleep = await submit({ window: windowElsewhen() });
+  const trials = 14;
+  const jobs = [await submit(d, { trials, seed: 1 }), await submit(d, { trials, seed: 2, priority: 'high' })];
+  const asleep = await submit(d, { trials, window: windowElsewhen() });
   expect(jobs.map((j) => j.state)).toEqual(['running', 'running']);
   const done = await Promise.all(jobs.map((j) => ended(d, j.id)));
   expect(done.map((j) => [j.state, j.error, j.trials.done])).toEqual([
-    ['done', null, 14],
-    ['done', null, 14],
+    ['done', null, trials],
+    ['done', null, trials],
   ]);
   const records = (await Promise.all(jobs.map((j) => recordsOf(d, j.id)))).flat();
-  const own = records.filter((r) => r.reusedFrom === null);
-  expect(own.length).toBe(28);
-  const binaries = own.filter((r) => r.binary !== null).map((r) => `${r.task} ${r.binary}`);
-  expect(new Set(binaries).size).toBe(binaries.length);
+  expect(expectMeasuredOnce(records)).toHaveLength(2 * trials);
   const waits = await d.get<JobBody>(`/v1/jobs/${asleep.id}`);
   expect([waits.state, waits.waiting?.code, waits.startedAt]).toEqual(['queued', 'WINDOW', null]);
   expect(await d.end('SIGTERM')).toBe(0);

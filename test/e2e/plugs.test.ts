@@ -10,16 +10,15 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { openStore } from '../../db/index.ts';
 import { main } from '../../server/cli/index.ts';
 import { Farm } from '../../server/devices.ts';
-import type { DeviceBody, DeviceHistory, DeviceList, JobBody } from '../../server/schemas/index.ts';
+import type { DeviceBody, DeviceHistory, DeviceList } from '../../server/schemas/index.ts';
 import type { AnyStation } from '../../tuner/measure/far.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { MeasureResult } from '../../tuner/types.ts';
 import { near } from '../near.ts';
 import { plugIn } from '../plugged-in.ts';
-import { smallModel } from '../server/model.ts';
 import { counted } from '../unit/pool-devices.ts';
 import { expectOk, firmwareIn, workFolder } from '../wire/host-board.ts';
-import { dataDir, ended, recordsOf, startDaemonProcess, until } from './daemon-process.ts';
+import { dataDir, ended, recordsOf, startDaemonProcess, submit, until } from './daemon-process.ts';
 
 const folder = workFolder();
 let firmware: BuiltFirmware;
@@ -156,8 +155,7 @@ test('a port that has two names is one port', async () => {
 test('a daemon gets a board over HTTP while a job is under way, loses it, ends the job without it, and knows it after kill -9', async () => {
   const dir = dataDir();
   let daemon = await startDaemonProcess(dir, ['--emulate', 'mps2-an386=1']);
-  const model = (await daemon.upload(smallModel(1))).id;
-  const job = await daemon.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials: 24, policy: 'random' });
+  const job = await submit(daemon, { trials: 24 });
   const board = await plug();
   const cli = async (...args: readonly string[]): Promise<string> => {
     let [out, err] = ['', ''];

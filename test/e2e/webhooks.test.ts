@@ -9,9 +9,8 @@ import { type AddressInfo, connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import type { DeliveryPage, JobBody } from '../../server/schemas/index.ts';
-import { smallModel } from '../server/model.ts';
-import { type DaemonProcess, dataDir, startDaemonProcess, until } from './daemon-process.ts';
+import type { DeliveryPage } from '../../server/schemas/index.ts';
+import { type DaemonProcess, dataDir, startDaemonProcess, submit, until } from './daemon-process.ts';
 
 /** A port that nobody listens on now. */
 async function freePort(): Promise<number> {
@@ -23,8 +22,7 @@ async function freePort(): Promise<number> {
 }
 /** A job that ends at once, and is told to these. */
 async function cancelled(d: DaemonProcess, webhooks: readonly string[]): Promise<string> {
-  const { id: model } = await d.upload(smallModel(1));
-  const { id } = await d.post<JobBody>('/v1/jobs', { model, board: 'mps2-an386', trials: 1000, webhooks });
+  const { id } = await submit(d, { trials: 1000, webhooks: [...webhooks] });
   await d.post(`/v1/jobs/${id}/cancel`);
   return id;
 }
