@@ -2,7 +2,7 @@
  * Cursors of pages: where a page ended, bound by a hash to the list (its filter and order) and to the database that it came from.
  * Must stay true: a cursor only ever continues the list it was made for; any other text is refused.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BadCursor } from './errors.ts';
 import type { Page } from './types.ts';
 
@@ -11,10 +11,7 @@ export type List = unknown;
 
 /** What a cursor must carry to belong to this place of this list. */
 const mark = (place: string, farm: string, list: List): string =>
-  createHash('sha256')
-    .update(JSON.stringify([place, farm, list]))
-    .digest('hex')
-    .slice(0, 16);
+  hash('sha256', JSON.stringify([place, farm, list]), 'hex').slice(0, 16);
 
 const textAfter = (place: string, farm: string, list: List): string =>
   Buffer.from(`${mark(place, farm, list)}.${place}`).toString('base64url');

@@ -1,5 +1,6 @@
 /**
- * Queries of people, run by a few processes beside the daemon: each is kept for the next query and replaced when it dies.
+ * Queries of people, run by a few processes beside the daemon: each is kept for the next query. When one dies or has done enough, its
+ * successor is started before anybody waits for it.
  * Must stay true: at most `processes` run at once and at most `queue` wait, however many ask.
  */
 import PQueue from 'p-queue';
@@ -32,16 +33,25 @@ export interface QueryRequest {
   readonly timeMs?: number;
 }
 
+/** What a process must be able to do. */
+export type Runner = Pick<QueryProcess, 'isOver' | 'isOpen' | 'isTired' | 'ask' | 'end'>;
+
 export class Queries {
   readonly limits: QueryLimits;
   private readonly file: string;
   private readonly queue: PQueue;
-  private readonly idle: QueryProcess[] = [];
-  private readonly all = new Set<QueryProcess>();
+  private idle: Runner[] = [];
+  private readonly all = new Set<Runner>();
+  private readonly start: (file: string, timeMs: number) => Runner;
   private closed = false;
 
   /** `file`: the daemon's database. Nothing is started before the first query. */
-  constructor(file: string, limits: Partial<QueryLimits> = {}) {
+  constructor(
+    file: string,
+    limits: Partial<QueryLimits> = {},
+    start: Queries['start'] = (...of) => new QueryProcess(...of),
+  ) {
+    this.start = start;
     this.file = file;
     this.limits = { ...usualQueryLimits, ...limits };
     this.queue = new PQueue({ concurrency: this.limits.processes });
@@ -68,19 +78,34 @@ export class Queries {
     const process = this.take();
     const most = { rows: Math.min(rows ?? limits.rows, limits.rows), bytes: limits.bytes };
     const answer = await process.ask({ sql, params, ...most }, Math.min(timeMs ?? limits.timeMs, limits.timeMs));
-    if (process.isOver) this.all.delete(process);
-    else this.idle.push(process);
+    this.giveBack(process);
     return answer;
   }
 
-  /** One that waits, unless it died meanwhile; else a new one. */
-  private take(): QueryProcess {
-    for (let p = this.idle.pop(); p !== undefined; p = this.idle.pop()) {
-      if (!p.isOver) return p;
-      this.all.delete(p);
-    }
-    const fresh = new QueryProcess(this.file, this.limits.timeMs);
+  private giveBack(process: Runner): void {
+    if (!process.isOver) this.idle.push(process);
+    this.forgetDead();
+    const succeeded = this.idle.some((p) => !p.isTired);
+    if ((process.isOver || process.isTired) && !succeeded && !this.closed) this.idle.push(this.fresh());
+  }
+
+  /** The best of those that wait: one that need not start and is not tired, if there is one. */
+  private take(): Runner {
+    this.forgetDead();
+    const { idle } = this;
+    const best = idle.find((p) => p.isOpen && !p.isTired) ?? idle.find((p) => p.isOpen) ?? idle[0] ?? this.fresh();
+    this.idle = idle.filter((p) => p !== best);
+    if (best.isOpen && !best.isTired) for (const p of this.idle) if (p.isTired) p.end();
+    return best;
+  }
+
+  private fresh(): Runner {
+    const fresh = this.start(this.file, this.limits.timeMs);
     this.all.add(fresh);
     return fresh;
+  }
+  private forgetDead(): void {
+    for (const p of this.all) if (p.isOver) this.all.delete(p);
+    this.idle = this.idle.filter((p) => !p.isOver);
   }
 }

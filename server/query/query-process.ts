@@ -6,7 +6,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { failed, ok, type Result } from '../../compiler/result.ts';
-import { type Hello, lineOf, type Question, type Reply } from './wire.ts';
+import { type Hello, lineOf, type Mood, type Question, type Reply } from './wire.ts';
 
 /** Rows as JSON, and what is to be known of them. */
 export interface QueryAnswer {
@@ -57,6 +57,8 @@ export class QueryProcess {
   private chunks: Buffer[] = [];
   private waiting: { take(): boolean; lose(): void } | undefined;
   private over = false;
+  private open = false;
+  private mood: Mood = 'fresh';
 
   /** Starts it on a database file. */
   constructor(file: string, timeMs: number) {
@@ -64,12 +66,20 @@ export class QueryProcess {
     this.child.stdin.on('error', () => undefined);
     this.child.stdout.on('data', (d: Buffer) => this.heard(d));
     for (const event of ['error', 'close'] as const) this.child.on(event, () => this.ended());
-    this.opened = this.open();
+    this.opened = this.openIt();
   }
 
   /** No further question is for it. */
   get isOver(): boolean {
     return this.over;
+  }
+  /** It has started, and answers at once. */
+  get isOpen(): boolean {
+    return this.open;
+  }
+  /** It has done enough: another one should take its place. */
+  get isTired(): boolean {
+    return this.mood !== 'fresh';
   }
 
   /** One question at a time. Failures: QUERY_REFUSED, QUERY_TIMEOUT, DB_IO. */
@@ -93,13 +103,14 @@ export class QueryProcess {
     this.child.kill('SIGKILL');
   }
 
-  private async open(): Promise<Result<void>> {
+  private async openIt(): Promise<Result<void>> {
     const hello = await this.answer(startMs, () => this.takeLine() as Hello | undefined);
     if (hello === 'time' || hello === 'ended') {
       this.end();
       return failed('query', 'DB_IO', 'the process that runs queries did not start');
     }
     if (!hello.ok) this.end();
+    this.open = hello.ok;
     return hello.ok ? ok(undefined) : hello;
   }
 
@@ -150,7 +161,8 @@ export class QueryProcess {
     const rowsOf = (line: unknown): number => ((line as Reply).ok ? (line as Reply & { ok: true }).rows : 0);
     const reply = this.takeLine(rowsOf) as Reply | undefined;
     if (reply === undefined) return undefined;
-    if (reply.last) this.end();
+    this.mood = reply.mood;
+    if (reply.mood === 'spent') this.end();
     if (!reply.ok) return { ok: false, error: reply.error };
     const { columns, truncated, ms } = reply;
     const all = Buffer.concat(this.chunks);

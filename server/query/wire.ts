@@ -10,13 +10,20 @@ export interface Question extends Limits {
   readonly sql: string;
   readonly params: Params;
 }
-/** Out: `rows` bytes of JSON follow. `last`: the process has done enough and wants to be replaced. */
+/**
+ * How the process is. 'tired': it has done enough, another one should be started, until then it answers. 'spent': this was its last
+ * answer.
+ */
+export type Mood = 'fresh' | 'tired' | 'spent';
+/** Out: `rows` bytes of JSON follow. */
 export type Reply =
-  | (Pick<Answer, 'columns' | 'truncated'> & { readonly ok: true; readonly ms: number; readonly rows: number } & Mood)
-  | ({ readonly ok: false; readonly error: Failure } & Mood);
-interface Mood {
-  readonly last: boolean;
-}
+  | (Pick<Answer, 'columns' | 'truncated'> & {
+      readonly ok: true;
+      readonly ms: number;
+      readonly rows: number;
+      readonly mood: Mood;
+    })
+  | { readonly ok: false; readonly error: Failure; readonly mood: Mood };
 /** The first line out: the database is open, or why not. */
 export type Hello = { readonly ok: true } | { readonly ok: false; readonly error: Failure };
 
