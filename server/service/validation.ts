@@ -1,7 +1,7 @@
 /**
- * Requests against their schemas. What comes in an address is text: it becomes what its field is; in bodies "10" is not 10. Must stay
- * true: converted is what TypeBox would convert, field by field of those that came: it goes through all that might have come, which for
- * the filters of records takes longer than to find them.
+ * Requests against their schemas. What comes in an address is text and becomes what its field is; in bodies "10" is not 10. Must stay
+ * true: what is converted becomes what TypeBox would make of it. Only fields that came are looked at: TypeBox looks for each field that
+ * might have come, and records have many filters.
  */
 import type { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { TSchema } from 'typebox';
@@ -29,7 +29,7 @@ export function convertedTo(schema: TSchema, value: unknown): unknown {
     return Value.Convert(schema, value);
   for (const [key, text] of Object.entries(value)) {
     const field = text !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
-    if (field !== undefined && !isText(field, text))
+    if (field !== undefined && !suits(field, text))
       (value as Record<string, unknown>)[key] = Value.Convert(field, text);
   }
   return value;
@@ -37,6 +37,11 @@ export function convertedTo(schema: TSchema, value: unknown): unknown {
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-/** Text where text is wanted. */
-const isText = (field: TSchema, value: unknown): boolean =>
-  typeof value === 'string' && 'type' in field && field.type === 'string';
+/** Text where text is wanted, or one of the words that are. */
+function suits(field: TSchema, value: unknown): boolean {
+  const { type, anyOf = [] } = field as TSchema & {
+    readonly type?: unknown;
+    readonly anyOf?: readonly { readonly const?: unknown }[];
+  };
+  return typeof value === 'string' && (type === 'string' || anyOf.some((word) => word.const === value));
+}
