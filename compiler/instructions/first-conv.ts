@@ -80,6 +80,7 @@ function check(s: Shape): void {
   const need = (holds: boolean, why: string): void => {
     if (!holds) refuse(`first_conv: ${why}`);
   };
+  need(Math.min(s.R, s.P, s.KH, s.KW, s.C, s.SY, s.SX) >= 1, 'a pixel, a window and a distance');
   need(s.N >= 2, 'channels go in pairs');
   need(s.lanes >= 1 && s.lanes <= mostLanes, `${s.lanes} pixels at a time do not fit the registers`);
   need(s.pass >= 1 && s.KH % s.pass === 0, `${s.KH} rows are not whole passes of ${s.pass}`);

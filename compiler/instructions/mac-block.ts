@@ -150,6 +150,8 @@ function blockOf(q: Params): Block {
 function check(b: Block, q: Params): void {
   const { C = 1, XC = C, WC = C, D = 1 } = q;
   need(b.wide === 1 || b.wide === 2, 'wide is 1 or 2');
+  need(b.weight === 1 || b.weight === 2, 'a weight has one byte or two');
+  need(b.rows === 1 || (D === 3 && b.rows > 1), 'only a window has rows');
   need(D === 1 || (XC === C && WC === C), 'a window covers all channels');
   need(Math.min(b.PB, b.OB) >= 1, 'a pixel and a channel');
   need(registers(b) <= blockRegisters, `${b.PB}x${b.OB} needs ${registers(b)} registers`);

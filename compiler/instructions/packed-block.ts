@@ -149,6 +149,10 @@ function check(s: Shape, b: Blocks): void {
     Object.values(s).every((n) => n >= 0),
     'sizes and distances are not negative',
   );
+  need(
+    s.D !== 2 || (s.R === 1 && s.KH === 1 && s.KW === 1 && s.SX === 1),
+    'a matrix product has no rows and no window',
+  );
   need(s.OB === 1 || s.OB === 2, 'one or two channels');
   need(b.PB >= 1 && b.PB <= 4, 'one to four pixels');
   need(b.walk.run % 2 === 0 && b.xPixel % 4 === 0 && b.offsets.every((n) => n % 4 === 0), 'words begin at pairs');

@@ -72,6 +72,18 @@ test('instructions of any parameters are refused, or do what they mean', () => {
   compare(cases);
 });
 
+test.each<[string, Params]>([
+  ['mac_block', { D: 1, PB: 2, OB: 2, C: 8, R: 5 }],
+  ['mac_block', { D: 1, PB: 2, OB: 2, C: 8, R: -3 }],
+  ['mac_block', { D: 1, PB: 2, OB: 2, C: 8, quad: 1, weight: 3 }],
+  ['packed_block', { P: 2, OB: 1, C: 2, N: 1, form: 0, right: 5, SX: 5 }],
+  ['packed_block', { P: 2, OB: 1, C: 2, N: 1, form: 0, right: 5, R: 70_000 }],
+  ['first_conv', { R: 2, P: 7, N: 5, KH: -1, KW: 5, C: 1, XW: 12, lanes: 3, pass: 1, right: 8 }],
+  ['first_conv', { R: 5, P: 2, N: 2, KH: 4, KW: -4, C: 1, SY: 2, SX: 2, XW: 8 }],
+])('%s of %j, which was taken once, is refused', (name, params) => {
+  expect(() => instruction(name, params)).toThrow(Illegal);
+});
+
 /** A setting of a template that is legal for this layer, or nothing. */
 function legal(
   kind: Kind,
