@@ -35,7 +35,7 @@ export interface Fitting {
   readonly options: BuildOptions;
   readonly built: Built;
   /** What other networks would cost; looks at everything that is known. */
-  readonly trades: () => Promise<Trades>;
+  readonly trades: () => Trades;
 }
 
 /** Builds the fastest network that keeps the budgets. Failures: MODEL_TOO_BIG with the bytes that the smallest lacks, those of building. */
@@ -48,15 +48,15 @@ export async function buildWithin(o: BudgetedBuild): Promise<Result<Fitting>> {
     const inBytes = !selected.some((s) => laysOut(s.offer.schedule));
     if (done.value.kind === 'built') return ok(fittingOf(o, selected, done.value.built, inBytes));
     o.told?.(done.value.failure.detail);
-    if (inBytes) return new Search(o, await portfolioFor(o)).run();
+    if (inBytes) return new Search(o, portfolioFor(o)).run();
     selected = select(o.tasks, offers);
   }
 }
 
 /** `known`: is it a network of the portfolio, which knows none with layouts between layers? Its first one, then. */
 function fittingOf(o: BudgetedBuild, selected: readonly Selected[], built: Built, known: boolean): Fitting {
-  const trades = async (): Promise<Trades> => {
-    const portfolio = await portfolioFor(o);
+  const trades = (): Trades => {
+    const portfolio = portfolioFor(o);
     return known
       ? tradesOf(portfolio, o.budgets, built.memory, portfolio.points[0])
       : tradesOf(portfolio, o.budgets, outsideOf(selected, built), undefined);
@@ -78,7 +78,7 @@ function outsideOf(selected: readonly Selected[], { memory, library }: Built): O
 }
 
 /** All networks that can be made of what is known. */
-const portfolioFor = (o: BudgetedBuild): Promise<Portfolio> =>
+const portfolioFor = (o: BudgetedBuild): Portfolio =>
   portfolioOf(o.graph, o.name, o.tasks, (task) => offersOf(o, task).filter((k) => !laysOut(k.offer.schedule)));
 const offersOf = (o: BudgetedBuild, task: Task): readonly KnownOffer[] => o.known.get(task.id) ?? [];
 
@@ -205,7 +205,7 @@ class Search {
   }
 
   private fitting(options: BuildOptions, built: Built, point: Point | undefined): Fitting {
-    return { options, built, trades: async () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) };
+    return { options, built, trades: () => tradesOf(this.portfolio, this.o.budgets, built.memory, point) };
   }
 
   private optionsOf(point: Point): BuildOptions {

@@ -2,7 +2,6 @@
  * The networks that can be made of what is known of each layer, by cycles and memory. Must stay true: whatever is picked, its
  * schedules hold on the constants of the layers that get them.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { needsOf, networkOf, nothingWorked, type Worked } from '../compiler/emit/network.ts';
 import type { Graph } from '../compiler/graph/graph.ts';
 import { asmFunctionName } from '../compiler/instructions/asm-function.ts';
@@ -53,21 +52,21 @@ interface Option {
 }
 
 /** `offersOf`: everything known of a task, its default schedule among it. */
-export async function portfolioOf(
+export function portfolioOf(
   graph: Graph,
   name: string,
   tasks: readonly Task[],
   offersOf: (task: Task) => readonly KnownOffer[],
-): Promise<Portfolio> {
+): Portfolio {
   const memo: Memo = new Map();
   const layers: (readonly Option[])[] = [];
   for (const task of tasks) {
     const offers = sorted(offersOf(task));
-    for (const o of task.occurrences) layers.push(await optionsOf(task, o, offers, memo));
+    for (const o of task.occurrences) layers.push(optionsOf(task, o, offers, memo));
   }
   layers.sort((a, b) => (a[0]?.selected.choice.node ?? 0) - (b[0]?.selected.choice.node ?? 0));
   const worked = nothingWorked();
-  const own = await costsOf(graph, name, layers, worked);
+  const own = costsOf(graph, name, layers, worked);
   const points = frontOf(shared(own, layers)).map((p) => withFunctions(p, own, picked(layers, p)));
   const made = new Map<Point, Estimate>();
   return {
@@ -84,12 +83,7 @@ const sorted = (offers: readonly KnownOffer[]): readonly KnownOffer[] =>
   [...offers].sort((a, b) => (a.trial?.cycles ?? unmeasured) - (b.trial?.cycles ?? unmeasured));
 
 /** Those of one layer, fastest first: each takes less of something than all that are faster. */
-async function optionsOf(
-  task: Task,
-  o: Occurrence,
-  offers: readonly KnownOffer[],
-  memo: Memo,
-): Promise<readonly Option[]> {
+function optionsOf(task: Task, o: Occurrence, offers: readonly KnownOffer[], memo: Memo): readonly Option[] {
   const out: Option[] = [];
   const refused: Selected['refused'][number][] = [];
   const smallest = new Set(smallestOf(offers));
@@ -98,7 +92,6 @@ async function optionsOf(
     const beaten = out.some((k) => (k.inPlace || !overwrites) && enough(k.known, known));
     if ((beaten || out.length >= mostOptions) && !smallest.has(known) && out.length > 0) continue;
     const { offer } = known;
-    await turn();
     const done = schedule(task.workload, o.constants, offer.schedule, memo);
     if (!done.ok) {
       refused.push({ record: offer.record, reason: done.reason });
@@ -160,16 +153,15 @@ function mayOverwrite(program: Program, w: Workload): boolean {
 }
 
 /** The costs of every option but for its block kernels: sizes of constants, scratch and arena from its kernel, of code from its trial. */
-async function costsOf(
+function costsOf(
   graph: Graph,
   name: string,
   layers: readonly (readonly Option[])[],
   worked: Worked,
-): Promise<readonly (readonly Cost[])[]> {
+): readonly (readonly Cost[])[] {
   const most = Math.max(0, ...layers.map((l) => l.length));
   const rounds: ReturnType<typeof needsOf>[] = [];
   for (let k = 0; k < most; k++) {
-    await turn();
     const choices = layers.map((l) => optionAt(l, Math.min(k, l.length - 1)).selected.choice);
     rounds.push(needsOf(graph, name, choices, worked));
   }

@@ -82,7 +82,7 @@ const cyclesOf = ({ options }: Fitting): number =>
 
 test('every budget is kept, and with more memory no network is slower', async () => {
   const fastest = unwrap(await within({}));
-  const { flash, ram, smallestArena } = await fastest.trades();
+  const { flash, ram, smallestArena } = fastest.trades();
   expect(smallestArena.arenaBytes).toBeGreaterThanOrEqual(smallestArena.arenaLowerBound);
   for (const [rows, memory] of [[flash, 'flashBytes'] as const, [ram, 'ramBytes'] as const]) {
     expect(rows.length, memory).toBeGreaterThan(1);
@@ -101,7 +101,7 @@ test('every budget is kept, and with more memory no network is slower', async ()
 }, 300_000);
 
 test('a network within both budgets computes what the model says, on a stack that is counted', async () => {
-  const { ram } = await unwrap(await within({})).trades();
+  const { ram } = unwrap(await within({})).trades();
   const least = ram.at(-1) as Trade;
   const budgets = { ramBytes: least.ramBytes + 256, flashBytes: least.flashBytes + 512 };
   const { built } = unwrap(await within(budgets));

@@ -47,11 +47,11 @@ function affine(task: Task, cycles: number, of: Sizes): KnownOffer {
   const schedule = { algorithm, steps: [...steps, proof] };
   return { offer: { schedule, words: 'affine', record: 'r1' }, trial: { cycles, sizes: of } };
 }
-const portfolio = (offers: (task: Task) => readonly KnownOffer[]): Promise<Portfolio> =>
+const portfolio = (offers: (task: Task) => readonly KnownOffer[]): Portfolio =>
   portfolioOf(graph, 'twins', tasks, offers);
 
-test('a layer whose constants refuse an offer has others, and says so', async () => {
-  const { points, estimate } = await portfolio((task) => [plain(task), affine(task, 600, sizes(300))]);
+test('a layer whose constants refuse an offer has others, and says so', () => {
+  const { points, estimate } = portfolio((task) => [plain(task), affine(task, 600, sizes(300))]);
   expect(points.map((p) => p.cycles)).toEqual([1600, 2000]);
   const [fastest] = points.map((p) => estimate(p).selected);
   expect(fastest?.map((s) => [s.offer.words, s.refused.length])).toEqual([
@@ -60,9 +60,9 @@ test('a layer whose constants refuse an offer has others, and says so', async ()
   ]);
 });
 
-test('an offer that saves next to nothing over a faster one is left out', async () => {
+test('an offer that saves next to nothing over a faster one is left out', () => {
   const near = (task: Task) => [affine(task, 600, sizes(220)), affine(task, 700, sizes(215)), plain(task)];
-  expect((await portfolio(near)).points.every((p) => p.cycles !== 1700)).toBe(true);
+  expect(portfolio(near).points.every((p) => p.cycles !== 1700)).toBe(true);
 });
 
 /** The first setting of the first template whose program calls a block kernel. */
@@ -79,10 +79,10 @@ function withBlock(task: Task): Schedule {
 
 test.each(['flash', 'ram'] as const)(
   'a function of two layers is counted once, in each memory where it lies: %s',
-  async (where) => {
+  (where) => {
     const alike = twins(0.01);
-    const found = async (functions: Sizes['functions']): Promise<Point | undefined> => {
-      const { points } = await portfolioOf(alike, 'twins', tasksOf(alike, { rounding: 'double' }), (task) => {
+    const found = (functions: Sizes['functions']): Point | undefined => {
+      const { points } = portfolioOf(alike, 'twins', tasksOf(alike, { rounding: 'double' }), (task) => {
         const { algorithm, steps } = withBlock(task);
         const elsewhere = steps.filter((s) => s.primitive !== 'place');
         const place = { primitive: 'place', what: 'code', where } as const;
@@ -91,14 +91,14 @@ test.each(['flash', 'ram'] as const)(
       });
       return points[0];
     };
-    const [apart, together] = [await found({}), await found({ '.text.block': 120 })];
+    const [apart, together] = [found({}), found({ '.text.block': 120 })];
     expect((apart?.flashBytes ?? 0) - (together?.flashBytes ?? 0)).toBe(120);
     expect((apart?.placedBytes ?? 0) - (together?.placedBytes ?? 0)).toBe(where === 'ram' ? 120 : 0);
   },
 );
 
-test('a layer that was never measured is the last resort, and has no cycles', async () => {
-  const { points, estimate } = await portfolio((task) => {
+test('a layer that was never measured is the last resort, and has no cycles', () => {
+  const { points, estimate } = portfolio((task) => {
     const { trial: _, ...unmeasured } = plain(task);
     return [unmeasured];
   });

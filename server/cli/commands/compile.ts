@@ -54,7 +54,7 @@ async function compile(io: Io, file: string, o: CompileOptions): Shows {
   io.news(`built for ${o.board}; comparing the firmware's outputs with the model's`);
   const verified = await verify(built, board.value, model.value.model, verifiedInputs);
   if (!verified.ok) return verified;
-  finishArtifact(built, options, verified.value, { budgets: options.budgets, trades: await trades() });
+  finishArtifact(built, options, verified.value, { budgets: options.budgets, trades: trades() });
   const artifact = readArtifact(outDir);
   return ok({ json: artifact, text: artifactText(artifact) });
 }
