@@ -1,9 +1,9 @@
 /** The plugin as a file: which emulators it is built for, and what it says of a configuration that it does not understand. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildPlugin, timingConfig, whyNot } from '../../boards/common/timing/build.ts';
+import { buildPlugin, placeOf, timingConfig, whyNot } from '../../boards/common/timing/build.ts';
 import { expectOk, workFolder } from '../wire/host-board.ts';
 
 const folder = workFolder();
@@ -22,6 +22,18 @@ test('built once for the QEMU that is here, and found the next time', async () =
   const { mtimeMs } = statSync(first);
   expect(expectOk(await buildPlugin('qemu-system-arm'))).toBe(first);
   expect(statSync(first).mtimeMs).toBe(mtimeMs);
+});
+
+/** Only root can give files to others. */
+test.runIf(process.getuid?.() === 0)("what the sources' owner has built is taken, what others left is not", () => {
+  const [other, another] = [65_533, 65_534];
+  const own = join(folder.dir, 'cache');
+  mkdirSync(own);
+  writeFileSync(join(own, 'built.so'), '');
+  for (const path of [own, join(own, 'built.so')]) chownSync(path, other, other);
+  expect(placeOf('built.so', own, other)).toBe(join(own, 'built.so'));
+  expect(placeOf('built.so', own, another)).not.toContain(own);
+  expect(placeOf('missing.so', own, other)).not.toContain(own);
 });
 
 test('QEMU 6 to 8 have its interface; others, and none, are refused in words', async () => {

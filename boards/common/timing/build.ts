@@ -60,7 +60,7 @@ function nameOf(sources: readonly string[]): string {
 /** True where the folder is there, or can be made, and is ours to write: what lies in it is loaded and run. */
 function usable(dir: string): boolean {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
     accessSync(dir, constants.W_OK);
     return process.getuid === undefined || lstatSync(dir).uid === process.getuid();
   } catch {
@@ -68,11 +68,21 @@ function usable(dir: string): boolean {
   }
 }
 
-/** The project's cache; a folder of the system's where the project cannot be written; else a new one. */
-function cacheFolder(): string {
-  const own = resolve(here, '../../../node_modules/.cache/microtune/timing');
+/** The uid of a file or folder; undefined where it is not there, or there are none. */
+function ownerOf(path: string): number | undefined {
+  const { uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+  return process.getuid === undefined ? undefined : uid;
+}
+
+/**
+ * Where a file of this name is, or is to be made: in `own`, the project's cache, if we may write there, or if it is there already and
+ * `owner` made it, whom we trust with the sources; else in a folder of the system's, or a new one.
+ */
+export function placeOf(name: string, own: string, owner: number | undefined): string {
+  const there = join(own, name);
+  if (owner !== undefined && ownerOf(there) === owner) return there;
   const users = join(tmpdir(), `microtune-timing-${process.getuid?.() ?? 0}`);
-  return [own, users].find(usable) ?? mkdtempSync(join(tmpdir(), 'microtune-timing-'));
+  return join([own, users].find(usable) ?? mkdtempSync(join(tmpdir(), 'microtune-timing-')), name);
 }
 
 /** Undefined where this QEMU can load the plugin; else why not. */
@@ -86,7 +96,10 @@ async function unsuitable(program: string): Promise<string | undefined> {
 }
 
 /** Where the plugin is, or will be once it is built. */
-export const pluginFile = (): string => join(cacheFolder(), nameOf(filesOf('.c')));
+export function pluginFile(): string {
+  const own = resolve(here, '../../../node_modules/.cache/microtune/timing');
+  return placeOf(nameOf(filesOf('.c')), own, ownerOf(here));
+}
 
 /**
  * Path of the plugin for this emulator, built if it is not there. Failures: EMULATOR_MISSING, EMULATOR_UNSUITABLE,
