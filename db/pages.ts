@@ -3,7 +3,7 @@
  * whatever is appended meanwhile; a page costs little however many rows there are and however few fit. For that a page may hold
  * fewer records than were asked for although more follow: only `next` tells.
  */
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import { cursorAfter, seqOf } from './cursor.ts';
 import { type Conditions, conditionsOf, normalFilter, summaryWith } from './filter.ts';
 import { Prepared } from './prepared.ts';
@@ -96,12 +96,19 @@ export class Pages {
   private readonly farm: string;
   private readonly effort: Effort;
   private readonly statements: Prepared;
+  private readonly last: Statement<[], number>;
 
   constructor(db: Database, farm: string, effort = usualEffort) {
     this.db = db;
     this.statements = new Prepared(db);
+    this.last = db.prepare<[], number>('SELECT ifnull(max(seq), 0) FROM trials').pluck();
     this.farm = farm;
     this.effort = effort;
+  }
+
+  /** The number of the newest row; 0 before the first. */
+  lastSeq(): number {
+    return this.last.get()!;
   }
 
   /** Throws BadFilter, BadCursor, RangeError. */
@@ -174,9 +181,6 @@ export class Pages {
     if (bound.limit > glanced || c.knobs !== 'true') return undefined;
     const seq = sort === 'at' ? bound.seq : Math.min(bound.seq, this.lastSeq() + 1);
     return this.within(Math.min(glanced, farther * bound.limit), c, sort, { ...bound, seq });
-  }
-  private lastSeq(): number {
-    return this.statements.of<{ readonly seq: number }>('SELECT ifnull(max(seq), 0) AS seq FROM trials').get({})!.seq;
   }
 
   private beyond(c: Conditions, sort: 'at' | '-at', bound: Bound, reached: Reached): Iterable<Row> {

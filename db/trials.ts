@@ -48,7 +48,6 @@ export class Trials {
   private readonly texts: Texts;
   private readonly insert: Statement<(string | number | null)[]>;
   private readonly isKnown: Statement<[string], number>;
-  private readonly lastSeq: Statement<[], { readonly seq: number }>;
   private readonly byId: Statement<[string], Row>;
   private readonly bySeqs: Statement<[string], Row>;
   private readonly fastestBehind: Statement<[object], Row>;
@@ -65,7 +64,6 @@ export class Trials {
     this.pages = new Pages(db, farm);
     this.texts = new Texts(db, (seqs) => this.at(seqs));
     this.insert = db.prepare(insert);
-    this.lastSeq = db.prepare('SELECT ifnull(max(seq), 0) AS seq FROM trials');
     this.isKnown = db.prepare<[string], number>('SELECT 1 FROM trials WHERE id = ?').pluck();
     this.byId = db.prepare(`${select} WHERE t.id = ${fixed}`);
     this.bySeqs = db.prepare(
@@ -87,7 +85,7 @@ export class Trials {
 
   /** Appends with the next id. The id's number is the row's, padded so that ids of one farm sort as text. */
   add(record: NewRecord, at: string): TuningRecord {
-    const seq = this.lastSeq.get()!.seq + 1;
+    const seq = this.pages.lastSeq() + 1;
     const id = `t-${this.farm}-${String(seq).padStart(9, '0')}`;
     if (this.put(seq, { ...record, id, at, doubt: null }, nothingYet()) === 'clash')
       throw new Error(`task ${record.task} names another workload than before`);
@@ -97,7 +95,7 @@ export class Trials {
   merge(records: Iterable<TuningRecord>): Merged {
     const count = { added: 0, duplicates: 0, conflicts: 0 };
     const common = nothingYet();
-    let seq = this.lastSeq.get()!.seq;
+    let seq = this.pages.lastSeq();
     for (const record of records) {
       if (this.isKnown.get(record.id) !== undefined) count[this.mergeDoubt(this.get(record.id)!, record)]++;
       else if (this.put(seq + 1, record, common) === 'clash') count.conflicts++;

@@ -32,11 +32,13 @@ export async function benchDaemon(): Promise<BenchDaemon> {
   };
 }
 
+/** Exits, so that the daemons that are there are ended by what hears of it. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 export async function daemonOn(dir: string): Promise<BenchDaemon> {
   const args = [program, 'serve', '--port', '0', '--data', dir, '--json', '--log-level', 'silent'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill('SIGKILL'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const url = await addressOf(child);
   return {
     url,

@@ -57,21 +57,21 @@ function nameOf(sources: readonly string[]): string {
   return `timing-${hash.digest('hex').slice(0, 16)}.so`;
 }
 
+/** The uid of a file or folder; undefined where it is not there, or there are none. */
+function ownerOf(path: string): number | undefined {
+  const { uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+  return process.getuid === undefined ? undefined : uid;
+}
+
 /** True where the folder is there, or can be made, and is ours to write: what lies in it is loaded and run. */
 function usable(dir: string): boolean {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o755 });
     accessSync(dir, constants.W_OK);
-    return process.getuid === undefined || lstatSync(dir).uid === process.getuid();
+    return ownerOf(dir) === process.getuid?.();
   } catch {
     return false;
   }
-}
-
-/** The uid of a file or folder; undefined where it is not there, or there are none. */
-function ownerOf(path: string): number | undefined {
-  const { uid } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
-  return process.getuid === undefined ? undefined : uid;
 }
 
 /**
