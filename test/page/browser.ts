@@ -78,8 +78,11 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
   expect(found, where).toEqual([]);
 }
 
-/** Nothing is wider than the screen; tables scroll by themselves. */
+/** Nothing is wider than the screen; tables scroll by themselves. Charts take a new width with the next frame. */
 export async function expectNoSidewaysScroll(page: Page, where: string): Promise<void> {
+  await page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(undefined)))),
+  );
   const { wide, screen } = await page.evaluate(() => ({
     wide: document.documentElement.scrollWidth,
     screen: document.documentElement.clientWidth,
