@@ -112,10 +112,12 @@ async function serve(io: Io, o: ServeOptions): Shows {
   });
   if (!daemon.ok) return daemon;
   const { url, broken, stop } = daemon.value;
+  // Heard before anybody can know whom to signal.
+  const told = signalled();
   io.out(
     io.format === 'json' ? JSON.stringify({ url, data: o.data, pid: process.pid }) : `microtune listens on ${url}`,
   );
-  const why = await Promise.race([signalled(), broken]);
+  const why = await Promise.race([told, broken]);
   await stop();
   // A compiler or an emulator that is still at it must not hold up the end.
   setTimeout(() => process.exit(), 1000).unref();
