@@ -1,6 +1,6 @@
 /**
- * Processes that belong together: those of a group, and those of a namespace of process ids. Must stay true: what cannot be seen
- * is not counted, and ends nothing.
+ * Processes that belong together: those of a group, and those of a namespace of process ids; and when to count them. Must stay
+ * true: what cannot be seen is not counted, and ends nothing.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
@@ -50,5 +50,36 @@ export class Families {
     const below = namespaceBelow(leader);
     const inside = below === undefined || below === this.ours ? 0 : (this.sizes.get(below) ?? 0);
     return Math.max(inside, this.sizes.get(String(leader)) ?? 0);
+  }
+}
+
+/** How many tasks the whole system has, for the price of one small file; 0 where it does not tell. */
+const systemTasks = (): number =>
+  Number(told(() => readFileSync('/proc/loadavg', 'latin1'))?.match(/\/(\d+) /)?.[1] ?? 0);
+/** Looks between two counts; most tools end before the first. */
+const looksPerCount = 10;
+
+/**
+ * When families are to be counted: at some looks, and at once if the system has many more tasks than it had since. What forks
+ * without end doubles in a millisecond, and the more there are of it, the longer a count takes.
+ */
+export class Pace {
+  private readonly tasks: () => number;
+  private looks = 0;
+  /** Fewest tasks since the last count. */
+  private fewest: number;
+
+  constructor(tasks = systemTasks) {
+    this.tasks = tasks;
+    this.fewest = tasks();
+  }
+
+  /** Asked at each look; `limit`: as many tasks more are too many. */
+  due(limit: number): boolean {
+    const now = this.tasks();
+    this.looks = (this.looks + 1) % looksPerCount;
+    const due = this.looks === 0 || now > this.fewest + limit;
+    this.fewest = due ? now : Math.min(this.fewest, now);
+    return due;
   }
 }

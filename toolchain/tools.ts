@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import { Families, killGroup } from './families.ts';
+import { Families, killGroup, Pace } from './families.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -24,7 +24,7 @@ export interface Limits {
   readonly memoryMiB: number;
   /** Largest file that it may write, MiB. */
   readonly fileMiB: number;
-  /** Processes at once; looked at a few times a second, as the kernel counts only those of a whole user. */
+  /** Processes at once; counted from here, as the kernel counts only those of a whole user. */
   readonly processes: number;
 }
 export const usualLimits: Limits = { timeMs: 30_000, memoryMiB: 2048, fileMiB: 256, processes: 64 };
@@ -61,8 +61,8 @@ const collect = (kept: Buffer[]): ((d: Buffer) => void) => {
     bytes += d.length;
   };
 };
-/** Milliseconds between two counts of the tools' processes; most tools end before the first. */
-const countEvery = 250;
+/** Milliseconds between two looks at how many processes there are. */
+const lookEvery = 25;
 
 /** What the shell sets for the tool; a file's blocks have 512 bytes. The CPU's time holds when nobody is left to stop it. */
 const ulimits = (l: Limits): string =>
@@ -124,7 +124,11 @@ export class Tools {
 
   private watch(one: Running): void {
     this.running.add(one);
-    this.counter ??= setInterval(() => this.count(), countEvery);
+    if (this.counter !== undefined) return;
+    const pace = new Pace();
+    this.counter = setInterval(() => {
+      if (pace.due(Math.min(...[...this.running].map((r) => r.processes)))) this.count();
+    }, lookEvery);
   }
   private leave(one: Running): void {
     this.running.delete(one);

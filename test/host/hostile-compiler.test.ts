@@ -55,6 +55,8 @@ const nothingLeft = (): Promise<void> =>
   vi.waitFor(() => expect(alive()).toEqual([]), { timeout: 20_000, interval: 20 });
 /** Starts a part that nobody has a hold of: in a session of its own, all pipes closed. */
 const leave = `setsid sh -c 'while :; do sleep 1000; done' "$0" < /dev/null > /dev/null 2>&1 &`;
+/** Twice as many each time, with a breath between: without it the machine would have no process left before anybody could look. */
+const doubling = 'b() { sleep 0.02; b | b & }; b; sleep 1000';
 
 const ends: readonly (readonly [what: string, code: string, body: string, limits: Unit['limits'], detail: RegExp])[] = [
   ['refuses', 'COMPILE_FAILED', 'echo "x.c:1: error: no" >&2; exit 1', {}, /^kernel_7: x\.c:1: error: no$/],
@@ -86,7 +88,7 @@ const ends: readonly (readonly [what: string, code: string, body: string, limits
     { processes: 16 },
     /processes/,
   ],
-  ['forks for ever', 'COMPILE_PROCESSES', 'b() { b | b & }; b; sleep 1000', { processes: 16 }, /processes/],
+  ['forks for ever', 'COMPILE_PROCESSES', doubling, { processes: 16 }, /processes/],
 ];
 
 for (const [what, code, body, limits, detail] of ends)
