@@ -185,14 +185,18 @@ async function startWith(
 const at = (dir: string, socket: 'uart' | 'gdb'): string => join(dir, socket);
 const hasProbe = (o: QemuOptions): boolean => o.probe === 'gdb' && o.bulk === 'shared';
 
-/** One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count instructions. */
-const virtualTime = ['-icount', 'shift=0'];
+/**
+ * How an emulator executes. One instruction is one nanosecond of virtual time, so that timers, and with them deadlines, count
+ * instructions. 32 MiB of translated code are kept at most, and a plugin keeps about as much beside it: left alone it would be
+ * 1 GiB, as each trial is code that was not seen before.
+ */
+const execution = ['-icount', 'shift=0', '-accel', 'tcg,tb-size=32'];
 
 /** The emulator, its machine and what that starts with. */
 function commandOf(memory: SharedMemory | undefined, o: QemuOptions): readonly string[] {
   const machine = memory === undefined ? o.machine : `${o.machine},memory-backend=ram`;
   const image = o.begins === 'entry' ? ['-device', `loader,file=${o.elf},cpu-num=0`] : ['-kernel', o.elf];
-  return [o.program, '-M', machine, ...(memory?.args ?? []), ...virtualTime, ...(o.args ?? []), ...image];
+  return [o.program, '-M', machine, ...(memory?.args ?? []), ...execution, ...(o.args ?? []), ...image];
 }
 
 /** Its ways to the world. The GDB server comes before the UART: when that is connected, the server listens. */
@@ -202,16 +206,13 @@ function roadsOf(dir: string, o: QemuOptions): readonly string[] {
   return ['-display', 'none', '-monitor', 'none', ...(hasProbe(o) ? gdb : []), ...uart];
 }
 
-/** MiB that the emulator keeps of translated code: the plugin keeps about as much beside it, and both for the emulator's life. */
-const translationMiB = 32;
-
 /** Writes what the plugin reads at its start. Without options that differ from run to run but this folder's name. */
 function timingArgs(o: QemuOptions, plugin: string, dir: string, ram: string): readonly string[] {
   if (o.timing === undefined || o.shared === undefined) return [];
   const config = join(dir, 'timing');
   const { model, ramBase, mailbox, profiled } = o.timing;
   writeFileSync(config, timingConfig(model, { base: ramBase, bytes: o.shared.bytes, path: ram, mailbox }, profiled));
-  return ['-accel', `tcg,tb-size=${translationMiB}`, '-plugin', `${plugin},config=${config}`];
+  return ['-plugin', `${plugin},config=${config}`];
 }
 
 interface SharedMemory {
