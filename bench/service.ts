@@ -120,7 +120,8 @@ async function memory() {
     const { done } = type === 'progress' ? (data as unknown as JobBody).trials : { done: 0 };
     if (done > (seen.at(-1)?.done ?? 0)) seen.push({ done, mebibytes: rounded(d.rss() / 2 ** 20, 1) });
   }
-  const { state, trials: made } = must(await d.client.job(job.id));
+  const { state, trials: made, error } = must(await d.client.job(job.id));
+  if (state !== 'done') throw new Error(`the job is ${state}: ${error?.detail}`);
   await d.end();
   const byTenth = Map.groupBy(seen, (s) => Math.ceil((10 * s.done) / made.done));
   const tenths = [...byTenth.values()].map((some) => median(some.map((s) => s.mebibytes)));
@@ -129,7 +130,7 @@ async function memory() {
   const most = Math.max(...seen.map((s) => s.mebibytes));
   const middle = median(settled);
   const spread = settled.length === 0 ? 0 : Math.max(...settled.map((x) => Math.abs(x - middle))) / middle;
-  return { trials: made.done, state, mebibytes: tenths, most, spreadPercent: rounded(100 * spread, 1) };
+  return { trials: made.done, mebibytes: tenths, most, spreadPercent: rounded(100 * spread, 1) };
 }
 
 async function streamsBeside() {

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTool } from './find-tool.ts';
-import type { Start } from './tools.ts';
+import { type Start, saysNoProcess } from './tools.ts';
 
 export interface Confined {
   readonly start: Start;
@@ -32,13 +32,19 @@ const apart: readonly Way[] = [
   { prefix: ['unshare', '--map-root-user', '--net', '--'], holds: 'group' },
 ];
 
-/** With its program's full path, if that is there and the kernel allows it. */
+/**
+ * With its program's full path, if that is there and the kernel allows it. Throws where no process can be started just now, which
+ * says nothing of either.
+ */
 function working([name = '', ...args]: readonly string[]): readonly string[] | undefined {
   const program = findTool(name);
   if (program === undefined) return undefined;
-  return spawnSync(program, [...args, 'true'], { stdio: 'ignore' }).status === 0 ? [program, ...args] : undefined;
+  const { status, stderr, error } = spawnSync(program, [...args, 'true'], { encoding: 'utf8' });
+  const said = `${error?.message ?? ''}\n${stderr ?? ''}`;
+  if (saysNoProcess(said)) throw error ?? new Error(said.trim());
+  return status === 0 ? [program, ...args] : undefined;
 }
-/** The first that works on this machine; without any prefix where none does. */
+/** The first that works on this machine; without any prefix where none does. Throws where no process can be started just now. */
 export function wayApart(): Way {
   for (const { prefix, holds } of apart) {
     const works = working(prefix);
@@ -54,7 +60,7 @@ function usualWay(): Way {
   return { prefix: [...(working(polite) ?? []), ...prefix], holds };
 }
 
-/** A place for one run of a tool. Throws what the system throws where there is no room for a folder. */
+/** A place for one run of a tool. Throws what the system throws where there is no room for a folder, or for a process. */
 export function confine(): Confined {
   ofMachine.way ??= usualWay();
   const dir = mkdtempSync(join(tmpdir(), 'microtune-tool-'));

@@ -4,6 +4,7 @@
  */
 import type { Result } from '../compiler/result.ts';
 import { type Ran, wasKilled } from './process.ts';
+import { saysNoProcess } from './tools.ts';
 
 export const fail = (stage: string, code: string, detail: string): { ok: false } & Result<never> => ({
   ok: false,
@@ -31,12 +32,9 @@ export const firstLines = (text: string): string =>
     .slice(0, 1200);
 
 export const noRoom = (ran: Ran): boolean => /no space left on device|disk quota exceeded/i.test(ran.stderr);
-/** As gcc, a shell, Node and what makes namespaces say it, of which there may be too many as well. */
+/** Of namespaces, too, there may be too many. */
 const noProcess = (ran: Ran): boolean =>
-  ran.stopped === undefined &&
-  /fork: Resource temporarily unavailable|fork failed|Cannot fork|spawn \S+ EAGAIN|^unshare: .*No space left/m.test(
-    ran.stderr,
-  );
+  ran.stopped === undefined && (saysNoProcess(ran.stderr) || /^unshare: .*No space left/m.test(ran.stderr));
 
 /** The failure of a tool that met the machine's bounds, whatever it worked on; undefined where it did not. */
 function outsideFailure(stage: string, what: string, ran: Ran): (Result<never> & { readonly ok: false }) | undefined {
@@ -81,9 +79,16 @@ export function linkFailure(ran: Ran, code: 'LINK_FAILED' | 'MODEL_TOO_BIG' = 'L
   return fail('link', code, said || `the linker ${how}`);
 }
 
-/** The failure that an error of the file system stands for; undefined when it is a mistake of ours. */
+/** Whether a process or a thread could not be started for want of room for one more. Of a thread, only the message says so. */
+export const cannotStart = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'EAGAIN' || (error.code === 'ERR_WORKER_INIT_FAILED' && error.message === 'EAGAIN'));
+
+/** The failure that an error of the system stands for; undefined when it is a mistake of ours. */
 export function systemFailure(stage: string, error: unknown): Result<never> | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (cannotStart(error)) return fail(stage, 'TOO_MANY_PROCESSES', `no process can be started: ${error.message}`);
   switch (error.code) {
     case 'ENOSPC':
     case 'EDQUOT':

@@ -16,7 +16,7 @@ export {
 } from './compile.ts';
 export { type CodeLine, disassemble } from './disassemble.ts';
 export { type Elf, type Image, readElf, sizesOf } from './elf.ts';
-export { isOutside, systemFailure } from './endings.ts';
+export { cannotStart, isOutside, systemFailure } from './endings.ts';
 export { findTool } from './find-tool.ts';
 export { type CandidateLink, candidateElf, type Firmware, type Linked, linkCandidate, linkFirmware } from './link.ts';
 export { type Ran, run, toolHint } from './process.ts';

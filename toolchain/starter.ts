@@ -10,10 +10,8 @@ export interface Order {
   readonly id: number;
   readonly tool: Tool;
 }
-export interface Answer {
-  readonly id: number;
-  readonly ran: Ran;
-}
+/** What it says when it has come up, and of each tool that has ended. */
+export type Said = { readonly kind: 'up' } | { readonly kind: 'ran'; readonly id: number; readonly ran: Ran };
 
 /** Of its heap, MiB: it holds what tools say until they end, and is to stay as small as it is for weeks. */
 const limits = ['--max-semi-space-size=1', '--max-old-space-size=256'];
@@ -22,7 +20,7 @@ class Starter {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, (ran: Ran) => void>();
   private last = 0;
-  private ended = false;
+  private state: 'starting' | 'up' | 'ended' = 'starting';
 
   constructor() {
     // In a group of its own: Ctrl-C is for the process that it works for, which may want to end in good order. By a shell that
@@ -34,7 +32,7 @@ class Starter {
       // A locale that Node does not know would be its end.
       env: { ...process.env, LC_ALL: 'C' },
     });
-    this.child.on('message', (answer) => this.answered(answer as Answer));
+    this.child.on('message', (said) => this.heard(said as Said));
     this.child.on('error', (error) => this.lost(error.message));
     this.child.on('disconnect', () => this.lost('the process that starts compilers has ended'));
     this.child.unref();
@@ -42,7 +40,7 @@ class Starter {
   }
 
   get usable(): boolean {
-    return !this.ended;
+    return this.state !== 'ended';
   }
 
   run(tool: Tool): Promise<Ran> {
@@ -55,15 +53,23 @@ class Starter {
     });
   }
 
-  private answered({ id, ran }: Answer): void {
-    this.waiting.get(id)?.(ran);
-    this.waiting.delete(id);
-    if (this.waiting.size === 0) this.child.channel?.unref();
+  private heard(said: Said): void {
+    switch (said.kind) {
+      case 'up':
+        this.state = 'up';
+        return;
+      case 'ran':
+        this.waiting.get(said.id)?.(said.ran);
+        this.waiting.delete(said.id);
+        if (this.waiting.size === 0) this.child.channel?.unref();
+    }
   }
-  /** What it had under way is as if somebody had killed it, for so it is. */
+  /** What it had under way is as if somebody had killed it, for so it is; before it came up, nothing was under way. */
   private lost(why: string): void {
-    this.ended = true;
-    for (const resolve of this.waiting.values()) resolve({ code: null, signal: 'SIGKILL', stdout: '', stderr: why });
+    const came: Pick<Ran, 'signal' | 'stderr'> =
+      this.state === 'starting' ? { signal: null, stderr: `fork failed: ${why}` } : { signal: 'SIGKILL', stderr: why };
+    this.state = 'ended';
+    for (const resolve of this.waiting.values()) resolve({ code: null, stdout: '', ...came });
     this.waiting.clear();
   }
 }

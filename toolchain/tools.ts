@@ -52,6 +52,10 @@ export interface Tool extends Start {
   readonly limits: Limits;
 }
 
+/** That there are too many processes, as gcc, a shell, Node and what makes namespaces say it. */
+export const saysNoProcess = (text: string): boolean =>
+  /fork: Resource temporarily unavailable|fork failed|Cannot fork|spawn(Sync)? \S+ EAGAIN/.test(text);
+
 /** Most output that is kept, bytes of each stream. */
 const outputLimit = 1 << 20;
 const collect = (kept: Buffer[]): ((d: Buffer) => void) => {

@@ -57,7 +57,7 @@ export class Queries {
     this.queue = new PQueue({ concurrency: this.limits.processes });
   }
 
-  /** Failures: QUERY_REFUSED, QUERY_TIMEOUT, QUERY_BUSY, DB_IO. */
+  /** Failures: QUERY_REFUSED, QUERY_TIMEOUT, QUERY_BUSY, TOO_MANY_PROCESSES, DB_IO. */
   async run(request: QueryRequest): Promise<Result<QueryAnswer>> {
     if (this.queue.size >= this.limits.queue)
       return failed('query', 'QUERY_BUSY', `${this.queue.size} queries are waiting already`);

@@ -6,6 +6,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { failed, ok, type Result } from '../../compiler/result.ts';
+import { cannotStart } from '../../toolchain/index.ts';
 import { type Hello, lineOf, type Mood, type Question, type Reply } from './wire.ts';
 
 /** Rows as JSON, and what is to be known of them. */
@@ -57,6 +58,8 @@ export class QueryProcess {
   private chunks: Buffer[] = [];
   private waiting: { take(): boolean; lose(): void } | undefined;
   private over = false;
+  /** Why the system did not start it. */
+  private refused: Error | undefined;
   private open = false;
   private mood: Mood = 'fresh';
 
@@ -65,7 +68,8 @@ export class QueryProcess {
     this.child = launch(file, timeMs);
     this.child.stdin.on('error', () => undefined);
     this.child.stdout.on('data', (d: Buffer) => this.heard(d));
-    for (const event of ['error', 'close'] as const) this.child.on(event, () => this.ended());
+    this.child.on('error', (error) => this.ended(error));
+    this.child.on('close', () => this.ended());
     this.opened = this.openIt();
   }
 
@@ -82,7 +86,7 @@ export class QueryProcess {
     return this.mood !== 'fresh';
   }
 
-  /** One question at a time. Failures: QUERY_REFUSED, QUERY_TIMEOUT, DB_IO. */
+  /** One question at a time. Failures: QUERY_REFUSED, QUERY_TIMEOUT, TOO_MANY_PROCESSES, DB_IO. */
   async ask(question: Question, timeMs: number): Promise<Result<QueryAnswer>> {
     const opened = await this.opened;
     if (!opened.ok) return opened;
@@ -107,7 +111,8 @@ export class QueryProcess {
     const hello = await this.answer(startMs, () => this.takeLine() as Hello | undefined);
     if (hello === 'time' || hello === 'ended') {
       this.end();
-      return failed('query', 'DB_IO', 'the process that runs queries did not start');
+      const code = cannotStart(this.refused) ? 'TOO_MANY_PROCESSES' : 'DB_IO';
+      return failed('query', code, 'the process that runs queries did not start');
     }
     if (!hello.ok) this.end();
     this.open = hello.ok;
@@ -140,7 +145,8 @@ export class QueryProcess {
     this.chunks.push(chunk);
     this.waiting?.take();
   }
-  private ended(): void {
+  private ended(error?: Error): void {
+    this.refused ??= error;
     this.over = true;
     this.waiting?.lose();
   }

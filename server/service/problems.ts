@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { Failure } from '../../compiler/result.ts';
 import { BadCursor, BadFilter, StoreError } from '../../db/index.ts';
+import { cannotStart } from '../../toolchain/index.ts';
 import { ApiError } from '../api.ts';
 import { errorOf } from '../errors.ts';
 import { type ErrorBody, problemType } from '../schemas/index.ts';
@@ -55,6 +56,7 @@ function invalidText({ validation = [], validationContext = 'querystring', messa
 export function failureOf(error: FastifyError | Error): Failure {
   if (error instanceof ApiError || error instanceof StoreError) return error.failure;
   const refused = (code: string): Failure => ({ stage: 'request', code, detail: error.message });
+  if (cannotStart(error)) return refused('TOO_MANY_PROCESSES');
   if (error instanceof BadCursor) return refused('BAD_CURSOR');
   if (error instanceof BadFilter) return refused('BAD_REQUEST');
   const status = 'statusCode' in error ? error.statusCode : undefined;
