@@ -101,6 +101,10 @@ export class AttachedSource implements DeviceSource {
     else this.isBack('plugged', at);
     return there ? 'back' : 'missing';
   }
+  /** It answered with this uid: it is known by it, wherever it is plugged in. */
+  answered(uid: string): void {
+    this.known = uid;
+  }
   /** It answers at another address now. */
   moveTo(address: string): void {
     this.at = address;
@@ -142,7 +146,7 @@ export class AttachedSource implements DeviceSource {
     return attach(address, { ...link, ...(probeAt !== undefined && { probeAt, probeLost }) });
   }
   private opened(device: Device): Result<Device> {
-    this.known = device.info.uid;
+    this.answered(device.info.uid);
     if (this.gone) this.isBack('plugged', this.at);
     return ok(device);
   }

@@ -17,13 +17,13 @@ export async function openSerial(path: string, baudRate = 115200): Promise<Trans
     gone ??= reason;
     closed?.(gone);
   };
-  port.on('close', (error: Error | null) => lost(error?.message ?? 'the port was closed'));
-  port.on('error', (error) => lost(error.message));
+  port.on('close', (error?: Error | null) => lost(error ? brokenOff(error) : 'the port was closed'));
+  port.on('error', (error) => lost(brokenOff(error)));
   return {
     name: path,
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        port.write(bytes, (error) => (error ? reject(new LinkError(`${path}: ${error.message}`)) : resolve()));
+        port.write(bytes, (error) => (error ? reject(new LinkError(brokenOff(error))) : resolve()));
       }),
     onData: (listener) => void port.on('data', listener),
     onClose: (listener) => {
@@ -33,6 +33,10 @@ export async function openSerial(path: string, baudRate = 115200): Promise<Trans
     close: () => new Promise((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve())),
   };
 }
+
+/** Of a port that was open. Which error a cable that is pulled makes is chance; whoever hears it names the port. */
+const brokenOff = ({ message }: Error): string =>
+  `the connection broke off; is the board still plugged in and powered? (${message})`;
 
 /** Folders and plain files are told apart from ports before anything is opened. Other systems' ports (COM3) are no files. */
 function refuseFiles(path: string): void {

@@ -105,6 +105,7 @@ export class Plugs {
     }
     log(`found a ${id} at ${address}`);
     const place = roster.attach(board, address, null);
+    place.attached?.answered(uid);
     roster.note(place, 'plugged', address);
     this.o.found(place);
     return true;

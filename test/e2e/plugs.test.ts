@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { BuiltFirmware } from '../../boards/index.ts';
 import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { openStore } from '../../db/index.ts';
+import { attach } from '../../firmware-rpc/host/attach.ts';
 import { main } from '../../server/cli/index.ts';
 import { Farm } from '../../server/devices.ts';
 import type { DeviceBody, DeviceHistory, DeviceList } from '../../server/schemas/index.ts';
@@ -128,6 +129,51 @@ test('a board that appears joins a pool under way; pulled out it leaves with one
       .reverse(),
   ).toEqual(['plugged', 'opened', 'unplugged', 'closed', 'moved', 'opened']);
   expect(farm.states()).toMatchObject([{ transport: 'emulated' }, { name: first.path, address: second.path }]);
+}, 60_000);
+
+test('a board that was found and has not worked yet is known where it is plugged in next', async () => {
+  const first = await plug();
+  const said: string[] = [];
+  let ports: readonly string[] = [first.path];
+  let now = 1e12;
+  const farm = new Farm({
+    boards: [mps2An386],
+    attached: [],
+    emulate: { 'mps2-an386': 0 },
+    discover: 'each-job',
+    ports: async () => ports,
+    now: () => now,
+    cores: 1,
+    cacheDir: folder.dir,
+    log: (m) => said.push(m),
+  });
+  onTestFinished(() => farm.closeAll());
+  const saying = (words: string): Promise<true> =>
+    until(words, async () => {
+      now += 600_000;
+      await farm.look();
+      return said.at(-1) === words ? true : undefined;
+    });
+  await saying(`found a mps2-an386 at ${first.path}`);
+  const second = await plug();
+  ports = [];
+  await first.pull();
+  await saying(`device ${first.path} is unplugged: ${first.path} is not there`);
+  ports = [second.path];
+  await saying(`device ${first.path} is at ${second.path} now`);
+  expect(farm.states()).toMatchObject([{ name: first.path, address: second.path }]);
+}, 60_000);
+
+test('of a board that is pulled out it is said so, and where, once', async () => {
+  const board = await plug();
+  const device = await until('it answers', async () => {
+    const opened = await attach(board.path);
+    return opened.ok ? opened.value : undefined;
+  });
+  onTestFinished(() => device.close());
+  await board.pull();
+  const lost = device.crc(device.info.data.base, 64);
+  await expect(lost).rejects.toThrow(new RegExp(`^${board.path}: the connection broke off; .* \\([^)]+\\)$`));
 }, 60_000);
 
 test('a port that has two names is one port', async () => {
