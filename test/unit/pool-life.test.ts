@@ -321,6 +321,27 @@ test('a device that is unplugged leaves without a word of the ladder, and is bac
   expect(a.closed).toBeLessThanOrEqual(a.opened);
 });
 
+test('a device that is unplugged in a trial and back before the trial finds out has not failed', async () => {
+  class Plugged extends Fake {
+    absent = async (): Promise<boolean> => false;
+  }
+  const a: Plugged = new Plugged('a');
+  const said: string[] = [];
+  const pool = poolOf([a], { ...quick, log: (m) => said.push(m) });
+  const lost = async (): Promise<MeasureResult> => {
+    pool.unplugged('a');
+    pool.wake('a');
+    return failedWith('LINK');
+  };
+  expect(await pool.use(lost)).toMatchObject({ ok: true, value: { code: 'LINK' } });
+  expect(await resultOf(pool, counted(1))).toMatchObject({ status: 'ok' });
+  expect([pool.states(), said]).toMatchObject([[{ failures: 0 }], []]);
+  // The next time it is the device's own fault.
+  expect(await pool.use(async () => failedWith('LINK'))).toMatchObject({ ok: true, value: { code: 'LINK' } });
+  expect(pool.states()).toMatchObject([{ failures: 1 }]);
+  await pool.closeAll();
+});
+
 test('closing waits for a look at a quarantined device, which is closed again', async () => {
   const a = new Fake('a');
   const opening = Promise.withResolvers<void>();

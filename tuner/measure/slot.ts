@@ -57,6 +57,8 @@ export class Slot {
   private looking: Promise<void> | undefined;
   /** Its device was taken from whoever had it: what breaks is no failure. */
   private taken = false;
+  /** It was unplugged while it was in somebody's hands, who may find out when it is plugged in again. */
+  private pulled = false;
   private over = false;
 
   constructor(source: DeviceSource, context: SlotContext) {
@@ -131,6 +133,7 @@ export class Slot {
     this.lent = true;
     this.client = client;
     this.taken = false;
+    this.pulled = false;
     this.mark();
   }
   giveBack(): void {
@@ -218,6 +221,7 @@ export class Slot {
 
   /** Nothing is plugged in where it was. A trial that is at it finds out by itself. */
   unplug(): void {
+    this.pulled = this.lent;
     if (this.lent || !this.serving) return;
     void this.close();
     this.vanished({ code: 'DEVICE_UNREACHABLE', detail: 'unplugged' });
@@ -323,7 +327,7 @@ export class Slot {
   }
   private async fell(reason: Reason & { readonly stage: string }): Promise<void> {
     if (this.over) return;
-    if ((await this.source.absent?.()) === true) this.vanished(reason);
+    if (this.pulled || (await this.source.absent?.()) === true) this.vanished(reason);
     else this.failed(reason);
   }
 
