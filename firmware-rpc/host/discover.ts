@@ -31,11 +31,20 @@ export async function serialPorts(dev = '/dev'): Promise<readonly string[]> {
   const plain = namesIn(dev).flatMap((name) => (portNames.test(name) ? [join(dev, name)] : []));
   const seen = new Set<string>();
   return [...byId, ...plain].filter((path) => {
-    const real = existsSync(path) ? realpathSync(path) : undefined;
+    const real = portBehind(path);
     if (real === undefined || seen.has(real)) return false;
     seen.add(real);
     return true;
   });
+}
+
+/** What a name of a port stands for. Undefined where nothing is there: it may vanish at any moment, also between two looks at it. */
+export function portBehind(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function namesIn(dir: string): readonly string[] {
@@ -58,7 +67,7 @@ function textOf(file: string): string {
 
 /** Process id in the lock file that terminal programs leave for a port; undefined where there is none, or that process has ended. */
 export function portOwner(path: string, lockDir = '/var/lock'): number | undefined {
-  const file = join(lockDir, `LCK..${basename(existsSync(path) ? realpathSync(path) : path)}`);
+  const file = join(lockDir, `LCK..${basename(portBehind(path) ?? path)}`);
   const pid = Number.parseInt(textOf(file).trim(), 10);
   return Number.isInteger(pid) && pid > 0 && existsSync(join('/proc', String(pid))) ? pid : undefined;
 }

@@ -2,8 +2,7 @@
  * What is plugged in and unplugged while the farm runs. Must stay true: nothing but HELLO is sent to a stranger; a device that is
  * unplugged leaves its pool by itself, and comes back wherever it is plugged in; one look at a time.
  */
-import { existsSync, realpathSync } from 'node:fs';
-import { answering, askAll, type Found } from '../../firmware-rpc/host/discover.ts';
+import { answering, askAll, type Found, portBehind } from '../../firmware-rpc/host/discover.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { AttachedDevice, AttachedSource } from '../attached.ts';
 import type { FarmOptions } from '../devices.ts';
@@ -22,7 +21,7 @@ export interface PlugsOptions extends Pick<FarmOptions, 'boards' | 'discover' | 
 }
 
 /** What a name of a port stands for, where that is there. */
-const real = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
+const real = (path: string): string => portBehind(path) ?? path;
 
 /** Between two looks at the ports. */
 const watchMs = 3000;
