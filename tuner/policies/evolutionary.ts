@@ -7,6 +7,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Candidate, isHopeless } from '../candidates.ts';
 import type { Sample } from '../cost-models/trees.ts';
+import { MetConfigs } from '../met-configs.ts';
 import { configKey } from '../space.ts';
 import type { Config } from '../types.ts';
 import {
@@ -50,7 +51,7 @@ interface Told extends Sample {
 class Evolution implements Policy {
   private readonly context: PolicyContext;
   private readonly opinion: Opinion;
-  private readonly seen = new Set<string>();
+  private readonly met = new MetConfigs();
   /** By config: what is told again was measured again. */
   private told = new Map<string, Told>();
   /** Configs that were told, those that are let go too. */
@@ -89,7 +90,7 @@ class Evolution implements Policy {
   tell(seen: Seen, came: Came): void {
     const { config, features } = seen;
     const key = configKey(config);
-    this.seen.add(key);
+    this.met.add(config);
     const cost = came.status === 'ok' ? Math.log2(1 + came.cycles) : failedCost;
     if (!this.told.has(key)) this.heard++;
     this.told.set(key, { config, features, cost, prior: -this.opinion(seen) });
@@ -161,9 +162,7 @@ class Evolution implements Policy {
   private async fresh(make: () => Config, draws: number): Promise<Candidate | undefined> {
     for (let i = 0; i < draws; i++) {
       const config = make();
-      const key = configKey(config);
-      if (this.seen.has(key)) continue;
-      this.seen.add(key);
+      if (!this.met.add(config)) continue;
       await turn();
       const made = this.context.propose(config);
       this.refusals.set(config.template, made.ok ? 0 : (this.refusals.get(config.template) ?? 0) + 1);

@@ -1,6 +1,6 @@
 /** Every point in order, in strides that spread the first ones over the whole space. */
 import type { Candidate } from '../candidates.ts';
-import { configKey } from '../space.ts';
+import { MetConfigs } from '../met-configs.ts';
 import type { PolicyFactory } from './policy.ts';
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
@@ -9,7 +9,7 @@ export const gridPolicy: PolicyFactory = ({ space, propose }) => {
   // A stride that shares no factor with the size visits every point once.
   let stride = Math.max(1, Math.floor(space.size * 0.618));
   while (gcd(stride, space.size) > 1) stride++;
-  const seen = new Set<string>();
+  const met = new MetConfigs();
   let done = 0;
   return {
     ask: async (count) => {
@@ -17,11 +17,11 @@ export const gridPolicy: PolicyFactory = ({ space, propose }) => {
       while (out.length < count && done < space.size) {
         const config = space.at((done * stride) % space.size);
         done++;
-        const made = seen.has(configKey(config)) ? undefined : propose(config);
+        const made = met.has(config) ? undefined : propose(config);
         if (made?.ok) out.push(made.candidate);
       }
       return out;
     },
-    tell: (candidate) => void seen.add(configKey(candidate.config)),
+    tell: ({ config }) => void met.add(config),
   };
 };
