@@ -125,12 +125,11 @@ async function memory() {
   await d.end();
   const byTenth = Map.groupBy(seen, (s) => Math.ceil((10 * s.done) / made.done));
   const tenths = [...byTenth.values()].map((some) => median(some.map((s) => s.mebibytes)));
-  // The first tenth fills caches and compiles code.
+  // The first tenth fills caches and compiles code. The spread is how far the others are from the middle of their range.
   const settled = tenths.slice(1);
   const most = Math.max(...seen.map((s) => s.mebibytes));
-  const middle = median(settled);
-  const spread = settled.length === 0 ? 0 : Math.max(...settled.map((x) => Math.abs(x - middle))) / middle;
-  return { trials: made.done, mebibytes: tenths, most, spreadPercent: rounded(100 * spread, 1) };
+  const [low, high] = [Math.min(...settled), Math.max(...settled)];
+  return { trials: made.done, mebibytes: tenths, most, spreadPercent: rounded((100 * (high - low)) / (high + low), 1) };
 }
 
 async function streamsBeside() {
