@@ -121,9 +121,10 @@ const loopUnroll = 3;
 /** One row: what it is made of, and its cycles. */
 function row(s: Planes): Code {
   const total = s.pitch / 4;
-  // Groups that lie wholly inside are alike.
-  const head = Math.ceil(s.left / 4);
-  const times = Math.floor((Math.floor((s.width + s.left) / 4) - head) / loopUnroll);
+  // Groups that lie wholly inside are alike; the image may end behind the planes, or begin there.
+  const head = Math.min(total, Math.ceil(s.left / 4));
+  const end = Math.min(total, Math.floor((s.width + s.left) / 4));
+  const times = Math.floor((end - head) / loopUnroll);
   const step = (base: number): readonly string[] => advance(from, (s.width - base) * s.channels);
   if (total <= mostUnrolled || times < 2) {
     const { lines, base } = groups(s, 0, total, 0);
@@ -218,6 +219,8 @@ export const planes: Recipe = {
     { rows: 3, height: 5, top: 1, width: 7, channels: 4, pitch: 8, padded: 1, zero: 9 },
     { rows: 1, width: 9, channels: 1024, pitch: 12, left: 3, padded: 1, zero: 127 },
     { rows: 2, width: 36, channels: 128, pitch: 44, left: 5, padded: 1, zero: 0 },
+    { rows: 2, width: 96, channels: 4, pitch: 52, left: 1, padded: 1, zero: -128 },
+    { rows: 2, width: 48, channels: 4, pitch: 52, left: 300, padded: 1, zero: 3 },
   ],
   infer,
   make(params) {
