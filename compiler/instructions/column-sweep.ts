@@ -47,6 +47,7 @@ const mostRows = 100;
 function sweepOf(q: Params): Sweep {
   const { OH = 1, OW = 1, KH = 1, KW = 1, SY = 1, SX = 1, DY = 1, DX = 1, pitch = 1, channels = 1 } = q;
   const s: Sweep = { OH, OW, KH, KW, SY, SX, DY, DX, pitch, channels, form: partsFormOf(q) };
+  if (Math.min(OH, OW, KH, KW, SY, SX, DY, DX, pitch, channels) < 1) not('sizes');
   if (Math.floor(((KH - 1) * DY) / SY) > 2 || KW > 3 || (DX !== 1 && KW > 1)) not('the window is too large');
   if (rowsOf(s) > mostRows || pitch > 190 || SX > 60) not('the plane is too large');
   return s;

@@ -125,6 +125,7 @@ export function depthwiseOf(p: Params): DepthwiseNest {
     zero: p.padded === 1 ? p.xZero : undefined,
     requantize: requantizeOf(p, 'with offset'),
   };
+  if (n.zero !== undefined && (n.zero < -128 || n.zero > 127)) not('the border is no byte');
   if (KH * KW > mostTaps) not(`${KH * KW} products a sum`);
   if (n.single && planes !== 1) not('a single channel has one plane');
   if (n.zero === undefined && (top > 0 || SY * (OH - 1) + DY * (KH - 1) >= H)) not('windows leave the rows');

@@ -58,5 +58,9 @@ export const recipes: readonly Recipe[] = [
 /** The recipe of that name; refuses an unknown one. */
 export const recipe = (name: string): Recipe =>
   recipes.find((r) => r.name === name) ?? refuse(`no instruction ${name}`);
-/** The instruction that a recipe makes from parameters. */
-export const instruction = (name: string, params: Params): Instruction => recipe(name).make(params);
+/** The instruction that a recipe makes from parameters; refuses one that works on nothing. */
+export function instruction(name: string, params: Params): Instruction {
+  const made = recipe(name).make(params);
+  const empty = made.meaning.buffers.find((b) => b.shape.some((extent) => extent < 1));
+  return empty === undefined ? made : refuse(`${name}: ${empty.name} has no elements`);
+}

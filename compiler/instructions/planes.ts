@@ -55,7 +55,7 @@ function planesOf(p: Params): Planes {
   need(Math.min(rows, height, width, rows - top) >= 1, 'rows of the image');
   need(rows * many * pitch < 2 ** 18, 'an immediate number has 16 bits');
   need(pitch % 4 === 0 && pitch <= 1020, 'rows of planes are words near each other');
-  need(left >= 0 && top >= 0 && Math.abs(zero) <= 255, 'a border of a byte');
+  need(left >= 0 && top >= 0 && zero >= -128 && zero <= 127, 'a border of a byte');
   need(padded === 1 || (top === 0 && left === 0 && rows <= height && pitch <= width), 'nothing lies outside');
   need(3 * channels <= farthest, 'four pixels are too far for an immediate offset');
   return { many, rows, height, top, width, channels, pitch, left, zero: padded === 1 ? zero : undefined };

@@ -80,6 +80,13 @@ test.each<[string, Params]>([
   ['packed_block', { P: 2, OB: 1, C: 2, N: 1, form: 0, right: 5, R: 70_000 }],
   ['first_conv', { R: 2, P: 7, N: 5, KH: -1, KW: 5, C: 1, XW: 12, lanes: 3, pass: 1, right: 8 }],
   ['first_conv', { R: 5, P: 2, N: 2, KH: 4, KW: -4, C: 1, SY: 2, SX: 2, XW: 8 }],
+  ['planes', { rows: 2, width: 48, channels: 4, pitch: 52, padded: 1, zero: 128 }],
+  ['column_sweep', { OH: 4, OW: 1, KH: 1, KW: 2, SY: 1, SX: -1, pitch: 4 }],
+  ['fc_stream', { P: 1, K: -1, N: 7, R: 6, unroll: 2, form: 2, zero: -3 }],
+  [
+    'depthwise_sweep',
+    { H: 5, planes: 1, pitch: 8, OH: 5, OW: 2, channels: 3, KH: 3, KW: 3, top: 1, padded: 1, xZero: 70_000 },
+  ],
 ])('%s of %j, which was taken once, is refused', (name, params) => {
   expect(() => instruction(name, params)).toThrow(Illegal);
 });
