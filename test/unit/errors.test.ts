@@ -48,7 +48,7 @@ const byLook = (text: string): string[] => [...text.matchAll(/'([A-Z]+(?:_[A-Z]+
 
 /** Error codes of Node, the shell and commander, which are not ours to explain. */
 const system = new Set(
-  'ENOENT EACCES EPERM EROFS ENOSPC EDQUOT ENOTDIR EEXIST EISDIR ENAMETOOLONG ELOOP EIO EADDRINUSE ECONNRESET EPIPE ESRCH EBUSY EFBIG'.split(
+  'ENOENT EACCES EPERM EROFS ENOSPC EDQUOT ENOTDIR EEXIST EISDIR ENAMETOOLONG ELOOP EIO EADDRINUSE ECONNRESET EPIPE ESRCH EBUSY EFBIG EAGAIN'.split(
     ' ',
   ),
 );
