@@ -60,8 +60,8 @@ const systemTasks = (): number =>
 const looksPerCount = 10;
 
 /**
- * When families are to be counted: at some looks, and at once if the system has many more tasks than it had since. What forks
- * without end doubles in a millisecond, and the more there are of it, the longer a count takes.
+ * When families are to be counted: at some looks, and at once if the system has many more tasks than at a look since the last
+ * count. What forks without end doubles in a millisecond, and the more there are of it, the longer a count takes.
  */
 export class Pace {
   private readonly tasks: () => number;

@@ -39,13 +39,15 @@ export async function serialPorts(dev = '/dev'): Promise<readonly string[]> {
 }
 
 /** What a name of a port stands for. Undefined where nothing is there: it may vanish at any moment, also between two looks at it. */
-export function portBehind(path: string): string | undefined {
+function portBehind(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {
     return undefined;
   }
 }
+/** What a name of a port stands for, where that is there; else the name. */
+export const realPort = (path: string): string => portBehind(path) ?? path;
 
 function namesIn(dir: string): readonly string[] {
   try {
@@ -67,7 +69,7 @@ function textOf(file: string): string {
 
 /** Process id in the lock file that terminal programs leave for a port; undefined where there is none, or that process has ended. */
 export function portOwner(path: string, lockDir = '/var/lock'): number | undefined {
-  const file = join(lockDir, `LCK..${basename(portBehind(path) ?? path)}`);
+  const file = join(lockDir, `LCK..${basename(realPort(path))}`);
   const pid = Number.parseInt(textOf(file).trim(), 10);
   return Number.isInteger(pid) && pid > 0 && existsSync(join('/proc', String(pid))) ? pid : undefined;
 }

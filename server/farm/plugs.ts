@@ -2,7 +2,7 @@
  * What is plugged in and unplugged while the farm runs. Must stay true: nothing but HELLO is sent to a stranger; a device that is
  * unplugged leaves its pool by itself, and comes back wherever it is plugged in; one look at a time.
  */
-import { answering, askAll, type Found, portBehind } from '../../firmware-rpc/host/discover.ts';
+import { answering, askAll, type Found, realPort } from '../../firmware-rpc/host/discover.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
 import type { AttachedDevice, AttachedSource } from '../attached.ts';
 import type { FarmOptions } from '../devices.ts';
@@ -19,9 +19,6 @@ export interface PlugsOptions extends Pick<FarmOptions, 'boards' | 'discover' | 
   readonly found: (place: Place) => void;
   readonly now: () => number;
 }
-
-/** What a name of a port stands for, where that is there. */
-const real = (path: string): string => portBehind(path) ?? path;
 
 /** Between two looks at the ports. */
 const watchMs = 3000;
@@ -73,8 +70,8 @@ export class Plugs {
     if (discover !== 'each-job' && !lost) return [];
     const added: AttachedDevice[] = [];
     // A port may have several names.
-    const taken = new Set([...roster.taken()].map(real));
-    const ports = this.diary.due((await roster.ports()).filter((p) => !taken.has(real(p))));
+    const taken = new Set([...roster.taken()].map(realPort));
+    const ports = this.diary.due((await roster.ports()).filter((p) => !taken.has(realPort(p))));
     for (const { address, found } of await askAll(ports)) {
       if (!found.ok) this.diary.silent(address);
       else if (await this.foundAt(found.value)) added.push({ board: found.value.board, address });

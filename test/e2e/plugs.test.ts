@@ -10,7 +10,7 @@ import { mps2An386 } from '../../boards/mps2-an386/index.ts';
 import { openStore } from '../../db/index.ts';
 import { attach } from '../../firmware-rpc/host/attach.ts';
 import { main } from '../../server/cli/index.ts';
-import { Farm } from '../../server/devices.ts';
+import { Farm, type FarmOptions } from '../../server/devices.ts';
 import type { DeviceBody, DeviceHistory, DeviceList } from '../../server/schemas/index.ts';
 import type { AnyStation } from '../../tuner/measure/far.ts';
 import type { DevicePool } from '../../tuner/measure/pool.ts';
@@ -62,21 +62,30 @@ async function onAll(pool: DevicePool): Promise<void> {
   expect(done.every((d) => d.ok)).toBe(true);
 }
 
+/** A farm of boards that are found, and of nothing else unless told. */
+const farmOf = (options: Partial<FarmOptions>): Farm =>
+  new Farm({
+    boards: [mps2An386],
+    attached: [],
+    emulate: { 'mps2-an386': 0 },
+    discover: 'each-job',
+    cores: 1,
+    cacheDir: folder.dir,
+    log: () => undefined,
+    ...options,
+  });
+
 test('a board that appears joins a pool under way; pulled out it leaves with one word; elsewhere it is the same again', async () => {
   const store = expectOk(openStore('memory', { mode: 'write' }));
   const said: string[] = [];
   let ports: readonly string[] = ['/dev/null'];
   let now = 1e12;
-  const farm = new Farm({
-    boards: [mps2An386],
-    attached: [],
+  const farm = farmOf({
     emulate: { 'mps2-an386': 1 },
-    discover: 'each-job',
     ports: async () => ports,
     store: store.devices,
     now: () => now,
     cores: 2,
-    cacheDir: folder.dir,
     log: (m) => said.push(m),
   });
   onTestFinished(async () => {
@@ -136,17 +145,7 @@ test('a board that was found and has not worked yet is known where it is plugged
   const said: string[] = [];
   let ports: readonly string[] = [first.path];
   let now = 1e12;
-  const farm = new Farm({
-    boards: [mps2An386],
-    attached: [],
-    emulate: { 'mps2-an386': 0 },
-    discover: 'each-job',
-    ports: async () => ports,
-    now: () => now,
-    cores: 1,
-    cacheDir: folder.dir,
-    log: (m) => said.push(m),
-  });
+  const farm = farmOf({ ports: async () => ports, now: () => now, log: (m) => said.push(m) });
   onTestFinished(() => farm.closeAll());
   const saying = (words: string): Promise<true> =>
     until(words, async () => {
@@ -181,16 +180,10 @@ test('a port that has two names is one port', async () => {
   const other = join(folder.dir, 'by-id');
   let now = 1e12;
   symlinkSync(board.path, other);
-  const farm = new Farm({
-    boards: [mps2An386],
+  const farm = farmOf({
     attached: [{ board: 'mps2-an386', address: board.path }],
-    emulate: { 'mps2-an386': 0 },
-    discover: 'each-job',
     ports: async () => [other],
     now: () => now,
-    cores: 1,
-    cacheDir: folder.dir,
-    log: () => undefined,
   });
   onTestFinished(() => farm.closeAll());
   // Asked once, an emulator may not hear it in time; asked so often it does.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Pace } from '../../toolchain/families.ts';
 
-/** A system with as many tasks as it is told; `run` says at which looks its families are counted. */
+/** At which looks, from 1, the families of a system are counted that has so many tasks at first, and at each look. */
 function looks(limit: number, tasks: readonly number[]): readonly number[] {
   const [first = 0, ...then] = tasks;
   let now = first;
